@@ -1,0 +1,177 @@
+"""What a run directory and the checkpoint inside it hold, and how a checkpoint is verified.
+
+A checkpoint is a plain Hugging Face folder with one file of ours beside the weights, ``sitrep.json``:
+the settings that evaluation and prediction need, so that none has to be given twice, and the hash of
+the weights. A folder without that file is used as it is, if its labels are ours.
+"""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sitrep.errors import UserError
+from sitrep.files import sha256_of
+from sitrep.labels import LabelSet
+
+CHECKPOINT = "checkpoint"
+RECORD = "sitrep.json"
+WEIGHTS = "model.safetensors"
+WEIGHTS_INDEX = "model.safetensors.index.json"
+CONFIG = "config.yaml"
+METRICS = "metrics.json"
+REPORT = "report.html"
+PREDICTIONS = "predictions.jsonl"
+ENVIRONMENT = "environment.json"
+SPLIT = "split.json"
+
+RECORD_VERSION = 1
+DEFAULT_MAX_TOKENS = 256
+PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
+
+
+@dataclass(frozen=True)
+class CheckpointRecord:
+    """What ``sitrep.json`` says.
+
+    Attributes:
+        label_set: Which labels the model answers with.
+        max_tokens: Longest input in tokens.
+        weights: File name to SHA-256 of every weight file.
+        data: Data settings of the training run, as written in its ``config.yaml``.
+        split: Digest of each split's sentences, by which later runs know that the data is the same.
+        version: Of this record's format.
+    """
+
+    label_set: str
+    max_tokens: int
+    weights: dict[str, str]
+    data: dict[str, Any] = field(default_factory=dict)
+    split: dict[str, str] = field(default_factory=dict)
+    version: int = RECORD_VERSION
+
+    def write(self, folder: Path) -> None:
+        """Write the record into a checkpoint folder."""
+        (folder / RECORD).write_text(json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A verified checkpoint folder.
+
+    Attributes:
+        folder: Where the weights and the tokenizer lie.
+        labels: Labels in the order of the model's outputs.
+        label_set: The same as a name.
+        max_tokens: Longest input in tokens.
+        record: Content of ``sitrep.json``; ``None`` for a folder that another program made.
+    """
+
+    folder: Path
+    labels: tuple[str, ...]
+    label_set: LabelSet
+    max_tokens: int
+    record: CheckpointRecord | None
+
+
+def open_checkpoint(location: str) -> Checkpoint:
+    """Find and verify a checkpoint without loading it.
+
+    Args:
+        location: A run directory, the ``checkpoint`` folder in it, or any Hugging Face folder.
+
+    Raises:
+        UserError: If there is none, if its weights are missing, changed or pickled, or if it answers
+            with other labels than the taxonomy's.
+    """
+    folder = _find(Path(location))
+    config = _read_json(folder / "config.json")
+    record = _read_record(folder)
+    _check_weights(folder, record)
+    labels = _labels_of(config, folder)
+    label_set = next((known for known in LabelSet if known.names == labels), None)
+    if label_set is None:
+        raise UserError(
+            f"checkpoint={location}: its labels are {list(labels)}; wanted are "
+            + " or ".join(str(list(known.names)) for known in LabelSet)
+        )
+    if record is not None and record.label_set != label_set.name:
+        raise UserError(
+            f"checkpoint={location}: config.json holds the labels of labels={label_set.name}, "
+            f"{RECORD} those of labels={record.label_set}; one of the files was changed"
+        )
+    longest = int(config.get("max_position_embeddings") or DEFAULT_MAX_TOKENS)
+    max_tokens = record.max_tokens if record else min(longest, DEFAULT_MAX_TOKENS)
+    return Checkpoint(folder, labels, label_set, max_tokens, record)
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The safetensors files that make up a model, one or a numbered few."""
+    return sorted(folder.glob("model*.safetensors"))
+
+
+def _find(location: Path) -> Path:
+    if not location.exists():
+        hint = "; `make train` makes one" if location.name == "latest" else ""
+        raise UserError(f"checkpoint={location}: no such folder{hint}")
+    for folder in (location / CHECKPOINT, location):
+        if (folder / "config.json").is_file():
+            return folder
+    raise UserError(f"checkpoint={location}: no checkpoint there; a folder with config.json and {WEIGHTS} is wanted")
+
+
+def _check_weights(folder: Path, record: CheckpointRecord | None) -> None:
+    present = weight_files(folder)
+    if not present:
+        if any(path for pattern in PICKLES for path in folder.glob(pattern)):
+            raise UserError(
+                f"{folder}: holds pickled weights only, which can run any code when they are loaded; "
+                f"convert them to {WEIGHTS} first"
+            )
+        raise UserError(f"{folder / WEIGHTS}: no such file; the checkpoint has no weights")
+    if (folder / WEIGHTS_INDEX).is_file():
+        wanted = set(_read_json(folder / WEIGHTS_INDEX).get("weight_map", {}).values())
+        for name in sorted(wanted - {path.name for path in present}):
+            raise UserError(f"{folder / name}: no such file; the checkpoint lacks a part of its weights")
+    for name, expected in (record.weights if record else {}).items():
+        path = folder / name
+        if not path.is_file():
+            raise UserError(f"{path}: no such file; the checkpoint has no weights")
+        if (found := sha256_of(path)) != expected:
+            raise UserError(
+                f"{path}: its sha256 is {found[:12]}…, {RECORD} says {expected[:12]}…; the weights were changed or "
+                f"damaged after training; restore them, or delete {RECORD} to use them all the same"
+            )
+
+
+def _labels_of(config: dict[str, Any], folder: Path) -> tuple[str, ...]:
+    by_index = config.get("id2label")
+    if not isinstance(by_index, dict) or not by_index:
+        raise UserError(f"{folder / 'config.json'}: has no id2label; this is not a text classifier")
+    try:
+        return tuple(str(by_index[str(index)]) for index in range(len(by_index)))
+    except KeyError:
+        raise UserError(f"{folder / 'config.json'}: id2label is not numbered from 0: {by_index}") from None
+
+
+def _read_record(folder: Path) -> CheckpointRecord | None:
+    path = folder / RECORD
+    if not path.is_file():
+        return None
+    content = _read_json(path)
+    if content.get("version") != RECORD_VERSION:
+        raise UserError(f"{path}: version {content.get('version')}, this program reads {RECORD_VERSION}")
+    try:
+        return CheckpointRecord(**content)
+    except TypeError as error:
+        raise UserError(f"{path}: {error}") from None
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not valid JSON: {error}") from None
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: must hold a JSON object")
+    return content

@@ -1,0 +1,302 @@
+"""Typed settings. The YAML under ``configs/`` holds the values; here stand types and meanings."""
+
+import ast
+import inspect
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, is_dataclass
+from enum import Enum
+from typing import Any
+
+from sitrep.errors import UsageError
+from sitrep.labels import LabelSet
+
+MISSING: Any = "???"
+"""OmegaConf's mark for a value that has to be given."""
+
+
+class Precision(Enum):
+    """Number format of the model's arithmetic."""
+
+    auto = "auto"
+    fp32 = "fp32"
+    bf16 = "bf16"
+
+
+class ClassWeights(Enum):
+    """How much an error on each label counts in the training loss."""
+
+    none = "none"
+    balanced = "balanced"
+
+
+class Unit(Enum):
+    """What one row of prediction input holds."""
+
+    sentence = "sentence"
+    article = "article"
+
+
+class InputFormat(Enum):
+    """How prediction input is to be read."""
+
+    auto = "auto"
+    text = "text"
+    jsonl = "jsonl"
+    csv = "csv"
+    tsv = "tsv"
+    parquet = "parquet"
+
+
+def require(condition: bool, setting: str, value: object, rule: str) -> None:
+    """Raise a ``UsageError`` that names ``setting`` and its value unless ``condition`` holds."""
+    if not condition:
+        raise UsageError(f"{setting}={value}: {rule}")
+
+
+@dataclass
+class LabelSettings:
+    """Which labels the model learns."""
+
+    label_set: LabelSet = MISSING
+    """`five`: the four classes and `none`. `four`: rows labelled `none` are left out of training and scoring."""
+
+
+@dataclass
+class DataSettings:
+    """Where labelled sentences come from and how they are divided."""
+
+    train_files: list[str] = MISSING
+    """Files (`.jsonl` `.csv` `.tsv` `.parquet`), folders saved by `datasets`, hub names, or `sitrep:corpus`."""
+    validation_files: list[str] = MISSING
+    """Data that chooses the best epoch; empty: whole articles are held out of `train_files`."""
+    test_files: list[str] = MISSING
+    """Data that the report is about; empty: whole articles are held out of `train_files`."""
+    text_field: str = MISSING
+    """Column that holds the sentence."""
+    label_field: str = MISSING
+    """Column that holds the one label."""
+    labels_field: str = MISSING
+    """Column that holds every label that applies (optional; a list, or names parted by `|`)."""
+    article_id_field: str = MISSING
+    """Column that says which article a sentence belongs to (optional; without it each row stands alone)."""
+    position_field: str = MISSING
+    """Column with the place of the sentence in its article (optional)."""
+    id_field: str = MISSING
+    """Column that identifies the row (optional)."""
+    label_map: dict[str, str] = MISSING
+    """Your label names to ours, for example `{attack: attack_description, other: none}`."""
+    validation_fraction: float = MISSING
+    """Share of the units held out for validation where `validation_files` is empty."""
+    test_fraction: float = MISSING
+    """Share of the units held out for test where `test_files` is empty."""
+    split_seed: int = MISSING
+    """Seed of the division into whole articles; apart from `seed`, so that runs with other seeds share a test set."""
+
+    def __post_init__(self) -> None:
+        require(bool(self.train_files), "data.train_files", self.train_files, "name at least one file")
+        for name in ("validation_fraction", "test_fraction"):
+            value = getattr(self, name)
+            require(0 < value < 0.5, f"data.{name}", value, "must lie between 0 and 0.5")
+
+
+@dataclass
+class ModelSettings:
+    """Which transformer is fine-tuned."""
+
+    name: str = MISSING
+    """A folder, a hub name (`owner/name`), `packaged:minilm`, or `random:tiny`."""
+    revision: str | None = MISSING
+    """Branch, tag or commit on the hub; `null` for the default one."""
+    max_tokens: int = MISSING
+    """Longest input in tokens, special tokens included; what is longer is cut, and the row says so."""
+    attention_dropout: float | None = MISSING
+    """Dropout of the attention weights in training; `null`: the backbone's own. 0 saves time on a CPU."""
+
+    def __post_init__(self) -> None:
+        dropout = self.attention_dropout
+        require(dropout is None or 0 <= dropout < 1, "model.attention_dropout", dropout, "must lie in [0, 1)")
+        require(self.max_tokens >= 8, "model.max_tokens", self.max_tokens, "must be at least 8")
+
+
+@dataclass
+class TrainerSettings:
+    """How the transformer is fine-tuned."""
+
+    epochs: float = MISSING
+    """Passes over the training split at most."""
+    batch_size: int = MISSING
+    """Sentences a step and device."""
+    learning_rate: float = MISSING
+    """Peak learning rate; it rises over the warm-up and then falls linearly to zero."""
+    warmup_fraction: float = MISSING
+    """Share of the steps in which the learning rate rises."""
+    weight_decay: float = MISSING
+    """AdamW's weight decay."""
+    label_smoothing: float = MISSING
+    """Share of the target probability that is spread over all labels."""
+    class_weights: ClassWeights = MISSING
+    """`balanced` weighs each label by the inverse of its share of the training split."""
+    early_stopping_patience: int = MISSING
+    """Epochs without a better validation macro-F1 after which training stops; 0: never."""
+    precision: Precision = MISSING
+    """`auto`: bf16 where the processor (AMX) or the GPU computes in it, else fp32."""
+    group_by_length: bool = MISSING
+    """Make batches of sentences of like length, so that little is padded."""
+    extra: dict[str, Any] = MISSING
+    """Any other argument of `transformers.TrainingArguments`, passed through as it is."""
+
+    def __post_init__(self) -> None:
+        require(self.epochs > 0, "trainer.epochs", self.epochs, "must be above 0")
+        require(self.batch_size >= 1, "trainer.batch_size", self.batch_size, "must be at least 1")
+        require(self.learning_rate > 0, "trainer.learning_rate", self.learning_rate, "must be above 0")
+        require(0 <= self.warmup_fraction < 1, "trainer.warmup_fraction", self.warmup_fraction, "must lie in [0, 1)")
+        require(self.weight_decay >= 0, "trainer.weight_decay", self.weight_decay, "must not be negative")
+        require(0 <= self.label_smoothing < 1, "trainer.label_smoothing", self.label_smoothing, "must lie in [0, 1)")
+        require(
+            self.early_stopping_patience >= 0,
+            "trainer.early_stopping_patience",
+            self.early_stopping_patience,
+            "must not be negative",
+        )
+
+
+@dataclass
+class TrainSettings:
+    """Settings of `scripts/train.py`."""
+
+    data: DataSettings = MISSING
+    model: ModelSettings = MISSING
+    labels: LabelSettings = MISSING
+    trainer: TrainerSettings = MISSING
+    seed: int = MISSING
+    """Seed of the new layers, the order of batches and dropout."""
+    output_dir: str = MISSING
+    """Folder of the run; it must not exist yet."""
+
+    def __post_init__(self) -> None:
+        require(0 <= self.seed < 2**32, "seed", self.seed, "must lie between 0 and 4294967295")
+
+
+@dataclass
+class EvaluateDataSettings:
+    """Labelled data to score a checkpoint on; whatever is `null` is as it was in training."""
+
+    test_files: list[str] = MISSING
+    """Data to score; empty: the test split of the data that the checkpoint was trained on."""
+    text_field: str | None = MISSING
+    """Column that holds the sentence."""
+    label_field: str | None = MISSING
+    """Column that holds the one label."""
+    labels_field: str | None = MISSING
+    """Column that holds every label that applies."""
+    article_id_field: str | None = MISSING
+    """Column that says which article a sentence belongs to."""
+    position_field: str | None = MISSING
+    """Column with the place of the sentence in its article."""
+    id_field: str | None = MISSING
+    """Column that identifies the row."""
+    label_map: dict[str, str] | None = MISSING
+    """Your label names to ours."""
+
+
+@dataclass
+class InferenceSettings:
+    """How sentences are fed to the model."""
+
+    precision: Precision = MISSING
+    """`auto`: bf16 where the processor (AMX) or the GPU computes in it, else fp32."""
+    batch_tokens: int | None = MISSING
+    """Tokens a batch, padding included; `null`: 2,048 on a CPU, 32,768 on a GPU."""
+    window: int = MISSING
+    """Sentences that are sorted by length together; bounds the memory of a long job."""
+
+    def __post_init__(self) -> None:
+        if self.batch_tokens is not None:
+            require(self.batch_tokens >= 8, "inference.batch_tokens", self.batch_tokens, "must be at least 8")
+        require(self.window >= 1, "inference.window", self.window, "must be at least 1")
+
+
+@dataclass
+class EvaluateSettings:
+    """Settings of `scripts/evaluate.py`."""
+
+    checkpoint: str = MISSING
+    """Run folder, or the `checkpoint` folder inside it, or any Hugging Face folder with our labels."""
+    data: EvaluateDataSettings = MISSING
+    inference: InferenceSettings = MISSING
+    baselines: bool = MISSING
+    """Train the two baselines on the checkpoint's training data and score them beside it."""
+    output_dir: str = MISSING
+    """Folder of the result; it must not exist yet."""
+
+
+@dataclass
+class PredictSettings:
+    """Settings of `scripts/predict.py`."""
+
+    checkpoint: str = MISSING
+    """Run folder, or the `checkpoint` folder inside it, or any Hugging Face folder with our labels."""
+    input: str = MISSING
+    """An article (`.txt`), rows (`.jsonl` `.csv` `.tsv` `.parquet`), a folder of them, or `-` for standard input."""
+    output: str = MISSING
+    """`.jsonl`, `.csv` or `.parquet`, or `-` for JSON lines on standard output."""
+    unit: Unit = MISSING
+    """What a row holds: one `sentence`, or a whole `article` to be cut into sentences."""
+    format: InputFormat = MISSING
+    """`auto` goes by the file's ending; on standard input a leading `{` means JSON lines, all else is an article."""
+    text_field: str = MISSING
+    """Column or key of a row that holds its text."""
+    overwrite: bool = MISSING
+    """Replace `output` if it exists."""
+    inference: InferenceSettings = MISSING
+
+
+def as_plain(settings: Any) -> Any:
+    """Settings as dicts, lists and scalars, enum members by name: what YAML and JSON can hold."""
+    if is_dataclass(settings):
+        return {item.name: as_plain(getattr(settings, item.name)) for item in fields(settings)}
+    if isinstance(settings, dict):
+        return {str(key): as_plain(value) for key, value in settings.items()}
+    if isinstance(settings, list | tuple):
+        return [as_plain(value) for value in settings]
+    return settings.name if isinstance(settings, Enum) else settings
+
+
+@dataclass(frozen=True)
+class SettingDescription:
+    """One line of a settings table."""
+
+    name: str
+    """Dotted, as it is written on the command line."""
+    choices: tuple[str, ...]
+    """Valid values of an enum; empty for other types."""
+    meaning: str
+    """The docstring under the field."""
+
+
+def describe(schema: type, prefix: str = "") -> Iterator[SettingDescription]:
+    """List every setting of a settings dataclass, nested ones dotted, in the order of declaration."""
+    meanings = _field_docstrings(schema)
+    for item in fields(schema):
+        kind: Any = item.type
+        if is_dataclass(kind):
+            yield from describe(kind, f"{prefix}{item.name}.")  # type: ignore[arg-type]
+            continue
+        choices = tuple(kind.__members__) if inspect.isclass(kind) and issubclass(kind, Enum) else ()
+        yield SettingDescription(prefix + item.name, choices, meanings[item.name])
+
+
+def _field_docstrings(schema: type) -> dict[str, str]:
+    """Docstrings under fields are not kept at run time, so they are read from the source."""
+    body = ast.parse(inspect.getsource(schema).lstrip()).body[0]
+    assert isinstance(body, ast.ClassDef)
+    found = {item.name: "" for item in fields(schema)}
+    for statement, following in zip(body.body, body.body[1:], strict=False):
+        if (
+            isinstance(statement, ast.AnnAssign)
+            and isinstance(statement.target, ast.Name)
+            and isinstance(following, ast.Expr)
+            and isinstance(following.value, ast.Constant)
+        ):
+            found[statement.target.id] = str(following.value.value)
+    return found

@@ -1,0 +1,110 @@
+"""From data settings to a checked division of labelled sentences."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from sitrep import corpus
+from sitrep.config import DataSettings
+from sitrep.data.reading import SHIPPED, Columns, read_labelled
+from sitrep.data.split import Split, check_split, hold_out
+from sitrep.errors import UserError
+from sitrep.files import sha256_of
+from sitrep.labels import NONE, LabelSet
+from sitrep.sentences import LabelledSentence
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """Where sentences came from.
+
+    Attributes:
+        source: As it was named in the settings.
+        units: Rows read, those labelled ``none`` included.
+        sha256: Of the file; ``None`` for folders and hub names.
+    """
+
+    source: str
+    units: int
+    sha256: str | None
+
+
+@dataclass(frozen=True)
+class LoadedData:
+    """A division with its origin.
+
+    Attributes:
+        split: The three sets.
+        sources: Every file read.
+        left_out: Units labelled ``none`` that ``labels=four`` left out.
+    """
+
+    split: Split
+    sources: tuple[SourceFile, ...]
+    left_out: int
+
+
+def load_data(settings: DataSettings, label_set: LabelSet) -> LoadedData:
+    """Read, validate and divide the data of a training run.
+
+    Raises:
+        UserError: For unreadable or wrong data, a set that lacks a label, an article in two sets.
+    """
+    columns = columns_of(asdict(settings))
+    sources: list[SourceFile] = []
+    train = _read_all(settings.train_files, columns, sources)
+    test = _read_all(settings.test_files, columns, sources)
+    validation = _read_all(settings.validation_files, columns, sources)
+    units = len(train)
+    if not settings.test_files:
+        train, test = hold_out(train, settings.test_fraction, settings.split_seed)
+    if not settings.validation_files:
+        # The share is of all units that were given, whether or not a test set was taken from them first.
+        fraction = settings.validation_fraction * units / max(1, len(train))
+        train, validation = hold_out(train, fraction, settings.split_seed + 1)
+    kept = [[s for s in part if s.label in label_set.names] for part in (train, validation, test)]
+    split = Split(*map(tuple, kept))
+    check_split(split, label_set.names)
+    left_out = len(train) + len(validation) + len(test) - sum(map(len, kept))
+    return LoadedData(split, tuple(sources), left_out)
+
+
+def load_test(
+    files: Sequence[str], columns: Columns, label_set: LabelSet
+) -> tuple[tuple[LabelledSentence, ...], tuple[SourceFile, ...], int]:
+    """Read labelled data to score a checkpoint on.
+
+    Returns:
+        The sentences, their origin, and how many labelled ``none`` were left out.
+
+    Raises:
+        UserError: For unreadable or wrong data, or if nothing remains.
+    """
+    sources: list[SourceFile] = []
+    read = _read_all(files, columns, sources)
+    kept = tuple(sentence for sentence in read if sentence.label in label_set.names)
+    if not kept:
+        raise UserError(f"data.test_files={list(files)}: all {len(read)} rows are labelled {NONE}; nothing to score")
+    return kept, tuple(sources), len(read) - len(kept)
+
+
+def columns_of(settings: dict[str, Any]) -> Columns:
+    """Column names out of data settings, which call them ``<name>_field``."""
+    named = {name: settings[f"{name}_field"] for name in ("text", "label", "labels", "article_id", "position", "id")}
+    return Columns(**named, label_map=dict(settings["label_map"]))
+
+
+def _read_all(files: Sequence[str], columns: Columns, sources: list[SourceFile]) -> list[LabelledSentence]:
+    sentences: list[LabelledSentence] = []
+    for source in files:
+        found = read_labelled(source, columns)
+        path = corpus.PATH if source == SHIPPED else Path(source)
+        sources.append(SourceFile(source, len(found), sha256_of(path) if path.is_file() else None))
+        sentences.extend(found)
+    seen: set[str] = set()
+    for sentence in sentences:
+        if sentence.id in seen:
+            raise UserError(f"id {sentence.id!r} stands in two of {', '.join(files)}; ids must differ")
+        seen.add(sentence.id)
+    return sentences

@@ -1,0 +1,169 @@
+"""Labelled sentences out of files, saved data sets, the hub, and the shipped corpus."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sitrep import corpus
+from sitrep.errors import UserError
+from sitrep.labels import NONE
+from sitrep.sentences import LabelledSentence
+from sitrep.tables import ROW_SUFFIXES, Row, read_rows
+
+if TYPE_CHECKING:
+    import datasets
+
+SHIPPED = "sitrep:corpus"
+HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which column holds what, and what the file's label names mean."""
+
+    text: str = "text"
+    label: str = "label"
+    labels: str = "labels"
+    article_id: str = "article_id"
+    position: str = "position"
+    id: str = "id"
+    label_map: dict[str, str] = field(default_factory=dict)
+
+
+def read_labelled(source: str, columns: Columns) -> list[LabelledSentence]:
+    """Read all labelled sentences of one source, in its order.
+
+    Args:
+        source: A file, a folder saved by ``datasets``, a hub name, or ``sitrep:corpus``.
+        columns: Names of the columns and labels in it.
+
+    Raises:
+        UserError: At the first row that is not right, with its file and line.
+    """
+    sentences: list[LabelledSentence] = []
+    places: dict[str, str] = {}
+    for row in _rows(source):
+        sentence = _sentence(row, columns, source, len(sentences))
+        if sentence.id in places:
+            raise UserError(f"{row.place}: id {sentence.id!r} stands at {places[sentence.id]} already; ids must differ")
+        places[sentence.id] = row.place
+        sentences.append(sentence)
+    return sentences
+
+
+def _rows(source: str) -> Iterator[Row]:
+    if source == SHIPPED:
+        return _dataset_rows(corpus.load(), SHIPPED)
+    path = Path(source)
+    if path.is_dir():
+        return _saved_rows(path)
+    if path.suffix.lower() in ROW_SUFFIXES or path.exists():
+        return read_rows(path)
+    if HUB_NAME.fullmatch(source):
+        return _hub_rows(source)
+    raise UserError(f"{source}: no such file or folder")
+
+
+def _saved_rows(folder: Path) -> Iterator[Row]:
+    import datasets
+
+    try:
+        saved = datasets.load_from_disk(str(folder))
+    except (FileNotFoundError, ValueError) as error:
+        raise UserError(f"{folder}: not a data set saved by `datasets`: {error}") from None
+    parts = saved if isinstance(saved, datasets.DatasetDict) else {"": saved}
+    if len(parts) > 1:
+        raise UserError(
+            f"{folder}: holds the splits {', '.join(map(str, parts))}; name their folders one by one, "
+            f"for example data.train_files=[{folder / 'train'}] data.test_files=[{folder / 'test'}]"
+        )
+    for part in parts.values():
+        yield from _dataset_rows(part, str(folder))
+
+
+def _hub_rows(name: str) -> Iterator[Row]:
+    import datasets
+
+    try:
+        part = datasets.load_dataset(name, split="train")
+    except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{name}: no such file or folder here, and not to be had from the hub: {reason}") from None
+    yield from _dataset_rows(part, name)
+
+
+def _dataset_rows(part: "datasets.Dataset", name: str) -> Iterator[Row]:
+    """Rows with class numbers written out as names, as the data set itself names them."""
+    import datasets
+
+    named = {column: kind for column, kind in part.features.items() if isinstance(kind, datasets.ClassLabel)}
+    for number, fields in enumerate(part, 1):
+        for column, kind in named.items():
+            if fields[column] is not None and fields[column] >= 0:
+                fields[column] = kind.int2str(fields[column])
+        yield Row(f"{name}:row {number}", fields)
+
+
+def _sentence(row: Row, columns: Columns, source: str, index: int) -> LabelledSentence:
+    rest = dict(row.fields)
+    for name, setting in ((columns.text, "data.text_field"), (columns.label, "data.label_field")):
+        if name not in rest:
+            raise UserError(f"{row.place}: no column {name!r} ({setting}); there are {', '.join(map(repr, rest))}")
+    text, label = rest.pop(columns.text), rest.pop(columns.label)
+    if not isinstance(text, str):
+        raise UserError(f"{row.place}: {columns.text} must be text, not {text!r}")
+    if label is None or not str(label).strip():
+        raise UserError(f"{row.place}: the label is empty; write {NONE} where none of the classes applies")
+    label = columns.label_map.get(str(label).strip(), str(label).strip())
+    labels = _label_list(rest.pop(columns.labels, None), row, columns)
+    if labels is None:
+        labels = () if label == NONE else (label,)
+    article_id = rest.pop(columns.article_id, None)
+    position = rest.pop(columns.position, None)
+    identity = rest.pop(columns.id, None)
+    name = str(identity) if identity not in (None, "") else f"{Path(source).stem}-{index}"
+    try:
+        return LabelledSentence(
+            text=text,
+            label=label,
+            labels=labels,
+            id=name,
+            article_id=str(article_id) if article_id not in (None, "") else name,
+            position=_position(position, row, columns),
+            fields=rest,
+        )
+    except ValueError as error:
+        raise UserError(f"{row.place}: {error}") from None
+
+
+def _label_list(value: Any, row: Row, columns: Columns) -> tuple[str, ...] | None:
+    """``labels`` as a tuple of mapped names; ``None`` where the row has no such column or leaves it empty in a CSV."""
+    if value is None:
+        return None
+    if isinstance(value, str):
+        if value.lstrip().startswith("["):
+            try:
+                value = json.loads(value)
+            except json.JSONDecodeError as error:
+                raise UserError(f"{row.place}: {columns.labels} {value!r} is not a JSON list: {error.msg}") from None
+        elif not value.strip():
+            return None
+        else:
+            value = value.split("|")
+    if not isinstance(value, list | tuple):
+        raise UserError(f"{row.place}: {columns.labels} must be a list of labels, not {value!r}")
+    names = (str(item).strip() for item in value)
+    mapped = (columns.label_map.get(name, name) for name in names)
+    return tuple(name for name in mapped if name != NONE)
+
+
+def _position(value: Any, row: Row, columns: Columns) -> int:
+    if value in (None, ""):
+        return 0
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        raise UserError(f"{row.place}: {columns.position} must be a whole number, not {value!r}") from None

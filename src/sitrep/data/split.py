@@ -1,0 +1,102 @@
+"""Division into train, validation and test by whole articles."""
+
+import hashlib
+import random
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sitrep.errors import UserError
+from sitrep.sentences import LabelledSentence
+
+
+@dataclass(frozen=True)
+class Split:
+    """Three sets of sentences that share no article."""
+
+    train: tuple[LabelledSentence, ...]
+    validation: tuple[LabelledSentence, ...]
+    test: tuple[LabelledSentence, ...]
+
+    def parts(self) -> dict[str, tuple[LabelledSentence, ...]]:
+        """The three sets by name."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}
+
+    def article_ids(self) -> dict[str, list[str]]:
+        """The articles of each set, in order of first appearance."""
+        return {name: list(dict.fromkeys(s.article_id for s in part)) for name, part in self.parts().items()}
+
+    def digests(self) -> dict[str, str]:
+        """SHA-256 of each set's texts and labels: equal if and only if the same sentences were used."""
+        return {name: digest(part) for name, part in self.parts().items()}
+
+
+def hold_out(
+    sentences: Sequence[LabelledSentence], fraction: float, seed: int
+) -> tuple[list[LabelledSentence], list[LabelledSentence]]:
+    """Part whole articles off at random until they hold ``fraction`` of the units.
+
+    Args:
+        sentences: All sentences; the order of articles in them plays no part, their ids do.
+        fraction: Wanted share of the units, from 0 to 1; met to within one article.
+        seed: Of the random order of the articles.
+
+    Returns:
+        What remains and what was held out, each in the given order.
+    """
+    units = Counter(sentence.article_id for sentence in sentences)
+    articles = sorted(units)
+    random.Random(seed).shuffle(articles)
+    held: set[str] = set()
+    count = 0
+    for article in articles:
+        # An article goes in if that brings the share closer to the wanted one.
+        if count + units[article] / 2 > fraction * len(sentences):
+            break
+        held.add(article)
+        count += units[article]
+    return (
+        [sentence for sentence in sentences if sentence.article_id not in held],
+        [sentence for sentence in sentences if sentence.article_id in held],
+    )
+
+
+def check_split(split: Split, labels: Iterable[str]) -> None:
+    """Refuse a division that would make the figures wrong.
+
+    Raises:
+        UserError: If an article stands in two sets, or a set lacks one of ``labels``.
+    """
+    homes: dict[str, set[str]] = defaultdict(set)
+    for name, articles in split.article_ids().items():
+        for article in articles:
+            homes[article].add(name)
+    shared = {article: names for article, names in homes.items() if len(names) > 1}
+    if shared:
+        article, names = next(iter(shared.items()))
+        raise UserError(
+            f"article {article!r} stands in {' and '.join(sorted(names))}"
+            + (f", and {len(shared) - 1} more such" if len(shared) > 1 else "")
+            + "; units of one article must stay together, or the test measures memory"
+        )
+    for name, part in split.parts().items():
+        present = {sentence.label for sentence in part}
+        for label in labels:
+            if label not in present:
+                raise UserError(
+                    f"the {name} set ({len(part)} units of {len(split.article_ids()[name])} articles) has no "
+                    f"{label}; add data, or choose another data.split_seed or data.{_fraction_of(name)}"
+                )
+
+
+def digest(sentences: Iterable[LabelledSentence]) -> str:
+    """SHA-256 over article, position, text and label of each sentence, in order."""
+    total = hashlib.sha256()
+    for sentence in sentences:
+        record = (sentence.article_id, str(sentence.position), sentence.text, sentence.label)
+        total.update("\0".join(record).encode() + b"\n")
+    return total.hexdigest()
+
+
+def _fraction_of(name: str) -> str:
+    return "validation_fraction" if name == "validation" else "test_fraction"

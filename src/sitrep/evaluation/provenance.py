@@ -1,0 +1,61 @@
+"""What a result was made with."""
+
+import os
+import platform
+import sys
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from sitrep import __version__
+from sitrep.hardware import cpu_flags, cpu_name
+
+PACKAGES = (
+    "torch",
+    "transformers",
+    "tokenizers",
+    "datasets",
+    "accelerate",
+    "safetensors",
+    "numpy",
+    "scikit-learn",
+    "sentencex",
+)
+
+
+def environment(device: str, precision: str) -> dict[str, Any]:
+    """Program, versions, machine and command line, without names of users or of the machine."""
+    return {
+        "sitrep": __version__,
+        "time_utc": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": command_line(),
+        "python": platform.python_version(),
+        "packages": {name: _version(name) for name in PACKAGES},
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor": cpu_name(),
+        "cores": os.cpu_count(),
+        "amx_bf16": "amx_bf16" in cpu_flags(),
+        "gpu": _gpu_name() if device == "cuda" else None,
+        "device": device,
+        "precision": precision,
+    }
+
+
+def command_line() -> str:
+    """The command that repeats this run from the project's folder."""
+    script = Path(sys.argv[0])
+    return " ".join(["python", f"{script.parent.name}/{script.name}", *sys.argv[1:]])
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _gpu_name() -> str:
+    import torch
+
+    return str(torch.cuda.get_device_name())

@@ -1,0 +1,142 @@
+"""Everything that a report and ``metrics.json`` tell, computed once."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from sitrep.evaluation.baselines import Baseline
+from sitrep.evaluation.metrics import Scores, score
+from sitrep.evaluation.mistakes import Mistake, most_confident
+from sitrep.labels import CLASSES
+from sitrep.sentences import LabelledSentence, Passage, Prediction
+
+SCHEMA_VERSION = 1
+MISTAKES_SHOWN = 50
+
+
+@dataclass(frozen=True)
+class Results:
+    """A scored labelling with its baselines and its origin.
+
+    Attributes:
+        labels: In the order of the taxonomy.
+        scores: Of the model.
+        baselines: Title and scores of each baseline, by name.
+        without_baselines: Why there are none; empty where there are.
+        mistakes: The errors that the model was surest of.
+        errors: Number of all errors.
+        sentences: The scored units.
+        predictions: One each, in their order.
+        data: Units, articles and labels of every set, and the files they came from.
+        training: History and speed of the training, where this is a training run.
+        environment: Versions and machine.
+        notes: What a reader has to know before believing the figures.
+    """
+
+    labels: tuple[str, ...]
+    scores: Scores
+    baselines: dict[str, tuple[str, Scores]]
+    without_baselines: str
+    mistakes: list[Mistake]
+    errors: int
+    sentences: Sequence[LabelledSentence]
+    predictions: Sequence[Prediction]
+    data: dict[str, Any]
+    training: dict[str, Any]
+    environment: dict[str, Any]
+    notes: list[str] = field(default_factory=list)
+
+    def metrics(self) -> dict[str, Any]:
+        """The content of ``metrics.json``."""
+        return {
+            "schema_version": SCHEMA_VERSION,
+            **_scores_as_json(self.scores),
+            "labels": list(self.labels),
+            "baselines": {name: _scores_as_json(scores) for name, (_, scores) in self.baselines.items()},
+            "errors": self.errors,
+            "notes": self.notes,
+            "data": self.data,
+            "training": self.training,
+        }
+
+
+def compute(
+    sentences: Sequence[LabelledSentence],
+    predictions: Sequence[Prediction],
+    labels: tuple[str, ...],
+    reference: Sequence[Baseline] | str,
+    data: dict[str, Any],
+    training: dict[str, Any],
+    environment: dict[str, Any],
+) -> Results:
+    """Score predictions and gather what is told about them.
+
+    Args:
+        sentences: Units with their true labels.
+        predictions: One each, in the same order.
+        labels: All labels in order.
+        reference: The baselines, or why there are none.
+        data: As in :class:`Results`.
+        training: As in :class:`Results`; empty outside training.
+        environment: As in :class:`Results`.
+    """
+    true = [sentence.label for sentence in sentences]
+    predicted = [prediction.label for prediction in predictions]
+    scores = score(true, predicted, labels)
+    found = () if isinstance(reference, str) else reference
+    return Results(
+        labels=labels,
+        scores=scores,
+        baselines={item.name: (item.title, score(true, item.predicted, labels)) for item in found},
+        without_baselines=reference if isinstance(reference, str) else "",
+        mistakes=most_confident(sentences, predictions, MISTAKES_SHOWN),
+        errors=sum(a != b for a, b in zip(true, predicted, strict=True)),
+        sentences=sentences,
+        predictions=predictions,
+        data=data,
+        training=training,
+        environment=environment,
+        notes=_notes(scores, predictions),
+    )
+
+
+def passages_of(sentences: Sequence[LabelledSentence]) -> list[Passage]:
+    """Labelled sentences as the predictor takes them; the true label is carried along as ``true_label``."""
+    return [
+        Passage(s.id, s.article_id, s.position, 0, len(s.text), s.text, {"true_label": s.label, **s.fields})
+        for s in sentences
+    ]
+
+
+def describe_set(sentences: Sequence[LabelledSentence], labels: Sequence[str]) -> dict[str, Any]:
+    """Units, articles, and units by label of one set."""
+    counts = Counter(sentence.label for sentence in sentences)
+    return {
+        "units": len(sentences),
+        "articles": len({sentence.article_id for sentence in sentences}),
+        "labels": {label: counts[label] for label in labels},
+    }
+
+
+def _notes(scores: Scores, predictions: Sequence[Prediction]) -> list[str]:
+    notes = []
+    absent = [label for label in CLASSES if scores.per_class[label].support == 0]
+    if absent:
+        notes.append(
+            f"No unit of these data is {' or '.join(absent)}: recall is undefined there. A class that was not "
+            "predicted either is left out of macro-F1; one that was predicted counts as 0."
+        )
+    cut = sum(prediction.truncated for prediction in predictions)
+    if cut:
+        notes.append(f"{cut} units were longer than the model reads and were judged by their beginning.")
+    return notes
+
+
+def _scores_as_json(scores: Scores) -> dict[str, Any]:
+    return {
+        "macro_f1_four": scores.macro_f1_four,
+        "accuracy": scores.accuracy,
+        "per_class": {label: asdict(figures) for label, figures in scores.per_class.items()},
+        "confusion_rows_true": scores.confusion.tolist(),
+    }

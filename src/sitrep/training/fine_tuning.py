@@ -1,0 +1,251 @@
+"""The only module that knows the names of ``transformers``' training arguments."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sitrep.config import ClassWeights, Precision, TrainerSettings, TrainSettings
+from sitrep.data import Split
+from sitrep.errors import UsageError, UserError
+from sitrep.evaluation.metrics import score
+from sitrep.hardware import choose_device, choose_precision
+from sitrep.sentences import LabelledSentence
+from sitrep.training.backbone import load_backbone
+
+if TYPE_CHECKING:
+    import datasets
+    import torch
+    import transformers
+
+BEST_METRIC = "macro_f1_four"
+
+OURS = {
+    "num_train_epochs": "trainer.epochs",
+    "per_device_train_batch_size": "trainer.batch_size",
+    "learning_rate": "trainer.learning_rate",
+    "warmup_steps": "trainer.warmup_fraction",
+    "weight_decay": "trainer.weight_decay",
+    "label_smoothing_factor": "trainer.label_smoothing",
+    "bf16": "trainer.precision",
+    "train_sampling_strategy": "trainer.group_by_length",
+    "seed": "seed",
+    "data_seed": "seed",
+    "output_dir": "output_dir",
+}
+"""Arguments that have a setting of their own, which ``trainer.extra`` must not contradict."""
+
+
+@dataclass(frozen=True)
+class FineTuned:
+    """A trained model with what is to be told of its training.
+
+    Attributes:
+        model: The weights of the best epoch.
+        tokenizer: Its tokenizer.
+        history: One entry an epoch: ``epoch``, ``loss`` (mean over the epoch) and the validation ``macro_f1_four``.
+        precision: That was computed in.
+        device: That was computed on.
+        seconds: Spent in training, validation included, loading apart.
+        sentences: Trained on in all epochs together.
+    """
+
+    model: Any
+    tokenizer: Any
+    history: list[dict[str, float]]
+    precision: Precision
+    device: str
+    seconds: float
+    sentences: int
+
+
+def fine_tune(
+    settings: TrainSettings,
+    split: Split,
+    scratch: Path,
+    callbacks: "Sequence[transformers.TrainerCallback]" = (),
+) -> FineTuned:
+    """Fine-tune a backbone and return the weights that did best on validation.
+
+    Args:
+        settings: Of the run.
+        split: Its ``test`` part is not touched.
+        scratch: Folder for the weights of single epochs; the caller removes it.
+        callbacks: Watchers, such as a progress bar.
+
+    Raises:
+        UserError: If the backbone cannot be loaded.
+        UsageError: If ``trainer.extra`` names what is not there, or what has a setting of its own.
+    """
+    import transformers
+
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    device = choose_device()
+    precision = choose_precision(settings.trainer.precision, device, "trainer.precision")
+    arguments = training_arguments(settings, scratch, precision, device.type)
+    labels = settings.labels.label_set.names
+    transformers.set_seed(settings.seed)  # the new classification layer is drawn here
+    model, tokenizer = load_backbone(settings.model, labels, (s.text for s in split.train), device.type)
+    watchers = list(callbacks)
+    if settings.trainer.early_stopping_patience:
+        watchers.append(transformers.EarlyStoppingCallback(settings.trainer.early_stopping_patience))
+    trainer = transformers.Trainer(
+        model=model,
+        args=arguments,
+        train_dataset=encode(split.train, tokenizer, labels, settings.model.max_tokens),
+        eval_dataset=encode(split.validation, tokenizer, labels, settings.model.max_tokens),
+        data_collator=transformers.DataCollatorWithPadding(tokenizer),
+        compute_loss_func=loss_function(settings.trainer, split.train, labels),
+        compute_metrics=validation_metrics(labels),
+        callbacks=watchers,
+    )
+    trainer.remove_callback(transformers.PrinterCallback)
+    result = trainer.train()
+    return FineTuned(
+        model=trainer.model,
+        tokenizer=tokenizer,
+        history=_history(trainer.state.log_history),
+        precision=precision,
+        device=device.type,
+        seconds=result.metrics["train_runtime"],
+        sentences=round(len(split.train) * (trainer.state.epoch or 0)),
+    )
+
+
+def training_arguments(
+    settings: TrainSettings, scratch: Path, precision: Precision, device: str
+) -> "transformers.TrainingArguments":
+    """Translate our settings into the library's, ``trainer.extra`` last."""
+    import transformers
+
+    chosen = settings.trainer
+    known = {item.name for item in fields(transformers.TrainingArguments)}
+    for name in chosen.extra:
+        if name in OURS:
+            raise UsageError(f"trainer.extra.{name}: has a setting of its own; use {OURS[name]}")
+        if name not in known:
+            raise UsageError(
+                f"trainer.extra.{name}: transformers {transformers.__version__} has no such training argument"
+            )
+    arguments: dict[str, Any] = {
+        "output_dir": str(scratch),
+        "num_train_epochs": chosen.epochs,
+        "per_device_train_batch_size": chosen.batch_size,
+        "per_device_eval_batch_size": max(64, chosen.batch_size),
+        "learning_rate": chosen.learning_rate,
+        "warmup_steps": chosen.warmup_fraction,  # below 1 it is a share of all steps
+        "weight_decay": chosen.weight_decay,
+        "bf16": precision is Precision.bf16,
+        "use_cpu": device == "cpu",
+        "dataloader_pin_memory": device == "cuda",
+        "train_sampling_strategy": "group_by_length" if chosen.group_by_length else "random",
+        "seed": settings.seed,
+        "data_seed": settings.seed,
+        "eval_strategy": "epoch",
+        "save_strategy": "epoch",
+        "logging_strategy": "steps",
+        "logging_steps": 5,
+        "load_best_model_at_end": True,
+        "metric_for_best_model": BEST_METRIC,
+        "greater_is_better": True,
+        "save_total_limit": 1,
+        "save_only_model": True,
+        "report_to": "none",
+        "disable_tqdm": True,
+    }
+    try:
+        return transformers.TrainingArguments(**(arguments | chosen.extra))
+    except (ValueError, TypeError) as error:
+        raise UsageError(f"trainer.extra={chosen.extra}: {error}") from None
+
+
+def encode(
+    sentences: Sequence[LabelledSentence], tokenizer: Any, labels: tuple[str, ...], max_tokens: int
+) -> "datasets.Dataset":
+    """Token ids, label numbers and lengths; padding is left to the batch."""
+    import datasets
+
+    encoded = tokenizer([sentence.text for sentence in sentences], truncation=True, max_length=max_tokens)
+    columns = {name: encoded[name] for name in encoded if name in tokenizer.model_input_names}
+    return datasets.Dataset.from_dict(
+        columns
+        | {
+            "labels": [labels.index(sentence.label) for sentence in sentences],
+            "length": [len(ids) for ids in encoded["input_ids"]],
+        }
+    )
+
+
+def loss_function(
+    settings: TrainerSettings, train: Sequence[LabelledSentence], labels: tuple[str, ...]
+) -> Callable[..., "torch.Tensor"]:
+    """Cross-entropy in fp32 with the wanted class weights and label smoothing, as ``Trainer`` calls it."""
+    import torch
+
+    weights = None
+    if settings.class_weights is ClassWeights.balanced:
+        counts = Counter(sentence.label for sentence in train)
+        weights = torch.tensor([len(train) / (len(labels) * counts[label]) for label in labels])
+
+    def loss(outputs: Any, targets: "torch.Tensor", num_items_in_batch: Any = None) -> "torch.Tensor":
+        logits = outputs["logits"].float()
+        return torch.nn.functional.cross_entropy(
+            logits,
+            targets,
+            weight=None if weights is None else weights.to(logits.device),
+            label_smoothing=settings.label_smoothing,
+        )
+
+    return loss
+
+
+def validation_metrics(labels: tuple[str, ...]) -> Callable[[Any], dict[str, float]]:
+    """The figure that picks the best epoch, computed from logits of shape (sentences, labels)."""
+
+    def compute(output: Any) -> dict[str, float]:
+        predicted = np.asarray(output.predictions).argmax(axis=-1)
+        names = np.asarray(labels)
+        scores = score(list(names[output.label_ids]), list(names[predicted]), labels)
+        return {BEST_METRIC: scores.macro_f1_four or 0.0}
+
+    return compute
+
+
+def save_model(trained: FineTuned, folder: Path) -> None:
+    """Write weights, tokenizer and configuration as a plain Hugging Face folder.
+
+    Raises:
+        OSError: If the disk is full, which the weights' library reports in a type of its own.
+    """
+    from safetensors import SafetensorError
+
+    try:
+        trained.model.save_pretrained(folder)
+        trained.tokenizer.save_pretrained(folder)
+    except SafetensorError as error:
+        raise UserError(
+            f"{folder.name}: the weights could not be written: {error}; nothing half-written was kept"
+        ) from None
+
+
+def _history(log: list[dict[str, float]]) -> list[dict[str, float]]:
+    """Per epoch: mean training loss and validation figure, out of the library's flat log."""
+    history: list[dict[str, float]] = []
+    losses: list[float] = []
+    for entry in log:
+        if "loss" in entry:
+            losses.append(entry["loss"])
+        if f"eval_{BEST_METRIC}" in entry:
+            history.append(
+                {
+                    "epoch": entry["epoch"],
+                    "loss": float(np.mean(losses)) if losses else float("nan"),
+                    BEST_METRIC: entry[f"eval_{BEST_METRIC}"],
+                }
+            )
+            losses = []
+    return history

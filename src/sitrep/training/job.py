@@ -1,0 +1,90 @@
+"""The whole of ``scripts/train.py``: data, fine-tuning, checkpoint, evaluation, report."""
+
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from sitrep import checkpoint as layout
+from sitrep.checkpoint import CheckpointRecord, open_checkpoint
+from sitrep.config import InferenceSettings, TrainSettings, as_plain
+from sitrep.data import LoadedData, load_data
+from sitrep.evaluation import evaluate_split, print_summary, write_results
+from sitrep.files import complete_folder, point_latest, refuse_existing, sha256_of
+from sitrep.inference.predictor import Predictor
+from sitrep.training.backbone import check_backbone
+
+
+def train(settings: TrainSettings) -> Path:
+    """Run one training job and leave a complete run directory, or none.
+
+    Returns:
+        The run directory.
+
+    Raises:
+        UserError: For anything wrong with the data, the backbone or the place to write to.
+    """
+    console = Console(stderr=True)
+    run = Path(settings.output_dir)
+    refuse_existing(run, False, "choose another output_dir or remove it")
+    check_backbone(settings.model)
+    data = load_data(settings.data, settings.labels.label_set)
+    _announce(data, settings, console)
+    with complete_folder(run) as folder:
+        details = _train_into(folder, settings, data, console)
+        predictor = Predictor(
+            open_checkpoint(str(folder)),
+            InferenceSettings(precision=settings.trainer.precision, batch_tokens=None, window=8192),
+        )
+        results = evaluate_split(predictor, data, details)
+        write_results(folder, results, settings)
+    point_latest(run)
+    print_summary(results, run, console)
+    return run
+
+
+def _train_into(folder: Path, settings: TrainSettings, data: LoadedData, console: Console) -> dict[str, Any]:
+    """Fine-tune, save the checkpoint, and say what ``metrics.json`` tells of the training."""
+    from sitrep.training.fine_tuning import fine_tune, save_model
+    from sitrep.training.progress import ProgressBar
+
+    began = time.perf_counter()
+    bar = ProgressBar(console)
+    scratch = folder / ".epochs"
+    try:
+        trained = fine_tune(settings, data.split, scratch, [bar])
+    finally:
+        bar.close()
+    save_model(trained, folder / layout.CHECKPOINT)
+    shutil.rmtree(scratch)
+    CheckpointRecord(
+        label_set=settings.labels.label_set.name,
+        max_tokens=settings.model.max_tokens,
+        weights={path.name: sha256_of(path) for path in layout.weight_files(folder / layout.CHECKPOINT)},
+        data=as_plain(settings.data),
+        split=data.split.digests(),
+    ).write(folder / layout.CHECKPOINT)
+    best = max(trained.history, key=lambda entry: entry["macro_f1_four"])
+    return {
+        "history": trained.history,
+        "best_epoch": best["epoch"],
+        "validation_macro_f1_four": best["macro_f1_four"],
+        "precision": trained.precision.name,
+        "device": trained.device,
+        "training_seconds": trained.seconds,
+        "sentences_per_second": trained.sentences / trained.seconds,
+        "total_seconds": time.perf_counter() - began,
+    }
+
+
+def _announce(data: LoadedData, settings: TrainSettings, console: Console) -> None:
+    articles = data.split.article_ids()
+    for name, part in data.split.parts().items():
+        console.print(f"{name}: {len(part)} units of {len(articles[name])} articles", highlight=False)
+    if data.left_out:
+        console.print(
+            f"labels={settings.labels.label_set.name}: {data.left_out} units labelled none are left out",
+            highlight=False,
+        )
