@@ -28,9 +28,11 @@ def confusion_svg(confusion: np.ndarray, labels: Sequence[str]) -> str:
         {"svg.fonttype": "none", "svg.hashsalt": "sitrep", "font.family": "sans-serif", "font.size": 10}
     ):
         figure, axes = pyplot.subplots(figsize=(6.2, 5.2), layout="constrained")
-        axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-        axes.set_xticks(range(len(labels)), shown)
-        axes.set_yticks(range(len(labels)), shown)
+        axes.pcolormesh(shares, cmap="Blues", vmin=0, vmax=1, edgecolors="white", linewidth=2)
+        axes.invert_yaxis()
+        centres = np.arange(len(labels)) + 0.5
+        axes.set_xticks(centres, shown)
+        axes.set_yticks(centres, shown)
         axes.set_xlabel("predicted")
         axes.set_ylabel("true")
         axes.tick_params(length=0)
@@ -38,8 +40,8 @@ def confusion_svg(confusion: np.ndarray, labels: Sequence[str]) -> str:
         for row in range(len(labels)):
             for column in range(len(labels)):
                 axes.text(
-                    column,
-                    row,
+                    column + 0.5,
+                    row + 0.5,
                     f"{confusion[row, column]}\n{shares[row, column]:.0%}",
                     ha="center",
                     va="center",

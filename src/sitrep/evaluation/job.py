@@ -110,9 +110,9 @@ def print_summary(results: Results, folder: Path, console: Console) -> None:
         f"macro-F1 over the four classes: [bold]{_figure(results.scores.macro_f1_four)}[/bold]", highlight=False
     )
     for title, scores in results.baselines.values():
-        console.print(f"  {title}: {_figure(scores.macro_f1_four)}", highlight=False)
+        console.print(f"  {title}: {_figure(scores.macro_f1_four)}", highlight=False, soft_wrap=True)
     for note in results.notes:
-        console.print(f"note: {note}", highlight=False)
+        console.print(f"note: {note}", highlight=False, soft_wrap=True)
     console.print(f"report: {folder / layout.REPORT}", highlight=False, soft_wrap=True)
 
 
@@ -152,7 +152,8 @@ def _overlap(sentences: Sequence[LabelledSentence], data: LoadedData) -> list[st
 
 
 def _given(settings: EvaluateDataSettings) -> dict[str, Any]:
-    return {name: value for name, value in asdict(settings).items() if name != "test_files" and value is not None}
+    given = {name: value for name, value in asdict(settings).items() if name != "test_files"}
+    return {name: value for name, value in given.items() if value not in (None, {})}
 
 
 def _as_json(sources: Sequence[SourceFile]) -> list[dict[str, Any]]:

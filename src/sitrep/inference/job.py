@@ -36,9 +36,9 @@ def predict(settings: PredictSettings) -> None:
             counts["truncated"] += prediction.truncated
     if settings.output != STANDARD_OUTPUT or sys.stderr.isatty():
         seconds = time.perf_counter() - began
-        console.print(summary(counts, checkpoint.labels, seconds), highlight=False)
+        console.print(summary(counts, checkpoint.labels, seconds), highlight=False, soft_wrap=True)
         if settings.output != STANDARD_OUTPUT:
-            console.print(f"written to {settings.output}", highlight=False)
+            console.print(f"written to {settings.output}", highlight=False, soft_wrap=True)
 
 
 def summary(counts: Counter[str], labels: tuple[str, ...], seconds: float) -> str:

@@ -23,6 +23,15 @@ MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9d
 TINY_WORDS = 4000
 """Most frequent words of the training split in the vocabulary of ``random:tiny``."""
 
+DROPOUTS = (
+    "hidden_dropout_prob",
+    "attention_probs_dropout_prob",
+    "embedding_dropout",
+    "attention_dropout",
+    "mlp_dropout",
+)
+"""What encoders call the dropout inside them; that of the classifier is apart, and costs nothing."""
+
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
 
@@ -64,9 +73,14 @@ def load_backbone(
         try:
             tokenizer = AutoTokenizer.from_pretrained(location, revision=settings.revision)
             config = AutoConfig.from_pretrained(location, revision=settings.revision, num_labels=len(labels), **names)
-            _set_attention_dropout(config, settings)
+            _set_dropout(config, settings)
             model = AutoModelForSequenceClassification.from_pretrained(
-                location, revision=settings.revision, config=config, use_safetensors=True, dtype="float32"
+                location,
+                revision=settings.revision,
+                config=config,
+                use_safetensors=True,
+                dtype="float32",
+                ignore_mismatched_sizes=True,  # the classifier of a model fine-tuned for something else is left behind
             )
         except (OSError, ValueError, ImportError, RuntimeError) as error:
             reason = " ".join(str(error).split())
@@ -75,22 +89,24 @@ def load_backbone(
     if settings.max_tokens > longest:
         raise UserError(f"model.max_tokens={settings.max_tokens}: {settings.name} reads at most {longest}")
     tokenizer.model_max_length = settings.max_tokens
-    if device == "cpu" and settings.attention_dropout == 0:
+    if device == "cpu" and settings.dropout == 0:
         # On a CPU the fused kernel's backward pass is slower than the plain one at these lengths.
         model.set_attn_implementation("eager")
     return model, tokenizer
 
 
-def _set_attention_dropout(config: Any, settings: ModelSettings) -> None:
-    if settings.attention_dropout is None:
+def _set_dropout(config: Any, settings: ModelSettings) -> None:
+    if settings.dropout is None:
         return
-    for name in ("attention_probs_dropout_prob", "attention_dropout"):
-        if hasattr(config, name):
-            setattr(config, name, settings.attention_dropout)
-            return
-    raise UserError(
-        f"model.attention_dropout={settings.attention_dropout}: {settings.name} has no such setting; use null"
-    )
+    present = [name for name in DROPOUTS if hasattr(config, name)]
+    if not present:
+        raise UserError(
+            f"model.dropout={settings.dropout}: {settings.name} has none of {', '.join(DROPOUTS)}; use null"
+        )
+    if getattr(config, "classifier_dropout", 0) is None:  # BERT then takes the encoder's
+        config.classifier_dropout = config.hidden_dropout_prob
+    for name in present:
+        setattr(config, name, settings.dropout)
 
 
 def _location(settings: ModelSettings) -> str:

@@ -1,5 +1,6 @@
 """The whole of ``scripts/train.py``: data, fine-tuning, checkpoint, evaluation, report."""
 
+import json
 import shutil
 import time
 from pathlib import Path
@@ -40,6 +41,8 @@ def train(settings: TrainSettings) -> Path:
         )
         results = evaluate_split(predictor, data, details)
         write_results(folder, results, settings)
+        record = {"split_seed": settings.data.split_seed, "article_ids": data.split.article_ids()}
+        (folder / layout.SPLIT).write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     point_latest(run)
     print_summary(results, run, console)
     return run
@@ -82,7 +85,7 @@ def _train_into(folder: Path, settings: TrainSettings, data: LoadedData, console
 def _announce(data: LoadedData, settings: TrainSettings, console: Console) -> None:
     articles = data.split.article_ids()
     for name, part in data.split.parts().items():
-        console.print(f"{name}: {len(part)} units of {len(articles[name])} articles", highlight=False)
+        console.print(f"{name}: {len(part)} units of {len(articles[name])} articles", highlight=False, soft_wrap=True)
     if data.left_out:
         console.print(
             f"labels={settings.labels.label_set.name}: {data.left_out} units labelled none are left out",

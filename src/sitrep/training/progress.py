@@ -71,4 +71,6 @@ class ProgressBar(TrainerCallback):  # type: ignore[misc]
         self.figure = f"{(metrics or {}).get(f'eval_{BEST_METRIC}', float('nan')):.3f}"
         self.progress.update(self.task, figure=self.figure)
         epoch = f"epoch {state.epoch or 0:g} of {args.num_train_epochs:g}"
-        self.console.print(f"{epoch}: loss {self.loss}, validation macro-F1 {self.figure}", highlight=False)
+        self.console.print(
+            f"{epoch}: loss {self.loss}, validation macro-F1 {self.figure}", highlight=False, soft_wrap=True
+        )

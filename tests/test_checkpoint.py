@@ -1,0 +1,100 @@
+import json
+import shutil
+
+import pytest
+
+from sitrep.checkpoint import open_checkpoint
+from sitrep.errors import UserError
+from sitrep.labels import LabelSet
+
+
+@pytest.fixture
+def copy(run_directory, tmp_path):
+    """A checkpoint folder that a test may spoil."""
+    return shutil.copytree(run_directory / "checkpoint", tmp_path / "checkpoint")
+
+
+def change_json(path, **changes):
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def test_run_directory_and_the_folder_in_it_open_alike(run_directory):
+    assert open_checkpoint(str(run_directory)) == open_checkpoint(str(run_directory / "checkpoint"))
+
+
+def test_checkpoint_carries_what_prediction_needs(run_directory):
+    checkpoint = open_checkpoint(str(run_directory))
+    assert checkpoint.labels == LabelSet.five.names
+    assert checkpoint.max_tokens == 128
+
+
+def test_folder_of_another_program_is_used_if_its_labels_are_ours(copy):
+    (copy / "sitrep.json").unlink()
+    checkpoint = open_checkpoint(str(copy))
+    assert checkpoint.record is None
+    assert checkpoint.label_set is LabelSet.five
+
+
+def test_changed_weights_are_noticed(copy):
+    weights = copy / "model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    with pytest.raises(UserError, match=r"model\.safetensors: its sha256 is .* the weights were changed"):
+        open_checkpoint(str(copy))
+
+
+def test_missing_weights_are_named(copy):
+    (copy / "model.safetensors").unlink()
+    with pytest.raises(UserError, match=r"model\.safetensors: no such file"):
+        open_checkpoint(str(copy))
+
+
+def test_pickled_weights_are_refused(copy):
+    (copy / "model.safetensors").rename(copy / "pytorch_model.bin")
+    with pytest.raises(UserError, match="holds pickled weights only, which can run any code"):
+        open_checkpoint(str(copy))
+
+
+def test_other_labels_than_the_taxonomys_are_refused(copy):
+    change_json(copy / "config.json", id2label={"0": "positive", "1": "negative"})
+    with pytest.raises(UserError, match=r"its labels are \['positive', 'negative'\]; wanted are"):
+        open_checkpoint(str(copy))
+
+
+def test_labels_in_another_order_are_refused(copy):
+    names = list(reversed(LabelSet.five.names))
+    change_json(copy / "config.json", id2label={str(i): name for i, name in enumerate(names)})
+    with pytest.raises(UserError, match="its labels are"):
+        open_checkpoint(str(copy))
+
+
+def test_record_that_contradicts_the_model_is_refused(copy):
+    change_json(copy / "sitrep.json", label_set="four")
+    with pytest.raises(UserError, match=r"labels=five, sitrep\.json those of labels=four"):
+        open_checkpoint(str(copy))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("config.json", "{", "not valid JSON"),
+        ("config.json", "[]", "must hold a JSON object"),
+        ("config.json", "{}", "has no id2label"),
+        ("sitrep.json", '{"version": 99}', "version 99, this program reads 1"),
+        ("sitrep.json", '{"version": 1, "surprise": 2}', "surprise"),
+    ],
+)
+def test_damaged_files_are_named(copy, name, content, message):
+    (copy / name).write_text(content)
+    with pytest.raises(UserError, match=message):
+        open_checkpoint(str(copy))
+
+
+def test_missing_folder_and_folder_without_checkpoint_are_told_apart(tmp_path):
+    with pytest.raises(UserError, match="nowhere: no such folder"):
+        open_checkpoint(str(tmp_path / "nowhere"))
+    with pytest.raises(UserError, match="no checkpoint there"):
+        open_checkpoint(str(tmp_path))
+    with pytest.raises(UserError, match="`make train` makes one"):
+        open_checkpoint(str(tmp_path / "latest"))

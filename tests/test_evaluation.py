@@ -1,0 +1,189 @@
+import json
+import re
+import shutil
+from html.parser import HTMLParser
+
+import pytest
+from conftest import CONFIGS, rows, write_jsonl
+
+from sitrep.config import EvaluateSettings
+from sitrep.errors import UserError
+from sitrep.evaluation import evaluate
+from sitrep.evaluation.baselines import majority, tfidf_logistic_regression
+from sitrep.evaluation.mistakes import most_confident
+from sitrep.hydra_entry import compose, typed
+from sitrep.sentences import LabelledSentence, Passage, Prediction
+
+
+@pytest.fixture
+def run(tmp_path):
+    def call(checkpoint, *overrides):
+        fixed = [f"checkpoint={checkpoint}", f"output_dir={tmp_path / 'result'}", "inference.precision=fp32"]
+        folder = evaluate(typed(compose(CONFIGS, "evaluate", EvaluateSettings, [*fixed, *overrides]), EvaluateSettings))
+        return folder, json.loads((folder / "metrics.json").read_text())
+
+    return call
+
+
+def unit(text, label="none", article="a", position=0):
+    return LabelledSentence(text, label, () if label == "none" else (label,), f"{article}{position}", article, position)
+
+
+def said(sentence, label, confidence):
+    rest = (1 - confidence) / 4
+    names = ("attack_description", "official_statement", "casualty_report", "boilerplate", "none")
+    probabilities = {name: confidence if name == label else rest for name in names}
+    return Prediction(Passage(sentence.id, sentence.article_id, 0, 0, 0, sentence.text), label, probabilities)
+
+
+def test_own_test_split_is_scored_as_training_scored_it(run, run_directory):
+    folder, metrics = run(run_directory)
+    trained = json.loads((run_directory / "metrics.json").read_text())
+    assert metrics["per_class"] == trained["per_class"]
+    assert metrics["baselines"] == trained["baselines"]
+    assert {path.name for path in folder.iterdir()} == {
+        "config.yaml", "environment.json", "metrics.json", "predictions.jsonl", "report.html",
+    }  # fmt: skip
+
+
+def test_any_labelled_file_is_scored_with_the_columns_that_it_has(run, run_directory, tmp_path):
+    path = tmp_path / "other.csv"
+    path.write_text(
+        "sentence,code\nfour were killed in district 3,dead\nprices rose in spring,other\n", encoding="utf-8"
+    )
+    _, metrics = run(
+        run_directory, f"data.test_files=[{path}]", "data.text_field=sentence", "data.label_field=code",
+        "data.label_map={dead: casualty_report, other: none}",
+    )  # fmt: skip
+    assert metrics["data"]["test"]["units"] == 2
+    assert metrics["per_class"]["casualty_report"]["support"] == 1
+    assert "No unit of these data is attack_description or official_statement or boilerplate" in metrics["notes"][0]
+
+
+def test_columns_of_training_hold_where_none_are_given(run, toy_file, tmp_path):
+    from conftest import train_settings
+
+    from sitrep.training import train
+
+    renamed = [{("sentence" if key == "text" else key): value for key, value in row.items()} for row in rows()]
+    path = write_jsonl(tmp_path / "renamed.jsonl", renamed)
+    checkpoint = train(train_settings(path, tmp_path / "run", "data.text_field=sentence"))
+    _, metrics = run(checkpoint, f"data.test_files=[{path}]")
+    assert metrics["data"]["test"]["units"] == len(renamed)
+    assert any("that the model was trained or chosen on" in note for note in metrics["notes"])
+
+
+def test_checkpoint_alone_is_enough_where_the_training_data_are_gone(run, run_directory, tmp_path):
+    copy = shutil.copytree(run_directory / "checkpoint", tmp_path / "alone")
+    record = json.loads((copy / "sitrep.json").read_text())
+    record["data"]["train_files"] = [str(tmp_path / "gone.jsonl")]
+    (copy / "sitrep.json").write_text(json.dumps(record))
+    path = write_jsonl(tmp_path / "test.jsonl", rows(2))
+    folder, metrics = run(copy, f"data.test_files=[{path}]")
+    assert metrics["baselines"] == {}
+    assert "gone.jsonl: no such file" in (folder / "report.html").read_text()
+    shutil.rmtree(folder)
+    with pytest.raises(UserError, match=r"cannot be read again .*name the data to score with data.test_files"):
+        run(copy)
+
+
+def test_changed_training_data_are_noticed(run, run_directory, tmp_path):
+    copy = shutil.copytree(run_directory / "checkpoint", tmp_path / "alone")
+    record = json.loads((copy / "sitrep.json").read_text())
+    record["data"]["train_files"] = [str(write_jsonl(tmp_path / "changed.jsonl", rows(13)))]
+    (copy / "sitrep.json").write_text(json.dumps(record))
+    with pytest.raises(UserError, match="its training data has changed since"):
+        run(copy)
+
+
+def test_data_labelled_none_only_cannot_be_scored_without_none(run, toy_file, tmp_path):
+    from conftest import train_settings
+
+    from sitrep.training import train
+
+    checkpoint = train(train_settings(toy_file, tmp_path / "run", "labels=four"))
+    path = write_jsonl(tmp_path / "test.jsonl", [{"text": "a", "label": "none"}])
+    with pytest.raises(UserError, match="all 1 rows are labelled none; nothing to score"):
+        run(checkpoint, f"data.test_files=[{path}]")
+
+
+def test_majority_baseline_says_the_commonest_training_label():
+    train = [unit("a", "boilerplate"), unit("b", "boilerplate"), unit("c")]
+    assert majority(train, [unit("x"), unit("y")]).predicted == ["boilerplate", "boilerplate"]
+
+
+def test_tfidf_baseline_learns_from_words():
+    train = [unit(f"four killed {n}", "casualty_report") for n in range(5)] + [
+        unit(f"share page {n}") for n in range(5)
+    ]
+    assert tfidf_logistic_regression(train, [unit("killed"), unit("share")]).predicted == ["casualty_report", "none"]
+
+
+def test_surest_errors_come_first_with_their_neighbours_in_the_article():
+    article = [unit(f"s{n}", position=n) for n in (2, 0, 1, 3)]  # rows need not be in page order
+    guesses = [said(article[0], "boilerplate", 0.6), said(article[1], "boilerplate", 0.9),
+               said(article[2], "none", 0.9), said(article[3], "boilerplate", 0.7)]  # fmt: skip
+    found = most_confident(article, guesses, limit=2)
+    assert [(m.sentence.text, m.confidence) for m in found] == [("s0", 0.9), ("s3", 0.7)]
+    assert (found[0].before, found[0].after) == ((), ("s1",))
+    assert (found[1].before, found[1].after) == (("s1", "s2"), ())
+
+
+class Page(HTMLParser):
+    """Collects what a report refers to and which tags it leaves open."""
+
+    VOID = frozenset({"meta", "br", "img", "link", "hr", "input"})
+
+    def __init__(self):
+        super().__init__()
+        self.open: list[str] = []
+        self.references: list[str] = []
+        self.tags: set[str] = set()
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        self.references += [v for k, v in attrs if k in {"src", "href", "xlink:href"} and v and not v.startswith("#")]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.handle_starttag(tag, attrs)
+        if self.open and self.open[-1] == tag:
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        if tag in self.VOID:
+            return
+        assert self.open[-1:] == [tag]
+        self.open.pop()
+
+
+def test_report_is_one_well_formed_page_that_fetches_nothing(run_directory):
+    text = (run_directory / "report.html").read_text(encoding="utf-8")
+    page = Page()
+    page.feed(text)
+    assert page.open == []
+    assert page.references == []
+    assert "script" not in page.tags
+    assert "url(http" not in text
+    assert "@import" not in text
+    assert re.search(r'<svg role="img" aria-label="Confusion matrix\. true attack_description: \d+', text)
+
+
+def test_report_shows_the_figures_of_the_metrics_file(run_directory):
+    text = (run_directory / "report.html").read_text(encoding="utf-8")
+    metrics = json.loads((run_directory / "metrics.json").read_text())
+    assert f"<b>{metrics['macro_f1_four']:.3f}</b>" in text
+    for figures in [*metrics["per_class"].values(), *metrics["baselines"].values()]:
+        value = figures.get("f1", figures.get("macro_f1_four"))
+        assert (f"{value:.3f}" if value is not None else "–") in text
+    for name in ("TF-IDF + logistic regression", "Always the commonest label", "random:tiny"):
+        assert name in text
+
+
+def test_text_of_a_page_cannot_become_markup_of_the_report(run, run_directory, tmp_path):
+    hostile = [{"text": "<script>alert(1)</script> & co", "label": label} for label in ("none", "boilerplate")]
+    folder, _ = run(run_directory, f"data.test_files=[{write_jsonl(tmp_path / 'x.jsonl', hostile)}]")
+    text = (folder / "report.html").read_text(encoding="utf-8")
+    assert "<script>" not in text
+    assert "&lt;script&gt;alert(1)" in text

@@ -1,0 +1,198 @@
+import csv
+import json
+
+import numpy as np
+import pytest
+from conftest import CONFIGS, rows, write_jsonl
+from pyarrow import parquet
+
+from sitrep.checkpoint import open_checkpoint
+from sitrep.config import PredictSettings
+from sitrep.errors import UserError
+from sitrep.hydra_entry import compose, typed
+from sitrep.inference import Predictor, predict
+from sitrep.inference.inputs import article_passages
+from sitrep.labels import LabelSet
+
+ARTICLE = "Home | World\nShells hit the bridge. Four were killed, the ministry said.\n\nShare this page\n"
+
+
+@pytest.fixture
+def run(run_directory, tmp_path):
+    """Predict with the toy checkpoint and return the output rows."""
+
+    def call(source, *overrides, output="out.jsonl"):
+        fixed = [
+            f"checkpoint={run_directory}",
+            f"input={source}",
+            f"output={tmp_path / output}",
+            "inference.precision=fp32",
+        ]
+        predict(typed(compose(CONFIGS, "predict", PredictSettings, [*fixed, *overrides]), PredictSettings))
+        if output.endswith(".jsonl"):
+            return [json.loads(line) for line in (tmp_path / output).read_text(encoding="utf-8").splitlines()]
+        return tmp_path / output
+
+    return call
+
+
+@pytest.fixture
+def predictor(run_directory, inference_settings):
+    return Predictor(open_checkpoint(str(run_directory)), inference_settings)
+
+
+def test_article_gives_one_object_a_sentence_with_exact_offsets(run, tmp_path):
+    (tmp_path / "page.txt").write_text(ARTICLE, encoding="utf-8")
+    found = run(tmp_path / "page.txt")
+    assert [row["text"] for row in found] == [
+        "Home | World",
+        "Shells hit the bridge.",
+        "Four were killed, the ministry said.",
+        "Share this page",
+    ]
+    assert all(row["text"] == ARTICLE[row["start"] : row["end"]] for row in found)
+    assert [row["position"] for row in found] == [0, 1, 2, 3]
+    assert {row["article_id"] for row in found} == {"page"}
+    assert list(found[0]) == ["id", "article_id", "position", "start", "end", "text", "label", "probabilities"]
+
+
+def test_probabilities_name_every_label_in_order_and_sum_to_one(run, tmp_path):
+    (tmp_path / "page.txt").write_text(ARTICLE, encoding="utf-8")
+    for row in run(tmp_path / "page.txt"):
+        assert tuple(row["probabilities"]) == LabelSet.five.names
+        assert sum(row["probabilities"].values()) == pytest.approx(1, abs=1e-5)
+        assert max(row["probabilities"], key=row["probabilities"].get) == row["label"]
+
+
+def test_rows_keep_their_order_and_their_other_fields(run, tmp_path):
+    content = rows(20)
+    found = run(write_jsonl(tmp_path / "rows.jsonl", content), "inference.window=7")
+    assert [(r["id"], r["article_id"], r["position"], r["text"]) for r in found] == [
+        (r["id"], r["article_id"], r["position"], r["text"]) for r in content
+    ]
+    assert [r["input_label"] for r in found] == [r["label"] for r in content]  # theirs beside ours, not lost
+    assert found[0]["labels"] == content[0]["labels"]
+
+
+def test_model_that_learnt_the_toy_corpus_labels_it(run, tmp_path):
+    found = run(write_jsonl(tmp_path / "rows.jsonl", rows(20)))
+    assert sum(row["label"] == row["input_label"] for row in found) > 0.9 * len(found)
+
+
+def test_bare_rows_get_ids_and_stand_alone(run, tmp_path):
+    found = run(write_jsonl(tmp_path / "rows.jsonl", [{"text": "a"}, {"text": "b"}]))
+    assert [(r["id"], r["article_id"], r["position"]) for r in found] == [
+        ("rows:0", "rows:0", 0),
+        ("rows:1", "rows:1", 0),
+    ]
+
+
+def test_other_text_column_is_named_by_a_setting(run, tmp_path):
+    (tmp_path / "a.csv").write_text("sentence,source\nFour were killed.,radio\n", encoding="utf-8")
+    found = run(tmp_path / "a.csv", "text_field=sentence")
+    assert (found[0]["text"], found[0]["source"]) == ("Four were killed.", "radio")
+
+
+def test_rows_that_hold_articles_are_cut_into_sentences(run, tmp_path):
+    content = [{"id": "x", "text": ARTICLE, "source": "radio"}]
+    found = run(write_jsonl(tmp_path / "rows.jsonl", content), "unit=article")
+    assert [r["id"] for r in found] == ["x:0", "x:1", "x:2", "x:3"]
+    assert all(r["article_id"] == "x" and r["source"] == "radio" for r in found)
+    assert all(r["text"] == ARTICLE[r["start"] : r["end"]] for r in found)
+
+
+def test_folder_is_read_file_by_file_in_the_order_of_names(run, tmp_path):
+    folder = tmp_path / "pages"
+    (folder / "sub").mkdir(parents=True)
+    (folder / "b.txt").write_text("One.", encoding="utf-8")
+    (folder / "a.txt").write_text("Two.", encoding="utf-8")
+    (folder / "sub" / "c.txt").write_text("Three.", encoding="utf-8")
+    (folder / "notes.md").write_text("not read", encoding="utf-8")
+    assert [r["article_id"] for r in run(folder)] == ["a", "b", "sub/c"]
+
+
+def test_csv_and_parquet_hold_the_same_predictions_as_jsonl(run, tmp_path):
+    source = write_jsonl(tmp_path / "rows.jsonl", [{"text": r["text"], "n": i} for i, r in enumerate(rows(2))])
+    lines = run(source)
+    with run(source, output="out.csv").open(encoding="utf-8", newline="") as file:
+        cells = list(csv.DictReader(file))
+    table = parquet.read_table(run(source, output="out.parquet")).to_pylist()
+    for line, cell, entry in zip(lines, cells, table, strict=True):
+        assert line["text"] == cell["text"] == entry["text"]
+        assert line["label"] == cell["label"] == entry["label"]
+        assert line["n"] == int(cell["n"]) == entry["n"]
+        for label, value in line["probabilities"].items():
+            assert float(cell[f"probability_{label}"]) == entry[f"probability_{label}"] == value
+
+
+def test_overlong_sentence_is_read_in_part_and_says_so(run, tmp_path):
+    content = [{"text": "shells " * 20_000}, {"text": "shells " * 126}, {"text": "shells " * 127}]
+    found = run(write_jsonl(tmp_path / "rows.jsonl", content))
+    assert [row.get("truncated") for row in found] == [True, None, True]  # 128 tokens, two of them special
+
+
+def test_prediction_does_not_depend_on_the_batch(predictor):
+    texts = [row["text"] for row in rows(6)] + ["a much longer sentence about " + "the river and " * 20]
+    together = predictor.score(texts).probabilities
+    alone = np.concatenate([predictor.score([text]).probabilities for text in texts])
+    assert np.abs(together - alone).max() < 1e-5
+
+
+def test_predictions_come_before_the_whole_input_was_read(predictor):
+    read = []
+
+    def endless():
+        for number in range(10_000):
+            read.append(number)
+            yield from article_passages("Shells hit the bridge.", f"a{number}")
+
+    next(predictor.predict(endless()))
+    assert len(read) <= predictor.window
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.txt", " \n", r"a\.txt: the text is empty"),
+        ("a.txt", "", "the file is empty"),
+        ("a.txt", "caf\udce9", r"a\.txt:1: byte 4 \(0xe9\) is not UTF-8"),
+        ("a.txt", "a\0b", r"a\.txt:1: holds a NUL byte"),
+        ("a.jsonl", '{"text": ""}\n', r"a\.jsonl:1: the text is empty; fill it or remove the row"),
+        ("a.jsonl", '{"text": 3}\n', r"a\.jsonl:1: text must be text, not 3"),
+        ("a.csv", "sentence\na\n", r"a\.csv:2: no column 'text' \(text_field\); there are 'sentence'"),
+        ("a.jsonl", '{"text": "a", "position": "x"}\n', r"position must be a whole number"),
+        ("a.pdf", "%PDF", "cannot tell what .pdf holds"),
+    ],
+)
+def test_broken_input_is_refused_and_leaves_no_output(run, tmp_path, name, content, message):
+    (tmp_path / name).write_bytes(content.encode("utf-8", "surrogateescape"))
+    with pytest.raises(UserError, match=message):
+        run(tmp_path / name)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_existing_output_is_kept_and_replaced_on_request(run, tmp_path):
+    source = write_jsonl(tmp_path / "rows.jsonl", [{"text": "a"}])
+    (tmp_path / "out.jsonl").write_text("mine")
+    with pytest.raises(UserError, match="exists already and was kept; overwrite=true"):
+        run(source)
+    assert (tmp_path / "out.jsonl").read_text() == "mine"
+    assert len(run(source, "overwrite=true")) == 1
+
+
+def test_field_that_only_some_rows_have_does_not_fit_a_table(run, tmp_path):
+    source = write_jsonl(tmp_path / "rows.jsonl", [{"text": "a"}, {"text": "b", "extra": 1}])
+    assert run(source)[1]["extra"] == 1
+    for output in ("out.csv", "out.parquet"):
+        with pytest.raises(UserError, match="'extra' is not in every row"):
+            run(source, output=output)
+        assert not (tmp_path / output).exists()
+
+
+def test_unknown_output_ending_and_empty_folder_are_refused(run, tmp_path):
+    (tmp_path / "page.txt").write_text(ARTICLE, encoding="utf-8")
+    with pytest.raises(UserError, match=r"the ending must be one of \.jsonl, \.csv, \.parquet"):
+        run(tmp_path / "page.txt", output="out.xlsx")
+    (tmp_path / "void").mkdir()
+    with pytest.raises(UserError, match=r"the folder holds none of \.txt"):
+        run(tmp_path / "void")

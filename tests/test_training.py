@@ -1,0 +1,208 @@
+import hashlib
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+import yaml
+from conftest import train_settings, write_jsonl
+from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, AutoTokenizer, pipeline
+
+from sitrep.checkpoint import open_checkpoint
+from sitrep.config import ClassWeights
+from sitrep.data import load_data
+from sitrep.errors import UsageError, UserError
+from sitrep.inference import Predictor
+from sitrep.labels import LabelSet
+from sitrep.training import train
+from sitrep.training.backbone import check_backbone
+from sitrep.training.fine_tuning import fine_tune, loss_function
+
+
+def weights_of(run):
+    return hashlib.sha256((run / "checkpoint" / "model.safetensors").read_bytes()).hexdigest()
+
+
+def test_run_directory_holds_what_the_contract_says(run_directory):
+    assert {path.name for path in run_directory.iterdir()} == {
+        "checkpoint",
+        "config.yaml",
+        "environment.json",
+        "metrics.json",
+        "predictions.jsonl",
+        "report.html",
+        "split.json",
+    }
+    assert (run_directory.parent / "latest").resolve() == run_directory.resolve()
+    assert yaml.safe_load((run_directory / "config.yaml").read_text())["model"]["name"] == "random:tiny"
+    articles = json.loads((run_directory / "split.json").read_text())["article_ids"]
+    assert sorted(article for part in articles.values() for article in part) == sorted(f"a{n}" for n in range(12))
+
+
+def test_training_learns(run_directory):
+    metrics = json.loads((run_directory / "metrics.json").read_text())
+    assert metrics["macro_f1_four"] > 0.9
+    assert metrics["training"]["history"][0]["macro_f1_four"] < metrics["training"]["validation_macro_f1_four"]
+
+
+def test_same_seed_gives_the_same_weights_to_the_bit_and_another_seed_others(toy_file, tmp_path):
+    one, two = (train(train_settings(toy_file, tmp_path / name)) for name in ("one", "two"))
+    other = train(train_settings(toy_file, tmp_path / "other", "seed=2"))
+    assert weights_of(one) == weights_of(two)
+    assert weights_of(one) != weights_of(other)
+
+
+def test_checkpoint_works_in_a_plain_pipeline_and_agrees(run_directory, inference_settings):
+    texts = ["four were killed", "share this page", "the ministry denied it"]
+    plain = pipeline("text-classification", model=str(run_directory / "checkpoint"), device="cpu", top_k=None)(texts)
+    ours = Predictor(open_checkpoint(str(run_directory)), inference_settings).score(texts).probabilities
+    for theirs, row in zip(plain, ours, strict=True):
+        by_label = {item["label"]: item["score"] for item in theirs}
+        assert [by_label[label] for label in LabelSet.five.names] == pytest.approx(list(row), abs=1e-5)
+
+
+def test_best_epoch_is_kept_and_not_the_last(toy_file, tmp_path):
+    settings = train_settings(toy_file, tmp_path / "run", "trainer.epochs=6", "trainer.learning_rate=0.02")
+    trained = fine_tune(settings, load_data(settings.data, LabelSet.five).split, tmp_path / "scratch")
+    best = max(entry["macro_f1_four"] for entry in trained.history)
+    split = load_data(settings.data, LabelSet.five).split
+    encoded = trained.tokenizer([s.text for s in split.validation], padding=True, return_tensors="pt")
+    with torch.inference_mode():
+        predicted = trained.model.eval()(**encoded).logits.argmax(-1)
+    from sitrep.evaluation.metrics import score
+
+    names = LabelSet.five.names
+    again = score([s.label for s in split.validation], [names[i] for i in predicted], names)
+    assert again.macro_f1_four == pytest.approx(best)
+
+
+def test_four_labels_train_and_score_without_none(toy_file, tmp_path):
+    run = train(train_settings(toy_file, tmp_path / "run", "labels=four"))
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert "none" not in metrics["per_class"]
+    assert metrics["data"]["left_out_none"] == 24
+    assert open_checkpoint(str(run)).labels == LabelSet.four.names
+
+
+def test_balanced_weights_make_errors_on_rare_labels_dearer(toy_file, tmp_path):
+    settings = train_settings(toy_file, tmp_path / "run")
+    train_part = load_data(settings.data, LabelSet.five).split.train
+    few = [s for s in train_part if s.label != "casualty_report"] + [
+        next(s for s in train_part if s.label == "casualty_report")
+    ]
+    names = LabelSet.five.names
+    outputs = {"logits": torch.zeros(2, 5)}
+    targets = torch.tensor([names.index("casualty_report"), names.index("none")])
+    outputs["logits"][1, targets[1]] = 3  # the common label is right, the rare one is not
+    plain = loss_function(settings.trainer, few, names)(outputs, targets)
+    weighted = loss_function(replace(settings.trainer, class_weights=ClassWeights.balanced), few, names)
+    assert weighted(outputs, targets) > 1.2 * plain
+
+
+@pytest.mark.parametrize("architecture", ["deberta-v2", "modernbert", "bert"])
+def test_backbones_of_other_architectures_are_trained_from_a_folder(architecture, run_directory, toy_file, tmp_path):
+    tokenizer = AutoTokenizer.from_pretrained(run_directory / "checkpoint")
+    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+    config = AutoConfig.for_model(
+        architecture,
+        vocab_size=len(tokenizer),
+        pad_token_id=tokenizer.pad_token_id,
+        max_position_embeddings=256,
+        **sizes,
+    )
+    for name in ("bos_token_id", "eos_token_id", "cls_token_id", "sep_token_id"):
+        setattr(config, name, None)
+    folder = tmp_path / "backbone"
+    AutoModel.from_config(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    settings = train_settings(toy_file, tmp_path / "run", f"model={folder}", "model.max_tokens=64")
+    assert settings.model.name == str(folder)
+    run = train(settings)
+    assert open_checkpoint(str(run)).labels == LabelSet.five.names
+
+
+def test_classifier_of_other_labels_serves_as_a_backbone(toy_file, run_directory, tmp_path):
+    folder = tmp_path / "sentiment"
+    AutoTokenizer.from_pretrained(run_directory / "checkpoint").save_pretrained(folder)
+    AutoModelForSequenceClassification.from_pretrained(
+        run_directory / "checkpoint", num_labels=2, ignore_mismatched_sizes=True
+    ).save_pretrained(folder)
+    run = train(train_settings(toy_file, tmp_path / "run", f"model={folder}", "model.max_tokens=64"))
+    assert open_checkpoint(str(run)).labels == LabelSet.five.names
+
+
+def test_failed_training_leaves_nothing(toy_file, tmp_path):
+    settings = train_settings(toy_file, tmp_path / "out" / "run", "trainer.extra.optim=nonsense")
+    with pytest.raises(UsageError, match="nonsense"):
+        train(settings)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_existing_run_is_kept(toy_file, tmp_path):
+    (tmp_path / "run").mkdir()
+    with pytest.raises(UserError, match="exists already and was kept; choose another output_dir"):
+        train(train_settings(toy_file, tmp_path / "run"))
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        (
+            "trainer.extra.learning_rate=1",
+            r"trainer.extra.learning_rate: has a setting of its own; use trainer.learning_rate",
+        ),
+        ("trainer.extra.speling=1", "trainer.extra.speling: transformers .* has no such training argument"),
+    ],
+)
+def test_extra_arguments_are_checked_by_name(toy_file, tmp_path, override, message):
+    with pytest.raises(UsageError, match=message):
+        train(train_settings(toy_file, tmp_path / "run", override))
+
+
+def test_extra_arguments_reach_the_trainer(toy_file, tmp_path):
+    settings = train_settings(toy_file, tmp_path / "run", "trainer.extra.max_steps=3")
+    trained = fine_tune(settings, load_data(settings.data, LabelSet.five).split, tmp_path / "scratch")
+    assert trained.sentences == 3 * settings.trainer.batch_size
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({}, "has no config.json"),
+        ({"config.json": "{}"}, "holds no weights"),
+        ({"config.json": "{}", "pytorch_model.bin": "x"}, "holds pickled weights only, which are refused"),
+    ],
+)
+def test_backbone_folders_without_usable_weights_are_refused(toy_file, tmp_path, files, message):
+    folder = tmp_path / "backbone"
+    folder.mkdir()
+    for name, content in files.items():
+        (folder / name).write_text(content)
+    with pytest.raises(UserError, match=message):
+        check_backbone(train_settings(toy_file, tmp_path / "run", f"model={folder}").model)
+
+
+def test_packaged_backbone_is_refused_when_its_checksum_is_wrong(toy_file, tmp_path, monkeypatch):
+    settings = train_settings(toy_file, tmp_path / "run", "model=minilm").model
+    check_backbone(settings)
+    monkeypatch.setattr("sitrep.training.backbone.MINILM_SHA256", "0" * 64)
+    with pytest.raises(UserError, match="these are not the published weights"):
+        check_backbone(settings)
+
+
+def test_hub_backbone_without_network_is_one_clear_error(toy_file, tmp_path):
+    with pytest.raises(UserError, match=r"model.name=someone/something: cannot be loaded"):
+        train(train_settings(toy_file, tmp_path / "run", "model=someone/something"))
+
+
+def test_longer_input_than_the_backbone_reads_is_refused(toy_file, tmp_path):
+    settings = train_settings(toy_file, tmp_path / "run", "model=minilm", "model.max_tokens=1000")
+    with pytest.raises(UserError, match=r"model.max_tokens=1000: packaged:minilm reads at most 512"):
+        train(settings)
+
+
+def test_training_data_without_a_class_is_refused(toy_file, tmp_path):
+    content = [json.loads(line) for line in toy_file.read_text().splitlines()]
+    path = write_jsonl(tmp_path / "few.jsonl", [row for row in content if row["label"] != "boilerplate"])
+    with pytest.raises(UserError, match="has no boilerplate"):
+        train(train_settings(path, tmp_path / "run"))
