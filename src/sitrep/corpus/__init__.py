@@ -1,5 +1,6 @@
 """The shipped corpus: pages written for this project, one row a unit. See ``docs/corpus.md``."""
 
+import hashlib
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -7,19 +8,44 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import datasets
 
-PATH = Path(__file__).parent / "articles.jsonl"
+FOLDER = Path(__file__).parent
 
 
 def load() -> "datasets.Dataset":
     """Read the corpus.
 
     Returns:
-        One row a unit, articles in order: ``id``, ``article_id``, ``position``, ``text``, ``label``,
-        ``labels``, the readings ``first_labels`` and ``second_labels`` and, of the article, ``region``,
-        ``event``, ``register``, ``noise``, ``year``.
+        One row a unit, articles in order: ``id``, ``article_id``, ``position``, ``text``, ``label``, ``labels`` and,
+        of the article, ``region``, ``event``, ``register``, ``noise``, ``year``.
     """
+    return _read("articles")
+
+
+def load_readings() -> "datasets.Dataset":
+    """Read what each of the two readers said of each unit.
+
+    Returns:
+        One row a unit, in the order of :func:`load`: ``id``, ``first_label``, ``first_labels``, ``second_label``,
+        ``second_labels`` and, where the readers parted on the label, ``decided``: the kind of question it was.
+    """
+    return _read("readings")
+
+
+def sha256() -> str:
+    """SHA-256 over the files of the corpus, in order."""
+    total = hashlib.sha256()
+    for path in _files("articles"):
+        total.update(path.read_bytes())
+    return total.hexdigest()
+
+
+def _files(kind: str) -> list[Path]:
+    return sorted(FOLDER.glob(f"{kind}-*.jsonl"))
+
+
+def _read(kind: str) -> "datasets.Dataset":
     import datasets
 
     datasets.disable_progress_bars()
     with TemporaryDirectory() as cache:  # the corpus is small: nothing is left in the user's cache
-        return datasets.Dataset.from_json(str(PATH), cache_dir=cache, keep_in_memory=True)
+        return datasets.Dataset.from_json([str(path) for path in _files(kind)], cache_dir=cache, keep_in_memory=True)

@@ -99,8 +99,7 @@ def _read_all(files: Sequence[str], columns: Columns, sources: list[SourceFile])
     sentences: list[LabelledSentence] = []
     for source in files:
         found = read_labelled(source, columns)
-        path = corpus.PATH if source == SHIPPED else Path(source)
-        sources.append(SourceFile(source, len(found), sha256_of(path) if path.is_file() else None))
+        sources.append(SourceFile(source, len(found), _sha256(source)))
         sentences.extend(found)
     seen: set[str] = set()
     for sentence in sentences:
@@ -108,3 +107,9 @@ def _read_all(files: Sequence[str], columns: Columns, sources: list[SourceFile])
             raise UserError(f"id {sentence.id!r} stands in two of {', '.join(files)}; ids must differ")
         seen.add(sentence.id)
     return sentences
+
+
+def _sha256(source: str) -> str | None:
+    if source == SHIPPED:
+        return corpus.sha256()
+    return sha256_of(Path(source)) if Path(source).is_file() else None

@@ -1,0 +1,137 @@
+"""What the data card (docs/corpus.md) claims of the shipped corpus."""
+
+import re
+from collections import Counter, defaultdict
+
+import pytest
+from conftest import PROJECT
+from sklearn.metrics import cohen_kappa_score
+
+from sitrep import corpus
+from sitrep.data.reading import SHIPPED, Columns, read_labelled
+from sitrep.labels import LabelSet
+
+CARD = (PROJECT / "docs" / "corpus.md").read_text(encoding="utf-8")
+MENU_WORDS = 6
+"""Boilerplate of fewer words may recur: "Share this" is on many pages."""
+
+
+@pytest.fixture(scope="module")
+def units():
+    return list(corpus.load())
+
+
+@pytest.fixture(scope="module")
+def readings():
+    return list(corpus.load_readings())
+
+
+def words(text):
+    return re.findall(r"\w+", text.lower())
+
+
+def grams(text, length):
+    found = words(text)
+    return [tuple(found[i : i + length]) for i in range(len(found) - length + 1)]
+
+
+def test_rows_are_valid_and_whole_articles_stand_together(units):
+    assert len(read_labelled(SHIPPED, Columns())) == len(units)
+    position = Counter()
+    previous = None
+    for unit in units:
+        assert unit["article_id"] == previous or position[unit["article_id"]] == 0, "an article is torn apart"
+        assert unit["position"] == position[unit["article_id"]]
+        position[unit["article_id"]] += 1
+        previous = unit["article_id"]
+
+
+def test_corpus_is_as_large_as_the_card_says(units):
+    articles = {unit["article_id"] for unit in units}
+    assert len(articles) >= 300
+    assert len(units) >= 6000
+    assert f"{len(articles)} articles, {len(units):,} units" in CARD
+
+
+def test_shares_of_the_labels_are_about_those_of_real_pages(units):
+    counts = Counter(unit["label"] for unit in units)
+    wanted = dict(zip(LabelSet.five.names, (0.23, 0.20, 0.13, 0.19, 0.25), strict=True))
+    for label, share in wanted.items():
+        found = counts[label] / len(units)
+        assert abs(found - share) < 0.03, label
+        assert f"| {label} | {counts[label]:,} | {100 * found:.1f} % |" in CARD
+
+
+@pytest.mark.parametrize(("field", "least"), [("region", 25), ("event", 15), ("register", 20), ("noise", 8)])
+def test_corpus_is_diverse_by_plan(units, field, least):
+    articles = {unit["article_id"]: unit[field] for unit in units}
+    kinds = Counter(articles.values())
+    assert len(kinds) >= least
+    assert max(kinds.values()) <= 0.1 * len(articles) or field == "noise"
+    assert f"{len(kinds)} {field} values" in CARD
+
+
+def test_article_is_of_one_region_event_register_noise_and_year(units):
+    seen = {}
+    for unit in units:
+        about = tuple(unit[field] for field in ("region", "event", "register", "noise", "year"))
+        assert seen.setdefault(unit["article_id"], about) == about
+
+
+def test_no_two_articles_share_a_sentence(units):
+    """Jaccard similarity of word 3-grams stays below 0.6, computed exactly."""
+    index = defaultdict(list)
+    sets = []
+    for number, unit in enumerate(units):
+        own = set(grams(unit["text"], 3)) or {tuple(words(unit["text"]))}
+        short = unit["label"] == "boilerplate" and len(words(unit["text"])) < MENU_WORDS
+        sets.append(own)
+        if short:
+            continue
+        shared = Counter(other for gram in own for other in index[gram])
+        for other, count in shared.items():
+            similarity = count / len(own | sets[other])
+            same_article = units[other]["article_id"] == unit["article_id"]
+            assert same_article or similarity < 0.6, (unit["id"], units[other]["id"])
+        for gram in own:
+            index[gram].append(number)
+
+
+def test_no_templates_distinct_4_grams_are_nine_of_ten(units):
+    every = [gram for unit in units for gram in grams(unit["text"], 4)]
+    assert len(set(every)) / len(every) >= 0.9
+
+
+def test_length_alone_does_not_tell_menus_from_text(units):
+    lengths = defaultdict(list)
+    for unit in units:
+        lengths[unit["label"] == "boilerplate"].append(len(words(unit["text"])))
+    best = max(
+        (
+            sum(n < cut for n in lengths[True]) / len(lengths[True])
+            + sum(n >= cut for n in lengths[False]) / len(lengths[False])
+        )
+        / 2
+        for cut in range(2, 40)
+    )
+    assert best < 0.85  # balanced accuracy of the best threshold; 1 would be separable
+
+
+def test_both_readings_are_shipped_and_agree_as_the_card_says(units, readings):
+    assert [reading["id"] for reading in readings] == [unit["id"] for unit in units]
+    kappa = cohen_kappa_score([r["first_label"] for r in readings], [r["second_label"] for r in readings])
+    assert kappa > 0.9
+    assert f"kappa {kappa:.3f}" in CARD
+
+
+def test_every_disagreement_is_decided_with_a_reason_and_nothing_else_is(units, readings):
+    decided = Counter()
+    for unit, reading in zip(units, readings, strict=True):
+        agree = reading["first_label"] == reading["second_label"]
+        assert (reading["decided"] is None) == agree
+        if agree:
+            assert unit["label"] == reading["first_label"]
+        else:
+            decided[reading["decided"]] += 1
+    for reason, count in decided.items():
+        assert f"| {reason} | {count} |" in CARD
