@@ -5,11 +5,16 @@ import pytest
 import yaml
 from conftest import CONFIGS
 
-from sitrep.config import EvaluateSettings, PredictSettings, TrainSettings, as_plain, describe
+from sitrep.config import CheckSettings, EvaluateSettings, PredictSettings, TrainSettings, as_plain, describe
 from sitrep.errors import UsageError
 from sitrep.hydra_entry import compose, explain, rewrite_arguments, typed
 
-SCHEMAS = {"train": TrainSettings, "evaluate": EvaluateSettings, "predict": PredictSettings}
+SCHEMAS = {
+    "train": TrainSettings,
+    "evaluate": EvaluateSettings,
+    "predict": PredictSettings,
+    "check_data": CheckSettings,
+}
 GROUP_FILES = sorted(path.relative_to(CONFIGS) for path in CONFIGS.glob("*/*.yaml"))
 GIVEN = {"data=files": ["data.train_files=[x.jsonl]"], "model=custom": ["model.name=a/b"]}
 

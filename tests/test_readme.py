@@ -4,11 +4,16 @@ import shlex
 import pytest
 from conftest import CONFIGS, PROJECT
 
-from sitrep.config import EvaluateSettings, PredictSettings, TrainSettings, describe
+from sitrep.config import CheckSettings, EvaluateSettings, PredictSettings, TrainSettings, describe
 from sitrep.hydra_entry import compose, default_of, typed
 
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
-SCHEMAS = {"train": TrainSettings, "evaluate": EvaluateSettings, "predict": PredictSettings}
+SCHEMAS = {
+    "train": TrainSettings,
+    "evaluate": EvaluateSettings,
+    "predict": PredictSettings,
+    "check_data": CheckSettings,
+}
 
 
 def test_settings_tables_list_every_setting_with_its_default_and_meaning():

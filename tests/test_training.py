@@ -185,7 +185,7 @@ def test_backbone_folders_without_usable_weights_are_refused(toy_file, tmp_path,
 def test_packaged_backbone_is_refused_when_its_checksum_is_wrong(toy_file, tmp_path, monkeypatch):
     settings = train_settings(toy_file, tmp_path / "run", "model=minilm").model
     check_backbone(settings)
-    monkeypatch.setattr("sitrep.training.backbone.MINILM_SHA256", "0" * 64)
+    monkeypatch.setattr("sitrep.packaged.SHA256", "0" * 64)
     with pytest.raises(UserError, match="these are not the published weights"):
         check_backbone(settings)
 

@@ -91,6 +91,8 @@ class DataSettings:
     """Share of the units held out for test where `test_files` is empty."""
     split_seed: int = MISSING
     """Seed of the division into whole articles; apart from `seed`, so that runs with other seeds share a test set."""
+    allow_leakage: bool = MISSING
+    """Train although a text stands in more than one set."""
 
     def __post_init__(self) -> None:
         require(bool(self.train_files), "data.train_files", self.train_files, "name at least one file")
@@ -196,6 +198,28 @@ class EvaluateDataSettings:
     """Column that identifies the row."""
     label_map: dict[str, str] = MISSING
     """Your label names to ours; empty: as in training."""
+
+
+@dataclass
+class CheckSettings:
+    """Settings of `scripts/check_data.py`."""
+
+    data: DataSettings = MISSING
+    labels: LabelSettings = MISSING
+    near_duplicate_threshold: float = MISSING
+    """Least share of common word triples that makes two texts near duplicates."""
+    label_errors: bool = MISSING
+    """Look for suspected label errors; by far the slowest part."""
+    strict: bool = MISSING
+    """End with exit status 1 if anything worse than a hint was found."""
+    apply: str | None = MISSING
+    """A corrected `suggestions.csv`: its labels are put into the data, which are written as `corrected.jsonl`."""
+    output_dir: str = MISSING
+    """Folder of the result; it must not exist yet."""
+
+    def __post_init__(self) -> None:
+        threshold = self.near_duplicate_threshold
+        require(0.5 <= threshold <= 1, "near_duplicate_threshold", threshold, "must lie between 0.5 and 1")
 
 
 @dataclass

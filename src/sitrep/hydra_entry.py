@@ -28,7 +28,7 @@ from sitrep.errors import UsageError, UserError
 
 Settings = TypeVar("Settings")
 
-PATH_SETTINGS = {"input", "output", "checkpoint", "output_dir", "model.name"}
+PATH_SETTINGS = {"input", "output", "checkpoint", "output_dir", "model.name", "apply"}
 """Settings that hold a path: spaces, commas and brackets in them are not Hydra's grammar but the user's file name."""
 
 OPEN_GROUPS = {

@@ -1,6 +1,6 @@
 """Labelled data: read, validated, divided by article."""
 
-from sitrep.data.loading import LoadedData, SourceFile, load_data, load_test
+from sitrep.data.loading import LoadedData, SourceFile, divide, load_data, load_test
 from sitrep.data.split import Split
 
-__all__ = ["LoadedData", "SourceFile", "Split", "load_data", "load_test"]
+__all__ = ["LoadedData", "SourceFile", "Split", "divide", "load_data", "load_test"]

@@ -51,11 +51,18 @@ def load_data(settings: DataSettings, label_set: LabelSet) -> LoadedData:
     Raises:
         UserError: For unreadable or wrong data, a set that lacks a label, an article in two sets.
     """
+    data = divide(settings, label_set)
+    check_split(data.split, label_set.names)
+    return data
+
+
+def divide(settings: DataSettings, label_set: LabelSet, problems: list[UserError] | None = None) -> LoadedData:
+    """Read and divide data without judging the division; ``problems`` as in :func:`read_labelled`."""
     columns = columns_of(asdict(settings))
     sources: list[SourceFile] = []
-    train = _read_all(settings.train_files, columns, sources)
-    test = _read_all(settings.test_files, columns, sources)
-    validation = _read_all(settings.validation_files, columns, sources)
+    train = _read_all(settings.train_files, columns, sources, problems)
+    test = _read_all(settings.test_files, columns, sources, problems)
+    validation = _read_all(settings.validation_files, columns, sources, problems)
     units = len(train)
     if not settings.test_files:
         train, test = hold_out(train, settings.test_fraction, settings.split_seed)
@@ -64,10 +71,8 @@ def load_data(settings: DataSettings, label_set: LabelSet) -> LoadedData:
         fraction = settings.validation_fraction * units / max(1, len(train))
         train, validation = hold_out(train, fraction, settings.split_seed + 1)
     kept = [[s for s in part if s.label in label_set.names] for part in (train, validation, test)]
-    split = Split(*map(tuple, kept))
-    check_split(split, label_set.names)
     left_out = len(train) + len(validation) + len(test) - sum(map(len, kept))
-    return LoadedData(split, tuple(sources), left_out)
+    return LoadedData(Split(*map(tuple, kept)), tuple(sources), left_out)
 
 
 def load_test(
@@ -95,16 +100,21 @@ def columns_of(settings: dict[str, Any]) -> Columns:
     return Columns(**named, label_map=dict(settings["label_map"]))
 
 
-def _read_all(files: Sequence[str], columns: Columns, sources: list[SourceFile]) -> list[LabelledSentence]:
+def _read_all(
+    files: Sequence[str], columns: Columns, sources: list[SourceFile], problems: list[UserError] | None = None
+) -> list[LabelledSentence]:
     sentences: list[LabelledSentence] = []
     for source in files:
-        found = read_labelled(source, columns)
+        found = read_labelled(source, columns, problems)
         sources.append(SourceFile(source, len(found), _sha256(source)))
         sentences.extend(found)
     seen: set[str] = set()
     for sentence in sentences:
         if sentence.id in seen:
-            raise UserError(f"id {sentence.id!r} stands in two of {', '.join(files)}; ids must differ")
+            error = UserError(f"id {sentence.id!r} stands in two of {', '.join(files)}; ids must differ")
+            if problems is None:
+                raise error
+            problems.append(error)
         seen.add(sentence.id)
     return sentences
 

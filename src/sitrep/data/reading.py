@@ -33,24 +33,38 @@ class Columns:
     label_map: dict[str, str] = field(default_factory=dict)
 
 
-def read_labelled(source: str, columns: Columns) -> list[LabelledSentence]:
+def read_labelled(source: str, columns: Columns, problems: list[UserError] | None = None) -> list[LabelledSentence]:
     """Read all labelled sentences of one source, in its order.
 
     Args:
         source: A file, a folder saved by ``datasets``, a hub name, or ``sitrep:corpus``.
         columns: Names of the columns and labels in it.
+        problems: If given, what is wrong is added to it and reading goes on with the next row, or, where the file
+            itself is broken, ends.
 
     Raises:
-        UserError: At the first row that is not right, with its file and line.
+        UserError: Without ``problems``, at the first row that is not right, with its file and line.
     """
     sentences: list[LabelledSentence] = []
     places: dict[str, str] = {}
-    for row in _rows(source):
-        sentence = _sentence(row, columns, source, len(sentences))
-        if sentence.id in places:
-            raise UserError(f"{row.place}: id {sentence.id!r} stands at {places[sentence.id]} already; ids must differ")
-        places[sentence.id] = row.place
-        sentences.append(sentence)
+    try:
+        for index, row in enumerate(_rows(source)):
+            try:
+                sentence = _sentence(row, columns, source, index)
+                if sentence.id in places:
+                    first = places[sentence.id]
+                    raise UserError(f"{row.place}: id {sentence.id!r} stands at {first} already; ids must differ")
+            except UserError as error:
+                if problems is None:
+                    raise
+                problems.append(error)
+            else:
+                places[sentence.id] = row.place
+                sentences.append(sentence)
+    except UserError as error:
+        if problems is None:
+            raise
+        problems.append(error)
     return sentences
 
 

@@ -3,10 +3,10 @@
 from typing import Any
 
 import yaml
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from sitrep.evaluation.figures import confusion_svg
 from sitrep.evaluation.results import Results
+from sitrep.pages import render_page
 
 
 def render(results: Results, settings: dict[str, Any]) -> str:
@@ -16,16 +16,9 @@ def render(results: Results, settings: dict[str, Any]) -> str:
         results: What to show.
         settings: Of the run, as plain values.
     """
-    templates = Environment(
-        loader=PackageLoader("sitrep.evaluation", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    templates.filters["figure"] = lambda value: "–" if value is None else f"{value:.3f}"
-    templates.filters["percent"] = lambda value: f"{value:.0%}"
-    return templates.get_template("report.html.j2").render(
+    return render_page(
+        "sitrep.evaluation",
+        "report.html.j2",
         results=results,
         confusion=confusion_svg(results.scores.confusion, results.labels),
         settings=yaml.safe_dump(settings, sort_keys=False, allow_unicode=True),

