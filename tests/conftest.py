@@ -66,7 +66,7 @@ def run_directory(toy_file: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     """A complete run of a model that has learnt the toy corpus."""
     from sitrep.training import train
 
-    output = tmp_path_factory.mktemp("outputs") / "run"
+    output = tmp_path_factory.mktemp("outputs") / "train" / "run"
     return train(
         train_settings(toy_file, output, "trainer.learning_rate=0.01", "trainer.epochs=20", "trainer.batch_size=8")
     )

@@ -40,7 +40,7 @@ def test_changed_weights_are_noticed(copy):
     content = bytearray(weights.read_bytes())
     content[-1] ^= 1
     weights.write_bytes(content)
-    with pytest.raises(UserError, match=r"model\.safetensors: its sha256 is .* the weights were changed"):
+    with pytest.raises(UserError, match=r"model\.safetensors: its sha256 is .* the file was changed"):
         open_checkpoint(str(copy))
 
 

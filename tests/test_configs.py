@@ -91,6 +91,9 @@ def test_saved_settings_read_back_the_same(toy_file):
         ("data=files", "data.train_files: no value given; add data.train_files="),
         ("model=minlim", "model=minlim: no such choice; use one of conflibert, custom, deberta_v3, minilm, modernbert"),
         ("labels=six", "labels=six: no such choice; use one of five, four"),
+        ("data.label_map={none: nothing}", "data.label_map.none=nothing: use one of attack_description"),
+        ("model.max_tokens=100000000000", "model.max_tokens=100000000000: must lie between 8 and 1,000,000"),
+        ("~seed", "seed: no value given"),
         ("experiment=nope", "experiment=nope: no such choice; use one of quick"),
     ],
 )
@@ -100,13 +103,25 @@ def test_wrong_settings_are_named_with_the_remedy(override, message):
     assert message in found
 
 
+def test_columns_say_nothing_where_no_file_is_named():
+    found = error_of("data.text_field=x", root="evaluate")
+    assert found == "data.text_field=x: says nothing without data.test_files"
+
+
+def test_missing_file_with_a_known_ending_is_taken_for_a_file():
+    assert settings("train", "data=nope.jsonl").data.train_files == ["nope.jsonl"]
+
+
 def test_label_map_and_extra_arguments_need_no_plus_sign():
     found = settings("train", "data.label_map={attack: attack_description}", "trainer.extra.max_steps=3")
     assert found.data.label_map == {"attack": "attack_description"}
     assert found.trainer.extra == {"max_steps": 3}
 
 
-@pytest.mark.parametrize("name", ["my page (2).txt", "a,b.txt", "it's.txt", "a=b.txt", "-", "Größe.txt", "a\\b.txt"])
+@pytest.mark.parametrize(
+    "name",
+    ["my page (2).txt", "a,b.txt", "it's.txt", "a=b.txt", "-", "Größe.txt", "a\\b.txt", "end\\", "a\\b'c", "'q' a.txt"],
+)
 def test_file_names_need_no_quoting_for_hydra(name):
     assert settings("predict", f"input={name}").input == name
 

@@ -23,7 +23,7 @@ def test_file_appears_only_when_it_is_complete(tmp_path):
 
 @pytest.mark.parametrize("error", [ValueError("bug"), KeyboardInterrupt()])
 def test_nothing_is_left_when_writing_breaks_off(tmp_path, error):
-    for context in (complete_file(tmp_path / "out.csv"), complete_folder(tmp_path / "run")):
+    for context in (complete_file(tmp_path / "out.csv"), complete_folder(str(tmp_path / "run"))):
         with pytest.raises(type(error)), context:
             raise error
     assert left_in(tmp_path) == []
@@ -65,7 +65,7 @@ def test_full_and_read_only_disks_are_the_users_to_mend(tmp_path, number, words)
 
 
 def test_other_operating_system_errors_are_not_blamed_on_the_disk(tmp_path):
-    with pytest.raises(ConnectionError), complete_folder(tmp_path / "run"):
+    with pytest.raises(ConnectionError), complete_folder(str(tmp_path / "run")):
         raise ConnectionError(errno.ECONNRESET, "reset")
 
 
@@ -77,15 +77,41 @@ def test_new_file_has_the_permissions_of_any_new_file(tmp_path):
     assert len(modes) == 1
 
 
-def test_latest_points_at_the_newest_run_and_can_be_moved_with_it(tmp_path):
-    for name in ("one", "two"):
-        (tmp_path / name).mkdir()
-        point_latest(tmp_path / name)
-    assert (tmp_path / "latest").readlink().as_posix() == "two"
+def test_folder_holds_its_name_from_the_start_and_its_content_from_the_end(tmp_path):
+    with complete_folder(str(tmp_path / "run")) as (partial, final):
+        (partial / "a").write_text("x")
+        assert final == tmp_path / "run"
+        assert list(final.iterdir()) == []
+    assert left_in(tmp_path) == ["run"]
+    assert left_in(final) == ["a"]
 
 
-def test_folder_of_the_users_called_latest_is_not_touched(tmp_path):
-    (tmp_path / "latest").mkdir()
+def test_existing_folder_is_kept_and_a_taken_time_stamp_counted_on(tmp_path):
     (tmp_path / "run").mkdir()
-    point_latest(tmp_path / "run")
-    assert not (tmp_path / "latest").is_symlink()
+    with (
+        pytest.raises(UserError, match="exists already and was kept; choose another"),
+        complete_folder(str(tmp_path / "run")),
+    ):
+        pass
+    stamp = tmp_path / "2026-01-02_03-04-05"
+    for _ in range(3):
+        with complete_folder(str(stamp)):
+            pass
+    assert left_in(tmp_path) == ["2026-01-02_03-04-05", "2026-01-02_03-04-05-2", "2026-01-02_03-04-05-3", "run"]
+
+
+def test_latest_points_at_the_newest_run_and_can_be_moved_with_it(tmp_path):
+    folder = tmp_path / "train"
+    for name in ("one", "two"):
+        (folder / name).mkdir(parents=True)
+        point_latest(folder / name, "train")
+    assert (folder / "latest").readlink().as_posix() == "two"
+
+
+def test_latest_is_made_only_in_the_jobs_own_folder_and_over_its_own_link(tmp_path):
+    (tmp_path / "train" / "one").mkdir(parents=True)
+    point_latest(tmp_path / "train" / "one", "evaluate")
+    assert not (tmp_path / "train" / "latest").exists()
+    (tmp_path / "train" / "latest").mkdir()
+    point_latest(tmp_path / "train" / "one", "train")
+    assert not (tmp_path / "train" / "latest").is_symlink()

@@ -1,10 +1,14 @@
 import csv
 import json
+import shutil
 
 import numpy as np
+import pyarrow
 import pytest
+import torch
 from conftest import CONFIGS, rows, write_jsonl
 from pyarrow import parquet
+from safetensors.torch import load_file, save_file
 
 from sitrep.checkpoint import open_checkpoint
 from sitrep.config import PredictSettings
@@ -13,6 +17,7 @@ from sitrep.hydra_entry import compose, typed
 from sitrep.inference import Predictor, predict
 from sitrep.inference.inputs import article_passages
 from sitrep.labels import LabelSet
+from sitrep.sentences import carried_fields
 
 ARTICLE = "Home | World\nShells hit the bridge. Four were killed, the ministry said.\n\nShare this page\n"
 
@@ -161,6 +166,12 @@ def test_predictions_come_before_the_whole_input_was_read(predictor):
         ("a.jsonl", '{"text": 3}\n', r"a\.jsonl:1: text must be text, not 3"),
         ("a.csv", "sentence\na\n", r"a\.csv:2: no column 'text' \(text_field\); there are 'sentence'"),
         ("a.jsonl", '{"text": "a", "position": "x"}\n', r"position must be a whole number"),
+        ("a.jsonl", '{"text": "a", "position": 1e400}\n', r"a\.jsonl:1: position must be a whole number"),
+        ("a.jsonl", '{"text": "a", "position": 1.5}\n', r"position must be a whole number"),
+        ("a.jsonl", '{"text": "a", "v": NaN}\n', r"a\.jsonl:1: not valid JSON: NaN is not JSON"),
+        ("a.jsonl", '{"text": "\\ud800"}\n', r"a\.jsonl:1: not valid JSON: .*surrogates not allowed"),
+        ("a.jsonl", '{"text": "a", "n": ' + "1" * 5000 + "}\n", r"a\.jsonl:1: not valid JSON"),
+        ("a.csv", "text;label\na;b\n", r"a\.csv:1: the only column is 'text;label'; part columns by commas"),
         ("a.pdf", "%PDF", "cannot tell what .pdf holds"),
     ],
 )
@@ -196,3 +207,107 @@ def test_unknown_output_ending_and_empty_folder_are_refused(run, tmp_path):
     (tmp_path / "void").mkdir()
     with pytest.raises(UserError, match=r"the folder holds none of \.txt"):
         run(tmp_path / "void")
+
+
+def spoil(run_directory, tmp_path, change):
+    """A copy of the checkpoint with a change that its record does not know of."""
+    folder = shutil.copytree(run_directory / "checkpoint", tmp_path / "checkpoint")
+    (folder / "sitrep.json").unlink()
+    change(folder)
+    return folder
+
+
+def drop_classifier(folder):
+    weights = load_file(folder / "model.safetensors")
+    save_file(
+        {k: v for k, v in weights.items() if "classifier" not in k}, folder / "model.safetensors", {"format": "pt"}
+    )
+
+
+def deepen(folder):
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"num_hidden_layers": 4}))
+
+
+def make_infinite(folder):
+    weights = load_file(folder / "model.safetensors")
+    weights["classifier.bias"] = torch.full_like(weights["classifier.bias"], float("nan"))
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (drop_classifier, "the weights do not fit config.json: missing keys: classifier"),
+        (deepen, "the weights do not fit config.json: missing keys"),
+        (make_infinite, "the model gives no finite figures"),
+        (lambda folder: (folder / "tokenizer.json").write_text("{}"), "cannot be loaded"),
+        (lambda folder: (folder / "model.safetensors").write_bytes(b"garbage"), "cannot be loaded"),
+    ],
+)
+def test_checkpoint_that_would_answer_at_random_is_refused(
+    run_directory, inference_settings, tmp_path, change, message
+):
+    folder = spoil(run_directory, tmp_path, change)
+    with pytest.raises(UserError, match=message):
+        Predictor(open_checkpoint(str(folder)), inference_settings).score(["Shells hit the bridge."])
+
+
+def test_columns_of_an_earlier_prediction_do_not_pass_for_this_one(run, tmp_path):
+    first = run(write_jsonl(tmp_path / "rows.jsonl", [{"text": "Four were killed."}]), output="first.csv")
+    again = run(first)[0]
+    assert again["probabilities"] == pytest.approx(run(first, output="again.jsonl")[0]["probabilities"])
+    assert again["input_label"] == again["label"]
+    assert {f"input_probability_{label}" for label in LabelSet.five.names} <= set(again)
+
+
+def test_carried_fields_never_collide():
+    assert carried_fields({"label": 1, "input_label": 2, "x": 3}) == {"input_input_label": 1, "input_label": 2, "x": 3}
+
+
+def test_units_without_position_are_counted_by_article_also_where_articles_alternate(run, tmp_path):
+    content = [{"article_id": article, "text": f"row {n}"} for n, article in enumerate("ABAAB")]
+    assert [row["position"] for row in run(write_jsonl(tmp_path / "rows.jsonl", content))] == [0, 0, 1, 2, 1]
+
+
+def test_article_given_in_two_rows_keeps_counting_and_keeps_the_ids_apart(run, tmp_path):
+    content = [{"id": n, "article_id": "A", "text": "One.\nTwo."} for n in (7, 8)]
+    found = run(write_jsonl(tmp_path / "rows.jsonl", content), "unit=article")
+    assert [(row["id"], row["article_id"], row["position"], row["input_id"]) for row in found] == [
+        ("7:0", "A", 0, 7), ("7:1", "A", 1, 7), ("8:0", "A", 2, 8), ("8:1", "A", 3, 8),
+    ]  # fmt: skip
+
+
+def test_output_may_lie_in_the_input_folder_but_not_be_the_input(run, tmp_path):
+    (tmp_path / "pages").mkdir()
+    (tmp_path / "pages" / "a.txt").write_text("One.")
+    (tmp_path / "pages" / "a.csv").write_text("text\nTwo.\n")
+    for overrides in ([], ["overwrite=true"]):
+        found = run(tmp_path / "pages", *overrides, output="pages/out.jsonl")
+        assert [row["article_id"] for row in found] == [
+            "a.csv:0",
+            "a.txt",
+        ]  # one name, two files: the endings tell them
+    with pytest.raises(UserError, match="is the input itself"):
+        run(tmp_path / "pages" / "out.jsonl", "overwrite=true", output="pages/out.jsonl")
+
+
+def test_gaps_and_nested_values_survive_every_format(run, tmp_path):
+    table = pyarrow.table(
+        {
+            "text": ["a", "b"],
+            "position": [1.0, None],
+            "x": [float("nan"), 1.5],
+            "empty": pyarrow.nulls(2),
+            "n": [{"k": 1}] * 2,
+        }
+    )
+    parquet.write_table(table, tmp_path / "rows.parquet")
+    lines = run(tmp_path / "rows.parquet")
+    assert [(row["position"], row["x"], row["empty"], row["n"]) for row in lines] == [
+        (1, None, None, {"k": 1}),
+        (0, 1.5, None, {"k": 1}),
+    ]
+    with run(tmp_path / "rows.parquet", output="out.csv").open(encoding="utf-8", newline="") as file:
+        assert json.loads(next(csv.DictReader(file))["n"]) == {"k": 1}
+    assert parquet.read_table(run(tmp_path / "rows.parquet", output="out.parquet")).num_rows == 2

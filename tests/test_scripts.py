@@ -57,6 +57,9 @@ def test_wrong_usage_ends_with_2_and_wrong_files_with_1(tmp_path):
         "train.py: there is no setting trainer.epoch; did you mean trainer.epochs?"
     )
     assert "input: no value given" in one_line(call("predict.py"), 2)
+    assert "input=: name a file or a folder" in one_line(call("predict.py", "input="), 2)
+    assert "there is no option --bogus" in one_line(call("predict.py", "--bogus"), 2)
+    one_line(call("predict.py", "input=x", "inference=null"), 2)
     assert one_line(call("predict.py", f"input={tmp_path}/nope.txt"), 1).endswith("nope.txt: no such file")
     (tmp_path / "a.txt").write_text("Hello.")
     missing = one_line(call("predict.py", f"input={tmp_path}/a.txt", f"checkpoint={tmp_path}/run"), 1)
@@ -84,6 +87,24 @@ def test_predict_is_a_filter_from_standard_input_to_standard_output(run_director
     )
     assert [json.loads(line)["n"] for line in piped.stdout.splitlines()] == [7]
     assert piped.stderr == b""
+
+
+def test_output_is_utf_8_whatever_the_locale(run_directory, tmp_path):
+    environment = os.environ | {"PYTHONIOENCODING": "latin-1", "LC_ALL": "C"}
+    page = "Снаряды “попали” 😀"
+    finished = call("predict.py", f"checkpoint={run_directory}", "input=-", input=page.encode(), env=environment)
+    assert json.loads(finished.stdout)["text"] == page
+
+
+def test_multirun_makes_a_run_of_each(toy_file, tmp_path):
+    finished = call("train.py", "--multirun", "seed=1,2", "data=files", f"data.train_files=[{toy_file}]", "model=tiny",
+                    "trainer.epochs=1", cwd=tmp_path)  # fmt: skip
+    assert finished.returncode == 0, finished.stderr
+    runs = [path for path in (tmp_path / "outputs" / "train").iterdir() if not path.is_symlink()]
+    assert len(runs) == 2
+    commands = {json.loads((run / "environment.json").read_text())["command"] for run in runs}
+    assert len(commands) == 1
+    assert "'data.train_files=[" in commands.pop() or "[" in str(toy_file)
 
 
 def test_closed_pipe_ends_predict_quietly(run_directory, tmp_path):

@@ -1,17 +1,20 @@
 import hashlib
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 import yaml
-from conftest import train_settings, write_jsonl
+from conftest import CONFIGS, train_settings, write_jsonl
 from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, AutoTokenizer, pipeline
 
 from sitrep.checkpoint import open_checkpoint
-from sitrep.config import ClassWeights
+from sitrep.config import ClassWeights, EvaluateSettings
 from sitrep.data import load_data
 from sitrep.errors import UsageError, UserError
+from sitrep.evaluation import evaluate
+from sitrep.hydra_entry import compose, typed
 from sitrep.inference import Predictor
 from sitrep.labels import LabelSet
 from sitrep.training import train
@@ -151,6 +154,8 @@ def test_existing_run_is_kept(toy_file, tmp_path):
             "trainer.extra.learning_rate=1",
             r"trainer.extra.learning_rate: has a setting of its own; use trainer.learning_rate",
         ),
+        ("trainer.extra.load_best_model_at_end=false", "trainer.extra.load_best_model_at_end: cannot be changed"),
+        ("trainer.extra.report_to=wandb", "trainer.extra=.*wandb"),
         ("trainer.extra.speling=1", "trainer.extra.speling: transformers .* has no such training argument"),
     ],
 )
@@ -162,7 +167,7 @@ def test_extra_arguments_are_checked_by_name(toy_file, tmp_path, override, messa
 def test_extra_arguments_reach_the_trainer(toy_file, tmp_path):
     settings = train_settings(toy_file, tmp_path / "run", "trainer.extra.max_steps=3")
     trained = fine_tune(settings, load_data(settings.data, LabelSet.five).split, tmp_path / "scratch")
-    assert trained.sentences == 3 * settings.trainer.batch_size
+    assert trained.sentences == len(load_data(settings.data, LabelSet.five).split.train)  # 3 steps of 32 and 16
 
 
 @pytest.mark.parametrize(
@@ -206,3 +211,42 @@ def test_training_data_without_a_class_is_refused(toy_file, tmp_path):
     path = write_jsonl(tmp_path / "few.jsonl", [row for row in content if row["label"] != "boilerplate"])
     with pytest.raises(UserError, match="has no boilerplate"):
         train(train_settings(path, tmp_path / "run"))
+
+
+def test_training_that_diverges_is_refused(toy_file, tmp_path):
+    with pytest.raises(UserError, match=r"trainer.learning_rate=.*training diverged"):
+        train(train_settings(toy_file, tmp_path / "run", "trainer.learning_rate=1e38"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_accumulated_gradients_give_the_loss_of_the_larger_batch(toy_file, tmp_path):
+    losses = []
+    for name, overrides in {"whole": ["trainer.batch_size=32"], "parts": ["trainer.batch_size=8"]}.items():
+        accumulate = ["trainer.extra.gradient_accumulation_steps=4"] if name == "parts" else []
+        settings = train_settings(toy_file, tmp_path / name, "trainer.extra.max_steps=2", *overrides, *accumulate)
+        trained = fine_tune(settings, load_data(settings.data, LabelSet.five).split, tmp_path / f"{name}-scratch")
+        losses.append(trained.history[0]["loss"])
+    assert losses[0] == pytest.approx(losses[1], rel=0.05)
+
+
+def test_files_of_one_name_without_ids_or_articles_do_not_collide(toy_file, tmp_path):
+    bare = [{key: json.loads(line)[key] for key in ("text", "label")} for line in toy_file.read_text().splitlines()]
+    sources = []
+    for name, part in (("a", bare[::2]), ("b", bare[1::2])):
+        (tmp_path / name).mkdir()
+        sources.append(write_jsonl(tmp_path / name / "data.jsonl", part))
+    settings = train_settings(sources[0], tmp_path / "run", f"data.test_files=[{sources[1]}]")
+    split = load_data(settings.data, LabelSet.five).split
+    assert len(split.test) == len(bare) // 2
+
+
+def test_checkpoint_finds_its_data_from_another_folder(toy_file, tmp_path, monkeypatch):
+    (tmp_path / "project").mkdir()
+    monkeypatch.chdir(tmp_path / "project")
+    Path("toy.jsonl").write_bytes(toy_file.read_bytes())
+    train(train_settings(Path("./toy.jsonl"), Path("outputs/train/run")))
+    (tmp_path / "project").rename(tmp_path / "moved")
+    monkeypatch.chdir(tmp_path)
+    overrides = ["checkpoint=moved/outputs/train/run", f"output_dir={tmp_path}/result"]
+    folder = evaluate(typed(compose(CONFIGS, "evaluate", EvaluateSettings, overrides), EvaluateSettings))
+    assert json.loads((folder / "metrics.json").read_text())["data"]["seen_in_training"] == 0

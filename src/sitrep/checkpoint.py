@@ -6,9 +6,9 @@ the weights. A folder without that file is used as it is, if its labels are ours
 """
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin
 
 from sitrep.errors import UserError
 from sitrep.files import sha256_of
@@ -17,7 +17,7 @@ from sitrep.labels import LabelSet
 CHECKPOINT = "checkpoint"
 RECORD = "sitrep.json"
 WEIGHTS = "model.safetensors"
-WEIGHTS_INDEX = "model.safetensors.index.json"
+TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "spm.model", "tokenizer.model", "sentencepiece.bpe.model")
 CONFIG = "config.yaml"
 METRICS = "metrics.json"
 REPORT = "report.html"
@@ -37,18 +37,26 @@ class CheckpointRecord:
     Attributes:
         label_set: Which labels the model answers with.
         max_tokens: Longest input in tokens.
-        weights: File name to SHA-256 of every weight file.
+        files: File name to SHA-256 of the weights, the configuration and the tokenizer.
         data: Data settings of the training run, as written in its ``config.yaml``.
+        base: Folder that relative paths in ``data`` start from, as seen from the checkpoint.
         split: Digest of each split's sentences, by which later runs know that the data is the same.
         version: Of this record's format.
     """
 
     label_set: str
     max_tokens: int
-    weights: dict[str, str]
+    files: dict[str, str]
     data: dict[str, Any] = field(default_factory=dict)
+    base: str = "."
     split: dict[str, str] = field(default_factory=dict)
     version: int = RECORD_VERSION
+
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            kind: Any = get_origin(item.type) or item.type
+            if not isinstance(getattr(self, item.name), kind):
+                raise TypeError(f"{item.name} must be {kind.__name__}, not {getattr(self, item.name)!r}")
 
     def write(self, folder: Path) -> None:
         """Write the record into a checkpoint folder."""
@@ -87,7 +95,6 @@ def open_checkpoint(location: str) -> Checkpoint:
     folder = _find(Path(location))
     config = _read_json(folder / "config.json")
     record = _read_record(folder)
-    _check_weights(folder, record)
     labels = _labels_of(config, folder)
     label_set = next((known for known in LabelSet if known.names == labels), None)
     if label_set is None:
@@ -100,8 +107,10 @@ def open_checkpoint(location: str) -> Checkpoint:
             f"checkpoint={location}: config.json holds the labels of labels={label_set.name}, "
             f"{RECORD} those of labels={record.label_set}; one of the files was changed"
         )
-    longest = int(config.get("max_position_embeddings") or DEFAULT_MAX_TOKENS)
-    max_tokens = record.max_tokens if record else min(longest, DEFAULT_MAX_TOKENS)
+    _check_files(folder, record)
+    longest = config.get("max_position_embeddings")
+    default = min(longest, DEFAULT_MAX_TOKENS) if isinstance(longest, int) and longest > 0 else DEFAULT_MAX_TOKENS
+    max_tokens = record.max_tokens if record else default
     return Checkpoint(folder, labels, label_set, max_tokens, record)
 
 
@@ -120,7 +129,16 @@ def _find(location: Path) -> Path:
     raise UserError(f"checkpoint={location}: no checkpoint there; a folder with config.json and {WEIGHTS} is wanted")
 
 
-def _check_weights(folder: Path, record: CheckpointRecord | None) -> None:
+def recorded_files(folder: Path) -> dict[str, str]:
+    """Name and SHA-256 of every file that decides what the model answers."""
+    deciding = [
+        *weight_files(folder),
+        *(folder / name for name in ("config.json", *TOKENIZERS, "tokenizer_config.json")),
+    ]
+    return {path.name: sha256_of(path) for path in deciding if path.is_file()}
+
+
+def _check_files(folder: Path, record: CheckpointRecord | None) -> None:
     present = weight_files(folder)
     if not present:
         if any(path for pattern in PICKLES for path in folder.glob(pattern)):
@@ -129,18 +147,16 @@ def _check_weights(folder: Path, record: CheckpointRecord | None) -> None:
                 f"convert them to {WEIGHTS} first"
             )
         raise UserError(f"{folder / WEIGHTS}: no such file; the checkpoint has no weights")
-    if (folder / WEIGHTS_INDEX).is_file():
-        wanted = set(_read_json(folder / WEIGHTS_INDEX).get("weight_map", {}).values())
-        for name in sorted(wanted - {path.name for path in present}):
-            raise UserError(f"{folder / name}: no such file; the checkpoint lacks a part of its weights")
-    for name, expected in (record.weights if record else {}).items():
+    if not any((folder / name).is_file() for name in TOKENIZERS):
+        raise UserError(f"{folder / TOKENIZERS[0]}: no such file; the checkpoint has no tokenizer")
+    for name, expected in (record.files if record else {}).items():
         path = folder / name
         if not path.is_file():
-            raise UserError(f"{path}: no such file; the checkpoint has no weights")
+            raise UserError(f"{path}: no such file; the checkpoint is incomplete")
         if (found := sha256_of(path)) != expected:
             raise UserError(
-                f"{path}: its sha256 is {found[:12]}…, {RECORD} says {expected[:12]}…; the weights were changed or "
-                f"damaged after training; restore them, or delete {RECORD} to use them all the same"
+                f"{path}: its sha256 is {found[:12]}…, {RECORD} says {expected[:12]}…; the file was changed or "
+                f"damaged after training; restore it, or delete {RECORD} to use it all the same"
             )
 
 

@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
@@ -9,9 +10,13 @@ from typing import Any
 
 from sitrep.errors import UsageError
 from sitrep.labels import LabelSet
+from sitrep.sentences import KNOWN_LABELS
 
 MISSING: Any = "???"
 """OmegaConf's mark for a value that has to be given."""
+
+HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
+"""``owner/name`` on the hub."""
 
 
 class Precision(Enum):
@@ -45,6 +50,11 @@ class InputFormat(Enum):
     csv = "csv"
     tsv = "tsv"
     parquet = "parquet"
+
+
+def _check_label_map(label_map: dict[str, str]) -> None:
+    for theirs, ours in label_map.items():
+        require(ours in KNOWN_LABELS, f"data.label_map.{theirs}", ours, f"use one of {', '.join(KNOWN_LABELS)}")
 
 
 def require(condition: bool, setting: str, value: object, rule: str) -> None:
@@ -99,6 +109,7 @@ class DataSettings:
         for name in ("validation_fraction", "test_fraction"):
             value = getattr(self, name)
             require(0 < value < 0.5, f"data.{name}", value, "must lie between 0 and 0.5")
+        _check_label_map(self.label_map)
 
 
 @dataclass
@@ -116,7 +127,7 @@ class ModelSettings:
 
     def __post_init__(self) -> None:
         require(self.dropout is None or 0 <= self.dropout < 1, "model.dropout", self.dropout, "must lie in [0, 1)")
-        require(self.max_tokens >= 8, "model.max_tokens", self.max_tokens, "must be at least 8")
+        require(8 <= self.max_tokens <= 10**6, "model.max_tokens", self.max_tokens, "must lie between 8 and 1,000,000")
 
 
 @dataclass
@@ -199,6 +210,13 @@ class EvaluateDataSettings:
     label_map: dict[str, str] = MISSING
     """Your label names to ours; empty: as in training."""
 
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if item.name != "test_files" and value not in (None, {}):
+                require(bool(self.test_files), f"data.{item.name}", value, "says nothing without data.test_files")
+        _check_label_map(self.label_map)
+
 
 @dataclass
 class CheckSettings:
@@ -235,8 +253,9 @@ class InferenceSettings:
 
     def __post_init__(self) -> None:
         if self.batch_tokens is not None:
-            require(self.batch_tokens >= 8, "inference.batch_tokens", self.batch_tokens, "must be at least 8")
-        require(self.window >= 1, "inference.window", self.window, "must be at least 1")
+            rule = "must lie between 8 and 100,000,000"
+            require(8 <= self.batch_tokens <= 10**8, "inference.batch_tokens", self.batch_tokens, rule)
+        require(1 <= self.window <= 10**7, "inference.window", self.window, "must lie between 1 and 10,000,000")
 
 
 @dataclass
@@ -272,6 +291,9 @@ class PredictSettings:
     overwrite: bool = MISSING
     """Replace `output` if it exists."""
     inference: InferenceSettings = MISSING
+
+    def __post_init__(self) -> None:
+        require(bool(self.input), "input", self.input, "name a file or a folder, or - for standard input")
 
 
 def as_plain(settings: Any) -> Any:

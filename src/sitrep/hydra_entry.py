@@ -11,6 +11,7 @@ import errno
 import functools
 import os
 import re
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,8 +24,9 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from sitrep.config import SettingDescription, describe
+from sitrep.config import MISSING, SettingDescription, describe
 from sitrep.errors import UsageError, UserError
+from sitrep.tables import ROW_SUFFIXES
 
 Settings = TypeVar("Settings")
 
@@ -35,10 +37,25 @@ OPEN_GROUPS = {
     "model": ("custom", "model.name={value}"),
     "data": ("files", "data.train_files=[{value}]"),
 }
+"""Groups whose value may also be a path or hub name: the group file that takes it, and the setting that it goes to."""
 
 OPEN_MAPPINGS = ("trainer.extra", "data.label_map")
 """Settings whose keys are the user's; Hydra wants `++` before what is not there yet."""
-"""Groups whose value may also be a path or hub name: the group file that takes it, and the setting that it goes to."""
+
+HYDRA_OPTIONS = (
+    "-m",
+    "--multirun",
+    "-c",
+    "--cfg",
+    "--resolve",
+    "-p",
+    "--package",
+    "--config-dir",
+    "-cd",
+    "-i",
+    "--info",
+)
+"""Options that are passed on to Hydra."""
 
 
 def job(config_name: str, schema: type[Settings]) -> Callable[[Callable[[Settings], None]], Callable[[], None]]:
@@ -61,11 +78,11 @@ def job(config_name: str, schema: type[Settings]) -> Callable[[Callable[[Setting
         def command() -> None:
             ConfigStore.instance().store(name=f"{config_name}_schema", node=schema)
             os.environ["HYDRA_FULL_ERROR"] = "1"  # otherwise Hydra prints the error itself, over several lines
+            signal.signal(signal.SIGTERM, _terminated)
             with one_line_errors(script.name, schema):
                 if {"--help", "-h"} & set(sys.argv[1:]):
                     print(help_text(script, configs, config_name, schema, main.__doc__ or ""))
                     return
-                sys.argv[1:] = rewrite_arguments(sys.argv[1:], configs)
                 _run(main, schema, configs, config_name)
 
         return command
@@ -76,14 +93,26 @@ def job(config_name: str, schema: type[Settings]) -> Callable[[Callable[[Setting
 def _run(main: Callable[[Settings], None], schema: type[Settings], configs: Path, config_name: str) -> None:
     """Let Hydra compose and call ``main``; errors are carried past Hydra, which would announce them too."""
     raised: list[BaseException] = []
+    given = sys.argv[1:]
+    for option in given:
+        if option.startswith("-") and option.partition("=")[0] not in HYDRA_OPTIONS:
+            raise UsageError(f"there is no option {option}; settings are written name=value, --help lists them")
 
     def task(cfg: DictConfig) -> None:
+        sys.argv[1:] = given  # what the user wrote, for the record of the run
         try:
             main(typed(cfg, schema))
         except BaseException as error:
             raised.append(error)
 
-    hydra.main(version_base="1.3", config_path=str(configs), config_name=config_name)(task)()
+    sys.argv[1:] = rewrite_arguments(given, configs)
+    try:
+        hydra.main(version_base="1.3", config_path=str(configs), config_name=config_name)(task)()
+    except (
+        ValueError,
+        AssertionError,
+    ) as error:  # Hydra's own for a group set to null, or options that exclude each other
+        raise UsageError(str(error)) from None
     if raised:
         raise raised[0]
 
@@ -101,6 +130,14 @@ def typed(cfg: DictConfig, schema: type[Settings]) -> Settings:
         raise UsageError(f"there is no setting {name}; {_nearest(name, schema)}")
     settings = OmegaConf.to_object(cfg)
     assert isinstance(settings, schema)
+    for setting in describe(
+        schema
+    ):  # a key that was deleted on the command line comes back as the mark of a missing one
+        value: Any = settings
+        for part in setting.name.split("."):
+            value = getattr(value, part)
+        if value == MISSING:
+            raise UsageError(f"{setting.name}: no value given; add {setting.name}=… to the command line")
     return settings
 
 
@@ -150,13 +187,15 @@ def _rewrite(argument: str, configs: Path) -> Iterator[str]:
 def _names_a_path(value: str, group: Path) -> bool:
     if (group / f"{value}.yaml").exists() or value[:1] in {"'", '"', "$"}:
         return False
-    return "/" in value or ":" in value or Path(value).exists()
+    return "/" in value or ":" in value or Path(value).suffix in ROW_SUFFIXES or Path(value).exists()
 
 
 def _quoted(value: str) -> str:
-    if not value or value[0] in "'\"" or "${" in value:
+    """A value in single quotes, in which Hydra takes a backslash before a quote, and only there, as an escape."""
+    if not value or "${" in value or (len(value) > 1 and value[0] == value[-1] and value[0] in "'\""):
         return value
-    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'" if "'" in value else f"'{value}'"
+    escaped = re.sub(r"(\\*)('|$)", lambda found: found[1] * 2 + ("\\'" if found[2] else ""), value)
+    return f"'{escaped}'"
 
 
 @contextmanager
@@ -182,6 +221,11 @@ def one_line_errors(program: str, schema: type) -> Iterator[None]:
             raise
         place = f"{error.filename}: " if error.filename else ""
         _end(program, f"{place}{error.strerror}; nothing half-written was kept", UserError.exit_status)
+
+
+def _terminated(*_: object) -> NoReturn:
+    """End by way of the clean-up that Ctrl-C takes."""
+    raise SystemExit(143)
 
 
 def _end(program: str, message: str, status: int) -> NoReturn:

@@ -3,6 +3,11 @@
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 
+def figure(value: float | None) -> str:
+    """A score as people read it: three digits, or a dash where it is undefined."""
+    return "–" if value is None else f"{value:.3f}"
+
+
 def render_page(package: str, template: str, **content: object) -> str:
     """Render a template of a package's folder ``templates``; every value is escaped unless it is marked safe.
 
@@ -18,6 +23,6 @@ def render_page(package: str, template: str, **content: object) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["figure"] = lambda value: "–" if value is None else f"{value:.3f}"
+    environment.filters["figure"] = figure
     environment.filters["percent"] = lambda value: f"{value:.0%}"
     return environment.get_template(template).render(**content)

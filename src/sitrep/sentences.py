@@ -9,6 +9,23 @@ from sitrep.labels import BOILERPLATE, CLASSES, NONE
 KNOWN_LABELS = (*CLASSES, NONE)
 
 
+OUTPUT_FIELDS = frozenset(
+    {"id", "article_id", "position", "start", "end", "text", "label", "probabilities", "truncated", "true_label"}
+)
+"""Names of a prediction's own fields; those that begin with ``probability_`` are its own too."""
+
+
+def carried_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of an input row for the output: one that has the name of an output field gets ``input_`` before it."""
+    carried: dict[str, Any] = {}
+    for key, value in fields.items():
+        name = key
+        while name in OUTPUT_FIELDS or name.startswith("probability_") or (name != key and name in fields):
+            name = f"input_{name}"
+        carried[name] = value
+    return carried
+
+
 @dataclass(frozen=True)
 class LabelledSentence:
     """One unit of text with the class that an analyst filed it under.

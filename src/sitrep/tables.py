@@ -105,15 +105,24 @@ def _jsonl_rows(lines: Iterable[str], name: str) -> Iterator[Row]:
         if not line.strip():
             continue
         try:
-            fields = json.loads(line)
+            fields = json.loads(line, parse_constant=_no_constant)
+            if "\\ud" in line or "\\uD" in line:
+                json.dumps(fields, ensure_ascii=False).encode("utf-8")
         except json.JSONDecodeError as error:
             cut = "" if line.endswith("\n") else "; the file seems to be cut off"
             raise UserError(f"{name}:{number}: not valid JSON at column {error.colno}: {error.msg}{cut}") from None
-        except RecursionError:
-            raise UserError(f"{name}:{number}: JSON is nested too deeply") from None
+        except (
+            RecursionError,
+            ValueError,
+        ) as error:  # too deep, a number of thousands of digits, NaN, half a character
+            raise UserError(f"{name}:{number}: not valid JSON: {error}") from None
         if not isinstance(fields, dict):
             raise UserError(f"{name}:{number}: a row must be a JSON object, not {type(fields).__name__}")
         yield Row(f"{name}:{number}", fields)
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON; write null")
 
 
 def _csv_rows(lines: Iterable[str], name: str, delimiter: str) -> Iterator[Row]:
@@ -143,6 +152,10 @@ def _check_header(header: list[str], place: str) -> None:
     double = {column for column in header if header.count(column) > 1}
     if double:
         raise UserError(f"{place}: column {sorted(double)[0]!r} stands twice in the header")
+    if len(header) == 1 and (";" in header[0] or "\t" in header[0]):
+        raise UserError(
+            f"{place}: the only column is {header[0]!r}; part columns by commas, or name a tabbed file .tsv"
+        )
 
 
 def _parquet_rows(path: Path) -> Iterator[Row]:
@@ -156,5 +169,22 @@ def _parquet_rows(path: Path) -> Iterator[Row]:
                 for fields in batch.to_pylist():
                     number += 1
                     yield Row(f"{path}:row {number}", fields)
-    except pyarrow.ArrowException as error:
+    except (pyarrow.ArrowException, OSError, UnicodeDecodeError, OverflowError) as error:
         raise UserError(f"{path}: not a readable Parquet file: {error}") from None
+
+
+def whole_number(value: Any, name: str, place: str) -> int | None:
+    """A cell as a whole number; ``None`` where it is empty.
+
+    Raises:
+        UserError: If it is anything else. ``3.0`` passes: tables with gaps hold whole numbers as fractions.
+    """
+    if value is None or value == "" or value != value:  # NaN is how tables write a gap
+        return None
+    try:
+        number = int(value)
+        if isinstance(value, bool) or (isinstance(value, float) and number != value):
+            raise ValueError
+    except (TypeError, ValueError, OverflowError):
+        raise UserError(f"{place}: {name} must be a whole number, not {value!r}") from None
+    return number

@@ -1,7 +1,7 @@
 """From data settings to a checked division of labelled sentences."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +52,8 @@ def load_data(settings: DataSettings, label_set: LabelSet) -> LoadedData:
         UserError: For unreadable or wrong data, a set that lacks a label, an article in two sets.
     """
     data = divide(settings, label_set)
-    check_split(data.split, label_set.names)
+    held_out = {"test": not settings.test_files, "validation": not settings.validation_files}
+    check_split(data.split, label_set.names, {name for name, held in held_out.items() if held})
     return data
 
 
@@ -95,9 +96,9 @@ def load_test(
 
 
 def columns_of(settings: dict[str, Any]) -> Columns:
-    """Column names out of data settings, which call them ``<name>_field``."""
-    named = {name: settings[f"{name}_field"] for name in ("text", "label", "labels", "article_id", "position", "id")}
-    return Columns(**named, label_map=dict(settings["label_map"]))
+    """Column names out of data settings, which call them ``<name>_field``; what is not in them is as in ``Columns``."""
+    named = {item.name: settings.get(f"{item.name}_field", item.default) for item in fields(Columns)}
+    return Columns(**named | {"label_map": dict(settings.get("label_map", {}))})
 
 
 def _read_all(
@@ -105,7 +106,9 @@ def _read_all(
 ) -> list[LabelledSentence]:
     sentences: list[LabelledSentence] = []
     for source in files:
-        found = read_labelled(source, columns, problems)
+        # Rows without ids of two files of one name must not get the same ones; a path would differ from place to place.
+        name = f"{Path(source).stem}.{len(sources)}" if sources else Path(source).stem
+        found = read_labelled(source, columns, problems, name)
         sources.append(SourceFile(source, len(found), _sha256(source)))
         sentences.extend(found)
     seen: set[str] = set()

@@ -1,23 +1,23 @@
 """Labelled sentences out of files, saved data sets, the hub, and the shipped corpus."""
 
 import json
-import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sitrep import corpus
+from sitrep.config import HUB_NAME
 from sitrep.errors import UserError
 from sitrep.labels import NONE
 from sitrep.sentences import LabelledSentence
-from sitrep.tables import ROW_SUFFIXES, Row, read_rows
+from sitrep.tables import ROW_SUFFIXES, Row, read_rows, whole_number
 
 if TYPE_CHECKING:
     import datasets
 
 SHIPPED = "sitrep:corpus"
-HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 @dataclass(frozen=True)
@@ -33,24 +33,29 @@ class Columns:
     label_map: dict[str, str] = field(default_factory=dict)
 
 
-def read_labelled(source: str, columns: Columns, problems: list[UserError] | None = None) -> list[LabelledSentence]:
+def read_labelled(
+    source: str, columns: Columns, problems: list[UserError] | None = None, name: str | None = None
+) -> list[LabelledSentence]:
     """Read all labelled sentences of one source, in its order.
 
     Args:
-        source: A file, a folder saved by ``datasets``, a hub name, or ``sitrep:corpus``.
+        source: A file, a folder saved by ``datasets``, a hub name (``owner/name`` or ``owner/name:split``), or
+            ``sitrep:corpus``.
         columns: Names of the columns and labels in it.
         problems: If given, what is wrong is added to it and reading goes on with the next row, or, where the file
             itself is broken, ends.
+        name: What rows without an id or an article are named after; by default the file's name.
 
     Raises:
         UserError: Without ``problems``, at the first row that is not right, with its file and line.
     """
     sentences: list[LabelledSentence] = []
     places: dict[str, str] = {}
+    positions: Counter[str] = Counter()
     try:
         for index, row in enumerate(_rows(source)):
             try:
-                sentence = _sentence(row, columns, source, index)
+                sentence = _sentence(row, columns, f"{name or Path(source).stem}-{index}", positions)
                 if sentence.id in places:
                     first = places[sentence.id]
                     raise UserError(f"{row.place}: id {sentence.id!r} stands at {first} already; ids must differ")
@@ -76,7 +81,7 @@ def _rows(source: str) -> Iterator[Row]:
         return _saved_rows(path)
     if path.suffix.lower() in ROW_SUFFIXES or path.exists():
         return read_rows(path)
-    if HUB_NAME.fullmatch(source):
+    if HUB_NAME.fullmatch(source.partition(":")[0]):
         return _hub_rows(source)
     raise UserError(f"{source}: no such file or folder")
 
@@ -101,8 +106,9 @@ def _saved_rows(folder: Path) -> Iterator[Row]:
 def _hub_rows(name: str) -> Iterator[Row]:
     import datasets
 
+    repository, _, split = name.partition(":")
     try:
-        part = datasets.load_dataset(name, split="train")
+        part = datasets.load_dataset(repository, split=split or "train")
     except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"{name}: no such file or folder here, and not to be had from the hub: {reason}") from None
@@ -121,7 +127,8 @@ def _dataset_rows(part: "datasets.Dataset", name: str) -> Iterator[Row]:
         yield Row(f"{name}:row {number}", fields)
 
 
-def _sentence(row: Row, columns: Columns, source: str, index: int) -> LabelledSentence:
+def _sentence(row: Row, columns: Columns, own_name: str, positions: Counter[str]) -> LabelledSentence:
+    """A row as a sentence; ``own_name`` names it if nothing else does, ``positions`` counts units by article."""
     rest = dict(row.fields)
     for name, setting in ((columns.text, "data.text_field"), (columns.label, "data.label_field")):
         if name not in rest:
@@ -136,21 +143,23 @@ def _sentence(row: Row, columns: Columns, source: str, index: int) -> LabelledSe
     if labels is None:
         labels = () if label == NONE else (label,)
     article_id = rest.pop(columns.article_id, None)
-    position = rest.pop(columns.position, None)
+    article = str(article_id) if article_id not in (None, "") else own_name
+    position = whole_number(rest.pop(columns.position, None), columns.position, row.place)
     identity = rest.pop(columns.id, None)
-    name = str(identity) if identity not in (None, "") else f"{Path(source).stem}-{index}"
     try:
-        return LabelledSentence(
+        sentence = LabelledSentence(
             text=text,
             label=label,
             labels=labels,
-            id=name,
-            article_id=str(article_id) if article_id not in (None, "") else name,
-            position=_position(position, row, columns),
+            id=str(identity) if identity not in (None, "") else own_name,
+            article_id=article,
+            position=positions[article] if position is None else position,
             fields=rest,
         )
     except ValueError as error:
         raise UserError(f"{row.place}: {error}") from None
+    positions[article] += 1
+    return sentence
 
 
 def _label_list(value: Any, row: Row, columns: Columns) -> tuple[str, ...] | None:
@@ -172,12 +181,3 @@ def _label_list(value: Any, row: Row, columns: Columns) -> tuple[str, ...] | Non
     names = (str(item).strip() for item in value)
     mapped = (columns.label_map.get(name, name) for name in names)
     return tuple(name for name in mapped if name != NONE)
-
-
-def _position(value: Any, row: Row, columns: Columns) -> int:
-    if value in (None, ""):
-        return 0
-    try:
-        return int(value)
-    except (TypeError, ValueError):
-        raise UserError(f"{row.place}: {columns.position} must be a whole number, not {value!r}") from None

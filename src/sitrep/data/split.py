@@ -3,7 +3,7 @@
 import hashlib
 import random
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from sitrep.errors import UserError
@@ -52,7 +52,7 @@ def hold_out(
     for article in articles:
         # An article goes in if that brings the share closer to the wanted one.
         if count + units[article] / 2 > fraction * len(sentences):
-            break
+            continue
         held.add(article)
         count += units[article]
     return (
@@ -61,8 +61,13 @@ def hold_out(
     )
 
 
-def check_split(split: Split, labels: Iterable[str]) -> None:
+def check_split(split: Split, labels: Iterable[str], held_out: Collection[str] = ()) -> None:
     """Refuse a division that would make the figures wrong.
+
+    Args:
+        split: What to check.
+        labels: Each set must hold all of them.
+        held_out: Sets that were taken from ``data.train_files`` and not given as files, for the remedy.
 
     Raises:
         UserError: If an article stands in two sets, or a set lacks one of ``labels``.
@@ -83,9 +88,10 @@ def check_split(split: Split, labels: Iterable[str]) -> None:
         present = {sentence.label for sentence in part}
         for label in labels:
             if label not in present:
+                another = f", or choose another data.split_seed or data.{name}_fraction" if name in held_out else ""
                 raise UserError(
                     f"the {name} set ({len(part)} units of {len(split.article_ids()[name])} articles) has no "
-                    f"{label}; add data, or choose another data.split_seed or data.{_fraction_of(name)}"
+                    f"{label}; add data{another}"
                 )
 
 
@@ -96,7 +102,3 @@ def digest(sentences: Iterable[LabelledSentence]) -> str:
         record = (sentence.article_id, str(sentence.position), sentence.text, sentence.label)
         total.update("\0".join(record).encode() + b"\n")
     return total.hexdigest()
-
-
-def _fraction_of(name: str) -> str:
-    return "validation_fraction" if name == "validation" else "test_fraction"

@@ -19,7 +19,7 @@ from sitrep.doctor.report import render
 from sitrep.doctor.text_checks import text_findings
 from sitrep.errors import UserError
 from sitrep.evaluation.results import describe_set
-from sitrep.files import complete_folder, point_latest, refuse_existing
+from sitrep.files import complete_folder, point_latest
 
 JSON_NAME, HTML_NAME, SUGGESTIONS_NAME, CORRECTED_NAME = (
     "check.json",
@@ -56,25 +56,22 @@ def check_data(settings: CheckSettings) -> Path:
             worse than a hint was found; the result directory is written all the same.
     """
     console = Console(stderr=True)
-    folder = Path(settings.output_dir)
-    refuse_existing(folder, False, "choose another output_dir or remove it")
     watch = Stopwatch()
     problems: list[UserError] = []
-    data = divide(settings.data, settings.labels.label_set, problems)
-    watch.lap("reading")
-    sentences = [sentence for part in data.split.parts().values() for sentence in part]
-    if not sentences:
-        raise (
-            problems[0] if problems else UserError(f"data.train_files={settings.data.train_files}: no units to examine")
-        )
-    corrections = read_corrections(Path(settings.apply), sentences) if settings.apply else {}
-    examination = examine(data, problems, settings, watch)
-    with complete_folder(folder) as partial:
+    with complete_folder(settings.output_dir) as (partial, folder):
+        data = divide(settings.data, settings.labels.label_set, problems)
+        watch.lap("reading")
+        sentences = [sentence for part in data.split.parts().values() for sentence in part]
+        if not sentences:
+            nothing = UserError(f"data.train_files={settings.data.train_files}: no units to examine")
+            raise problems[0] if problems else nothing
+        corrections = read_corrections(Path(settings.apply), sentences) if settings.apply else {}
+        examination = examine(data, problems, settings, watch)
         _write(partial, examination, settings)
         if settings.apply:
             mended = [corrected(s, corrections[s.id]) if s.id in corrections else s for s in sentences]
             write_sentences(partial / CORRECTED_NAME, mended)
-    point_latest(folder)
+    point_latest(folder, "check_data")
     _print(examination, folder, console)
     if settings.apply:
         console.print(

@@ -21,21 +21,11 @@ from sitrep.evaluation.baselines import Baseline, baselines
 from sitrep.evaluation.provenance import environment
 from sitrep.evaluation.report import render
 from sitrep.evaluation.results import Results, compute, describe_set, passages_of
-from sitrep.files import complete_folder, point_latest, refuse_existing
+from sitrep.files import complete_folder, point_latest
 from sitrep.inference.outputs import open_output
 from sitrep.inference.predictor import Predictor
+from sitrep.pages import figure
 from sitrep.sentences import LabelledSentence
-
-DEFAULT_COLUMNS = {
-    "text_field": "text",
-    "label_field": "label",
-    "labels_field": "labels",
-    "article_id_field": "article_id",
-    "position_field": "position",
-    "id_field": "id",
-    "label_map": {},
-}
-"""For checkpoints that another program made, which say nothing of their data."""
 
 
 def evaluate(settings: EvaluateSettings) -> Path:
@@ -47,40 +37,38 @@ def evaluate(settings: EvaluateSettings) -> Path:
     Raises:
         UserError: For anything wrong with the checkpoint, the data or the place to write to.
     """
-    console = Console(stderr=True)
-    folder = Path(settings.output_dir)
-    refuse_existing(folder, False, "choose another output_dir or remove it")
-    checkpoint = open_checkpoint(settings.checkpoint)
-    trained_on = _training_data(checkpoint)
-    if settings.data.test_files:
-        recorded = checkpoint.record.data if checkpoint.record else {}
-        columns = columns_of(DEFAULT_COLUMNS | recorded | _given(settings.data))
-        sentences, sources, left_out = load_test(settings.data.test_files, columns, checkpoint.label_set)
-    else:
-        if not isinstance(trained_on, LoadedData):
-            raise UserError(
-                f"checkpoint={settings.checkpoint}: {trained_on}; name the data to score with data.test_files=[FILE]"
-            )
-        sentences, sources, left_out = trained_on.split.test, trained_on.sources, trained_on.left_out
-    reference: Sequence[Baseline] | str = "they were turned off with baselines=false"
-    if settings.baselines:
-        reference = trained_on if isinstance(trained_on, str) else baselines(trained_on.split.train, sentences)
-    predictor = Predictor(checkpoint, settings.inference)
-    data = {"test": describe_set(sentences, checkpoint.labels), "left_out_none": left_out, "sources": _as_json(sources)}
-    results = _results(predictor, sentences, reference, data, {})
-    if isinstance(trained_on, LoadedData):
-        results.notes.extend(_overlap(sentences, trained_on))
-    with complete_folder(folder) as partial:
+    with complete_folder(settings.output_dir) as (partial, folder):
+        checkpoint = open_checkpoint(settings.checkpoint)
+        trained_on = _training_data(checkpoint)
+        if settings.data.test_files:
+            recorded = checkpoint.record.data if checkpoint.record else {}
+            columns = columns_of(recorded | _given(settings.data))
+            sentences, sources, left_out = load_test(settings.data.test_files, columns, checkpoint.label_set)
+        elif isinstance(trained_on, LoadedData):
+            sentences, sources, left_out = trained_on.split.test, trained_on.sources, trained_on.left_out
+        else:
+            remedy = "name the data to score with data.test_files=[FILE]"
+            raise UserError(f"checkpoint={settings.checkpoint}: {trained_on}; {remedy}")
+        reference: Sequence[Baseline] | str = "they were turned off with baselines=false"
+        if settings.baselines:
+            reference = trained_on if isinstance(trained_on, str) else baselines(trained_on.split.train, sentences)
+        data = {
+            "test": describe_set(sentences, checkpoint.labels),
+            "left_out_none": left_out,
+            "seen_in_training": _seen(sentences, trained_on) if isinstance(trained_on, LoadedData) else None,
+            "sources": _as_json(sources),
+        }
+        results = _results(Predictor(checkpoint, settings.inference), sentences, reference, data, {})
         write_results(partial, results, settings)
-    point_latest(folder)
-    print_summary(results, folder, console)
+    point_latest(folder, "evaluate")
+    print_summary(results, folder, Console(stderr=True))
     return folder
 
 
 def evaluate_split(predictor: Predictor, data: LoadedData, training: dict[str, Any]) -> Results:
     """Score a freshly trained checkpoint on its test split, baselines beside it."""
     sets = {name: describe_set(part, predictor.labels) for name, part in data.split.parts().items()}
-    about = {**sets, "left_out_none": data.left_out, "sources": _as_json(data.sources)}
+    about = {**sets, "left_out_none": data.left_out, "seen_in_training": 0, "sources": _as_json(data.sources)}
     reference = baselines(data.split.train, data.split.test)
     return _results(predictor, data.split.test, reference, about, training)
 
@@ -91,7 +79,7 @@ def write_results(folder: Path, results: Results, settings: TrainSettings | Eval
     (folder / layout.CONFIG).write_text(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True), encoding="utf-8")
     _write_json(folder / layout.METRICS, results.metrics())
     _write_json(folder / layout.ENVIRONMENT, results.environment)
-    with open_output(str(folder / layout.PREDICTIONS), results.labels) as write:
+    with open_output(str(folder / layout.PREDICTIONS)) as write:
         for prediction in results.predictions:
             write(prediction)
     (folder / layout.REPORT).write_text(render(results, plain), encoding="utf-8")
@@ -103,14 +91,14 @@ def print_summary(results: Results, folder: Path, console: Console) -> None:
     for heading in ("label", "precision", "recall", "F1", "units"):
         table.add_column(heading, justify="left" if heading == "label" else "right")
     for label, figures in results.scores.per_class.items():
-        cells = [_figure(figures.precision), _figure(figures.recall), _figure(figures.f1), str(figures.support)]
+        cells = [figure(figures.precision), figure(figures.recall), figure(figures.f1), str(figures.support)]
         table.add_row(label, *cells)
     console.print(table)
     console.print(
-        f"macro-F1 over the four classes: [bold]{_figure(results.scores.macro_f1_four)}[/bold]", highlight=False
+        f"macro-F1 over the four classes: [bold]{figure(results.scores.macro_f1_four)}[/bold]", highlight=False
     )
     for title, scores in results.baselines.values():
-        console.print(f"  {title}: {_figure(scores.macro_f1_four)}", highlight=False, soft_wrap=True)
+        console.print(f"  {title}: {figure(scores.macro_f1_four)}", highlight=False, soft_wrap=True)
     for note in results.notes:
         console.print(f"note: {note}", highlight=False, soft_wrap=True)
     console.print(f"report: {folder / layout.REPORT}", highlight=False, soft_wrap=True)
@@ -134,21 +122,30 @@ def _training_data(checkpoint: Checkpoint) -> LoadedData | str:
     if record is None or not record.data:
         return "the checkpoint does not say what it was trained on"
     try:
-        data = load_data(DataSettings(**record.data), checkpoint.label_set)
-    except UserError as error:
+        settings = DataSettings(**record.data)
+        for name in ("train_files", "validation_files", "test_files"):
+            setattr(settings, name, [_from_base(source, checkpoint) for source in getattr(settings, name)])
+        data = load_data(settings, checkpoint.label_set)
+    except (UserError, TypeError, ValueError) as error:
         return f"its training data cannot be read again ({error})"
     if data.split.digests() != record.split:
         return "its training data has changed since"
     return data
 
 
-def _overlap(sentences: Sequence[LabelledSentence], data: LoadedData) -> list[str]:
-    """A note if the scored data holds what the model was trained on."""
+def _from_base(source: str, checkpoint: Checkpoint) -> str:
+    """A relative path of the record, as seen from here."""
+    assert checkpoint.record is not None
+    moved = checkpoint.folder / checkpoint.record.base / source
+    return str(moved) if not Path(source).is_absolute() and moved.exists() else source
+
+
+def _seen(sentences: Sequence[LabelledSentence], data: LoadedData) -> int:
+    """Number of units whose text the model was trained or chosen on."""
     if digest(sentences) == digest(data.split.test):
-        return []
+        return 0
     seen = {sentence.text for part in (data.split.train, data.split.validation) for sentence in part}
-    shared = sum(sentence.text in seen for sentence in sentences)
-    return [f"{shared} of these units have a text that the model was trained or chosen on."] if shared else []
+    return sum(sentence.text in seen for sentence in sentences)
 
 
 def _given(settings: EvaluateDataSettings) -> dict[str, Any]:
@@ -161,8 +158,4 @@ def _as_json(sources: Sequence[SourceFile]) -> list[dict[str, Any]]:
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:
-    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def _figure(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
+    path.write_text(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")

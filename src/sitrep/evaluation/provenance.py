@@ -2,6 +2,7 @@
 
 import os
 import platform
+import shlex
 import sys
 from datetime import UTC, datetime
 from importlib import metadata
@@ -45,7 +46,7 @@ def environment(device: str, precision: str) -> dict[str, Any]:
 def command_line() -> str:
     """The command that repeats this run from the project's folder."""
     script = Path(sys.argv[0])
-    return " ".join(["python", f"{script.parent.name}/{script.name}", *sys.argv[1:]])
+    return shlex.join(["python", f"{script.parent.name}/{script.name}", *sys.argv[1:]])
 
 
 def _version(package: str) -> str | None:

@@ -2,14 +2,14 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from sitrep.evaluation.baselines import Baseline
 from sitrep.evaluation.metrics import Scores, score
 from sitrep.evaluation.mistakes import Mistake, most_confident
 from sitrep.labels import CLASSES
-from sitrep.sentences import LabelledSentence, Passage, Prediction
+from sitrep.sentences import LabelledSentence, Passage, Prediction, carried_fields
 
 SCHEMA_VERSION = 1
 MISTAKES_SHOWN = 50
@@ -28,7 +28,8 @@ class Results:
         errors: Number of all errors.
         sentences: The scored units.
         predictions: One each, in their order.
-        data: Units, articles and labels of every set, and the files they came from.
+        data: Units, articles and labels of every set, the files they came from, and ``seen_in_training``: how many
+            test units have a text that the model was trained or chosen on, ``None`` where that is not known.
         training: History and speed of the training, where this is a training run.
         environment: Versions and machine.
         notes: What a reader has to know before believing the figures.
@@ -45,7 +46,7 @@ class Results:
     data: dict[str, Any]
     training: dict[str, Any]
     environment: dict[str, Any]
-    notes: list[str] = field(default_factory=list)
+    notes: list[str]
 
     def metrics(self) -> dict[str, Any]:
         """The content of ``metrics.json``."""
@@ -97,14 +98,16 @@ def compute(
         data=data,
         training=training,
         environment=environment,
-        notes=_notes(scores, predictions),
+        notes=_notes(scores, predictions, data),
     )
 
 
 def passages_of(sentences: Sequence[LabelledSentence]) -> list[Passage]:
     """Labelled sentences as the predictor takes them; the true label is carried along as ``true_label``."""
     return [
-        Passage(s.id, s.article_id, s.position, 0, len(s.text), s.text, {"true_label": s.label, **s.fields})
+        Passage(
+            s.id, s.article_id, s.position, 0, len(s.text), s.text, {"true_label": s.label, **carried_fields(s.fields)}
+        )
         for s in sentences
     ]
 
@@ -119,8 +122,12 @@ def describe_set(sentences: Sequence[LabelledSentence], labels: Sequence[str]) -
     }
 
 
-def _notes(scores: Scores, predictions: Sequence[Prediction]) -> list[str]:
+def _notes(scores: Scores, predictions: Sequence[Prediction], data: dict[str, Any]) -> list[str]:
     notes = []
+    if data["seen_in_training"]:
+        notes.append(f"{data['seen_in_training']} of these units have a text that the model was trained or chosen on.")
+    elif data["seen_in_training"] is None:
+        notes.append("Whether the model was trained on any of these units is not known.")
     absent = [label for label in CLASSES if scores.per_class[label].support == 0]
     if absent:
         notes.append(

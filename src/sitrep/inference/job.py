@@ -10,7 +10,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from sitrep.checkpoint import open_checkpoint
 from sitrep.config import PredictSettings
-from sitrep.inference.inputs import check_input, read_passages
+from sitrep.inference.inputs import check_input, read_passages, skipped_files
 from sitrep.inference.outputs import STANDARD_OUTPUT, check_output, open_output
 from sitrep.inference.predictor import Predictor
 from sitrep.sentences import Prediction
@@ -24,29 +24,32 @@ def predict(settings: PredictSettings) -> None:
     """
     check_input(settings)
     check_output(settings.output, settings.overwrite)
+    console = Console(stderr=True)
+    if skipped := skipped_files(settings):
+        message = f"{len(skipped)} files of other kinds are not read, {skipped[0]} the first of them"
+        console.print(message, highlight=False, markup=False, soft_wrap=True)
     checkpoint = open_checkpoint(settings.checkpoint)
     predictor = Predictor(checkpoint, settings.inference)
-    console = Console(stderr=True)
     counts: Counter[str] = Counter()
+    truncated = 0
     began = time.perf_counter()
-    with open_output(settings.output, checkpoint.labels, settings.overwrite) as write:
+    with open_output(settings.output, settings.overwrite) as write:
         for prediction in _shown(predictor.predict(read_passages(settings)), console):
             write(prediction)
             counts[prediction.label] += 1
-            counts["truncated"] += prediction.truncated
+            truncated += prediction.truncated
     if settings.output != STANDARD_OUTPUT or sys.stderr.isatty():
         seconds = time.perf_counter() - began
-        console.print(summary(counts, checkpoint.labels, seconds), highlight=False, soft_wrap=True)
+        console.print(summary(counts, checkpoint.labels, truncated, seconds), highlight=False, soft_wrap=True)
         if settings.output != STANDARD_OUTPUT:
             console.print(f"written to {settings.output}", highlight=False, soft_wrap=True)
 
 
-def summary(counts: Counter[str], labels: tuple[str, ...], seconds: float) -> str:
+def summary(counts: Counter[str], labels: tuple[str, ...], truncated: int, seconds: float) -> str:
     """One line: sentences, time, how many got each label, how many were cut."""
-    total = sum(counts[label] for label in labels)
     each = ", ".join(f"{counts[label]} {label}" for label in labels)
-    cut = f"; {counts['truncated']} were too long and read in part" if counts["truncated"] else ""
-    return f"{total} sentences in {seconds:.1f} s: {each}{cut}"
+    cut = f"; {truncated} were too long and read in part" if truncated else ""
+    return f"{counts.total()} sentences in {seconds:.1f} s: {each}{cut}"
 
 
 def _shown(predictions: Iterable[Prediction], console: Console) -> Iterator[Prediction]:

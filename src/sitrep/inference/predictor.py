@@ -60,11 +60,26 @@ class Predictor:
         self.batch_tokens = settings.batch_tokens or BATCH_TOKENS[self.device.type]
         try:
             self.tokenizer: Any = AutoTokenizer.from_pretrained(checkpoint.folder, local_files_only=True)
-            model: Any = AutoModelForSequenceClassification.from_pretrained(
-                checkpoint.folder, local_files_only=True, use_safetensors=True, dtype=torch.float32
+            model: Any
+            model, report = AutoModelForSequenceClassification.from_pretrained(
+                checkpoint.folder,
+                local_files_only=True,
+                use_safetensors=True,
+                dtype=torch.float32,
+                output_loading_info=True,
             )
-        except (OSError, ValueError, RuntimeError) as error:
-            raise UserError(f"{checkpoint.folder}: cannot be loaded: {error}") from None
+        except (
+            Exception
+        ) as error:  # what is wrong with a foreign folder decides the type: tokenizers knows only Exception
+            raise UserError(f"{checkpoint.folder}: cannot be loaded: {type(error).__name__}: {error}") from None
+        for problem in ("missing_keys", "mismatched_keys", "unexpected_keys"):
+            if found := sorted(map(str, report[problem])):
+                raise UserError(
+                    f"{checkpoint.folder}: the weights do not fit config.json: {problem.replace('_', ' ')}: {found[0]}"
+                    + (f" and {len(found) - 1} more" if len(found) > 1 else "")
+                )
+        if self.tokenizer.pad_token_id is None:
+            raise UserError(f"{checkpoint.folder}: the tokenizer has no padding token")
         self.model = model.to(self.device).eval()
         if self.precision is Precision.bf16:
             self.model = self.model.to(torch.bfloat16)
@@ -114,6 +129,12 @@ class Predictor:
             ids[row, : len(item)] = torch.tensor(item)
             mask[row, : len(item)] = 1
         with torch.inference_mode():
-            logits = self.model(input_ids=ids.to(self.device), attention_mask=mask.to(self.device)).logits
+            try:
+                logits = self.model(input_ids=ids.to(self.device), attention_mask=mask.to(self.device)).logits
+            except torch.OutOfMemoryError:
+                tokens = self.batch_tokens
+                raise UserError(f"inference.batch_tokens={tokens}: the GPU's memory is too small; lower it") from None
             probabilities: np.ndarray = torch.softmax(logits.double(), dim=-1).cpu().numpy()
+        if not np.isfinite(probabilities).all():
+            raise UserError(f"{self.checkpoint.folder}: the model gives no finite figures; its training diverged")
         return probabilities

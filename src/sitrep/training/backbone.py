@@ -8,7 +8,7 @@ from typing import Any
 
 from sitrep import packaged
 from sitrep.checkpoint import PICKLES, WEIGHTS, weight_files
-from sitrep.config import ModelSettings
+from sitrep.config import HUB_NAME, ModelSettings
 from sitrep.errors import UsageError, UserError
 
 RANDOM_TINY = "random:tiny"
@@ -24,8 +24,6 @@ DROPOUTS = (
     "mlp_dropout",
 )
 """What encoders call the dropout inside them; that of the classifier is apart, and costs nothing."""
-
-HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 def check_backbone(settings: ModelSettings) -> None:

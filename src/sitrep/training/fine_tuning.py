@@ -23,6 +23,19 @@ if TYPE_CHECKING:
 
 BEST_METRIC = "macro_f1_four"
 
+FIXED = {
+    "eval_strategy",
+    "save_strategy",
+    "load_best_model_at_end",
+    "metric_for_best_model",
+    "greater_is_better",
+    "save_only_model",
+    "fp16",
+    "use_cpu",
+    "disable_tqdm",
+}
+"""Arguments that the choice of the best epoch, the precision and the progress bar rest on."""
+
 OURS = {
     "num_train_epochs": "trainer.epochs",
     "per_device_train_batch_size": "trainer.batch_size",
@@ -80,6 +93,7 @@ def fine_tune(
         UserError: If the backbone cannot be loaded.
         UsageError: If ``trainer.extra`` names what is not there, or what has a setting of its own.
     """
+    import torch
     import transformers
 
     transformers.logging.set_verbosity_error()
@@ -93,18 +107,31 @@ def fine_tune(
     watchers = list(callbacks)
     if settings.trainer.early_stopping_patience:
         watchers.append(transformers.EarlyStoppingCallback(settings.trainer.early_stopping_patience))
-    trainer = transformers.Trainer(
-        model=model,
-        args=arguments,
-        train_dataset=encode(split.train, tokenizer, labels, settings.model.max_tokens),
-        eval_dataset=encode(split.validation, tokenizer, labels, settings.model.max_tokens),
-        data_collator=transformers.DataCollatorWithPadding(tokenizer),
-        compute_loss_func=loss_function(settings.trainer, split.train, labels),
-        compute_metrics=validation_metrics(labels),
-        callbacks=watchers,
-    )
+    datasets = [encode(part, tokenizer, labels, settings.model.max_tokens) for part in (split.train, split.validation)]
+    try:
+        trainer = transformers.Trainer(
+            model=model,
+            args=arguments,
+            train_dataset=datasets[0],
+            eval_dataset=datasets[1],
+            data_collator=transformers.DataCollatorWithPadding(tokenizer),
+            compute_loss_func=loss_function(settings.trainer, split.train, labels),
+            compute_metrics=validation_metrics(labels),
+            callbacks=watchers,
+        )
+    except (ValueError, TypeError, ImportError, RuntimeError) as error:
+        if not settings.trainer.extra:
+            raise
+        raise UsageError(f"trainer.extra={settings.trainer.extra}: {error}") from None
     trainer.remove_callback(transformers.PrinterCallback)
-    result = trainer.train()
+    try:
+        result = trainer.train()
+    except torch.OutOfMemoryError:
+        size = settings.trainer.batch_size
+        raise UserError(f"trainer.batch_size={size}: the GPU's memory is too small; lower it") from None
+    if not all(torch.isfinite(weights).all() for weights in trainer.model.parameters()):
+        rate = settings.trainer.learning_rate
+        raise UserError(f"trainer.learning_rate={rate}: training diverged, the weights are not finite; lower it")
     return FineTuned(
         model=trainer.model,
         tokenizer=tokenizer,
@@ -127,6 +154,8 @@ def training_arguments(
     for name in chosen.extra:
         if name in OURS:
             raise UsageError(f"trainer.extra.{name}: has a setting of its own; use {OURS[name]}")
+        if name in FIXED:
+            raise UsageError(f"trainer.extra.{name}: cannot be changed; what the report says of the run rests on it")
         if name not in known:
             raise UsageError(
                 f"trainer.extra.{name}: transformers {transformers.__version__} has no such training argument"
@@ -148,7 +177,7 @@ def training_arguments(
         "eval_strategy": "epoch",
         "save_strategy": "epoch",
         "logging_strategy": "steps",
-        "logging_steps": 5,
+        "logging_steps": 1,
         "load_best_model_at_end": True,
         "metric_for_best_model": BEST_METRIC,
         "greater_is_better": True,
@@ -183,7 +212,11 @@ def encode(
 def loss_function(
     settings: TrainerSettings, train: Sequence[LabelledSentence], labels: tuple[str, ...]
 ) -> Callable[..., "torch.Tensor"]:
-    """Cross-entropy in fp32 with the wanted class weights and label smoothing, as ``Trainer`` calls it."""
+    """Cross-entropy in fp32 with the wanted class weights and label smoothing, as ``Trainer`` calls it.
+
+    It is the sum over the batch divided by the sentences of the whole step, which differ where gradients are
+    accumulated or several devices share a step. Balanced weights are one on average, so they do not change the scale.
+    """
     import torch
 
     weights = None
@@ -193,12 +226,14 @@ def loss_function(
 
     def loss(outputs: Any, targets: "torch.Tensor", num_items_in_batch: Any = None) -> "torch.Tensor":
         logits = outputs["logits"].float()
-        return torch.nn.functional.cross_entropy(
+        total = torch.nn.functional.cross_entropy(
             logits,
             targets,
             weight=None if weights is None else weights.to(logits.device),
             label_smoothing=settings.label_smoothing,
+            reduction="sum",
         )
+        return total / (len(targets) if num_items_in_batch is None else num_items_in_batch)
 
     return loss
 

@@ -1,6 +1,7 @@
 """The whole of ``scripts/train.py``: data, fine-tuning, checkpoint, evaluation, report."""
 
 import json
+import os
 import shutil
 import time
 from pathlib import Path
@@ -14,7 +15,7 @@ from sitrep.config import InferenceSettings, TrainSettings, as_plain
 from sitrep.data import LoadedData, load_data
 from sitrep.doctor.leakage import refuse_leaks
 from sitrep.evaluation import evaluate_split, print_summary, write_results
-from sitrep.files import complete_folder, point_latest, refuse_existing, sha256_of
+from sitrep.files import complete_folder, point_latest
 from sitrep.inference.predictor import Predictor
 from sitrep.training.backbone import check_backbone
 
@@ -29,15 +30,13 @@ def train(settings: TrainSettings) -> Path:
         UserError: For anything wrong with the data, the backbone or the place to write to.
     """
     console = Console(stderr=True)
-    run = Path(settings.output_dir)
-    refuse_existing(run, False, "choose another output_dir or remove it")
-    check_backbone(settings.model)
-    data = load_data(settings.data, settings.labels.label_set)
-    if not settings.data.allow_leakage:
-        refuse_leaks(data.split)
-    _announce(data, settings, console)
-    with complete_folder(run) as folder:
-        details = _train_into(folder, settings, data, console)
+    with complete_folder(settings.output_dir) as (folder, run):
+        check_backbone(settings.model)
+        data = load_data(settings.data, settings.labels.label_set)
+        if not settings.data.allow_leakage:
+            refuse_leaks(data.split)
+        _announce(data, settings, console)
+        details = _train_into(folder, run, settings, data, console)
         predictor = Predictor(
             open_checkpoint(str(folder)),
             InferenceSettings(precision=settings.trainer.precision, batch_tokens=None, window=8192),
@@ -46,13 +45,13 @@ def train(settings: TrainSettings) -> Path:
         write_results(folder, results, settings)
         record = {"split_seed": settings.data.split_seed, "article_ids": data.split.article_ids()}
         (folder / layout.SPLIT).write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    point_latest(run)
+    point_latest(run, "train")
     print_summary(results, run, console)
     return run
 
 
-def _train_into(folder: Path, settings: TrainSettings, data: LoadedData, console: Console) -> dict[str, Any]:
-    """Fine-tune, save the checkpoint, and say what ``metrics.json`` tells of the training."""
+def _train_into(folder: Path, run: Path, settings: TrainSettings, data: LoadedData, console: Console) -> dict[str, Any]:
+    """Fine-tune, save the checkpoint that ``run`` will hold, and say what ``metrics.json`` tells of the training."""
     from sitrep.training.fine_tuning import fine_tune, save_model
     from sitrep.training.progress import ProgressBar
 
@@ -68,8 +67,9 @@ def _train_into(folder: Path, settings: TrainSettings, data: LoadedData, console
     CheckpointRecord(
         label_set=settings.labels.label_set.name,
         max_tokens=settings.model.max_tokens,
-        weights={path.name: sha256_of(path) for path in layout.weight_files(folder / layout.CHECKPOINT)},
+        files=layout.recorded_files(folder / layout.CHECKPOINT),
         data=as_plain(settings.data),
+        base=Path(os.path.relpath(Path.cwd(), run / layout.CHECKPOINT)).as_posix(),
         split=data.split.digests(),
     ).write(folder / layout.CHECKPOINT)
     best = max(trained.history, key=lambda entry: entry["macro_f1_four"])
