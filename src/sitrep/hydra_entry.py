@@ -24,7 +24,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from sitrep.config import MISSING, SettingDescription, describe
+from sitrep.config import SettingDescription, describe
 from sitrep.errors import UsageError, UserError
 from sitrep.tables import ROW_SUFFIXES
 
@@ -108,10 +108,9 @@ def _run(main: Callable[[Settings], None], schema: type[Settings], configs: Path
     sys.argv[1:] = rewrite_arguments(given, configs)
     try:
         hydra.main(version_base="1.3", config_path=str(configs), config_name=config_name)(task)()
-    except (
-        ValueError,
-        AssertionError,
-    ) as error:  # Hydra's own for a group set to null, or options that exclude each other
+    except (HydraException, OmegaConfBaseException):
+        raise
+    except (ValueError, AssertionError) as error:  # Hydra's own: a group set to null, options that exclude each other
         raise UsageError(str(error)) from None
     if raised:
         raise raised[0]
@@ -130,14 +129,6 @@ def typed(cfg: DictConfig, schema: type[Settings]) -> Settings:
         raise UsageError(f"there is no setting {name}; {_nearest(name, schema)}")
     settings = OmegaConf.to_object(cfg)
     assert isinstance(settings, schema)
-    for setting in describe(
-        schema
-    ):  # a key that was deleted on the command line comes back as the mark of a missing one
-        value: Any = settings
-        for part in setting.name.split("."):
-            value = getattr(value, part)
-        if value == MISSING:
-            raise UsageError(f"{setting.name}: no value given; add {setting.name}=… to the command line")
     return settings
 
 
@@ -171,6 +162,8 @@ def rewrite_arguments(arguments: list[str], configs: Path) -> list[str]:
 
 
 def _rewrite(argument: str, configs: Path) -> Iterator[str]:
+    if argument.startswith("~"):
+        raise UsageError(f"{argument}: a setting cannot be taken away, only given another value")
     key, separator, value = argument.partition("=")
     if separator and key in OPEN_GROUPS and _names_a_path(value, configs / key):
         group_file, target = OPEN_GROUPS[key]
