@@ -54,8 +54,11 @@ def example(settings: TrainSettings, steps: int, scratch: str) -> float:
     labels = settings.labels.label_set.names
     train = load_data(settings.data, settings.labels.label_set).split.train
     model, tokenizer = load_backbone(settings.model, labels, (), "example")
+    inputs = [name for name in tokenizer.model_input_names if name != "length"]
     dataset = encode(train, tokenizer, labels, 128).map(
-        lambda row: tokenizer.pad({"input_ids": row["input_ids"]}, padding="max_length", max_length=128)
+        lambda row: dict(
+            tokenizer.pad({name: row[name] for name in inputs if name in row}, padding="max_length", max_length=128)
+        )
     )
     watch = Stopwatch()
     arguments = transformers.TrainingArguments(

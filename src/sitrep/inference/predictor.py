@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 BATCH_TOKENS = {"cpu": 2048, "cuda": 32768, "mps": 8192}
 """Tokens a batch at which throughput no longer grows, by kind of device (`benchmarks/prediction.py`)."""
 
+WIDTH_STEP = 8
+"""Batches are padded to a multiple of this: the CPU's kernels are compiled and kept for each shape, so that few shapes
+save time, and memory that would grow with the first hundreds of thousands of rows (`benchmarks/memory.py`)."""
+
 
 @dataclass(frozen=True)
 class Scored:
@@ -80,6 +84,7 @@ class Predictor:
                 )
         if self.tokenizer.pad_token_id is None:
             raise UserError(f"{checkpoint.folder}: the tokenizer has no padding token")
+        self._longest = checkpoint.max_tokens
         self.model = model.to(self.device).eval()
         if self.precision is Precision.bf16:
             self.model = self.model.to(torch.bfloat16)
@@ -102,8 +107,9 @@ class Predictor:
         """Probabilities of every label for each text; what batch a text falls into does not matter to it."""
         ids, truncated = self._tokenise(texts)
         probabilities = np.empty((len(texts), len(self.labels)), dtype=np.float64)
-        for batch in batches_by_length([len(item) for item in ids], self.batch_tokens):
-            probabilities[batch] = self._forward([ids[index] for index in batch])
+        widths = [-(-len(item) // WIDTH_STEP) * WIDTH_STEP for item in ids]
+        for batch in batches_by_length(widths, self.batch_tokens):
+            probabilities[batch] = self._forward([ids[index] for index in batch], min(widths[batch[0]], self._longest))
         return Scored(probabilities, truncated)
 
     def _tokenise(self, texts: Sequence[str]) -> tuple[list[list[int]], np.ndarray]:
@@ -119,12 +125,11 @@ class Predictor:
                 )
         return ids, truncated
 
-    def _forward(self, batch: list[list[int]]) -> np.ndarray:
+    def _forward(self, batch: list[list[int]], width: int) -> np.ndarray:
         import torch
 
-        longest = len(batch[0])
-        ids = torch.full((len(batch), longest), self.tokenizer.pad_token_id, dtype=torch.long)
-        mask = torch.zeros((len(batch), longest), dtype=torch.long)
+        ids = torch.full((len(batch), width), self.tokenizer.pad_token_id, dtype=torch.long)
+        mask = torch.zeros((len(batch), width), dtype=torch.long)
         for row, item in enumerate(batch):
             ids[row, : len(item)] = torch.tensor(item)
             mask[row, : len(item)] = 1
