@@ -8,7 +8,10 @@ from conftest import PROJECT
 
 SOURCE = PROJECT / "src" / "sitrep"
 MODULES = sorted(SOURCE.rglob("*.py"))
-DOMAIN = {"labels.py", "sentences.py", "errors.py", "config.py", "files.py", "tables.py", "checkpoint.py"}
+DOMAIN = {
+    f"{name}.py"
+    for name in ("labels", "sentences", "errors", "config", "config_text", "files", "tables", "checkpoint", "packaged")
+}
 
 
 def imports(path: Path) -> set[str]:

@@ -5,9 +5,10 @@ import pytest
 import yaml
 from conftest import CONFIGS
 
-from sitrep.config import CheckSettings, EvaluateSettings, PredictSettings, TrainSettings, as_plain, describe
+from sitrep.config import CheckSettings, EvaluateSettings, PredictSettings, TrainSettings
+from sitrep.config_text import as_plain, describe, explain
 from sitrep.errors import UsageError
-from sitrep.hydra_entry import compose, explain, rewrite_arguments, typed
+from sitrep.hydra_entry import OPEN_GROUPS, compose, rewrite_arguments, typed
 
 SCHEMAS = {
     "train": TrainSettings,
@@ -30,7 +31,7 @@ def error_of(*overrides, root="train"):
         return str(error)
     except Exception as error:
         cause = error.__cause__
-        return str(cause) if isinstance(cause, UsageError) else explain(error, SCHEMAS[root])
+        return str(cause) if isinstance(cause, UsageError) else explain(error, SCHEMAS[root], OPEN_GROUPS)
     return None
 
 

@@ -4,7 +4,8 @@ import shlex
 import pytest
 from conftest import CONFIGS, PROJECT
 
-from sitrep.config import CheckSettings, EvaluateSettings, PredictSettings, TrainSettings, describe
+from sitrep.config import CheckSettings, EvaluateSettings, PredictSettings, TrainSettings
+from sitrep.config_text import describe
 from sitrep.hydra_entry import compose, default_of, typed
 
 README = (PROJECT / "README.md").read_text(encoding="utf-8")

@@ -250,3 +250,13 @@ def test_checkpoint_finds_its_data_from_another_folder(toy_file, tmp_path, monke
     overrides = ["checkpoint=moved/outputs/train/run", f"output_dir={tmp_path}/result"]
     folder = evaluate(typed(compose(CONFIGS, "evaluate", EvaluateSettings, overrides), EvaluateSettings))
     assert json.loads((folder / "metrics.json").read_text())["data"]["seen_in_training"] == 0
+
+
+def test_default_backbone_trains_end_to_end_and_twice_the_same(toy_file, tmp_path):
+    runs = []
+    for name in ("one", "two"):
+        overrides = ["model=minilm", "trainer.precision=auto", "trainer.epochs=2"]
+        runs.append(train(train_settings(toy_file, tmp_path / name, *overrides)))
+    assert weights_of(runs[0]) == weights_of(runs[1])
+    page = pipeline("text-classification", model=str(runs[0] / "checkpoint"), device="cpu")
+    assert page("four were killed in district 3")[0]["label"] in LabelSet.five.names

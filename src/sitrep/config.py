@@ -1,10 +1,7 @@
 """Typed settings. The YAML under ``configs/`` holds the values; here stand types and meanings."""
 
-import ast
-import inspect
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields
 from enum import Enum
 from typing import Any
 
@@ -294,54 +291,3 @@ class PredictSettings:
 
     def __post_init__(self) -> None:
         require(bool(self.input), "input", self.input, "name a file or a folder, or - for standard input")
-
-
-def as_plain(settings: Any) -> Any:
-    """Settings as dicts, lists and scalars, enum members by name: what YAML and JSON can hold."""
-    if is_dataclass(settings):
-        return {item.name: as_plain(getattr(settings, item.name)) for item in fields(settings)}
-    if isinstance(settings, dict):
-        return {str(key): as_plain(value) for key, value in settings.items()}
-    if isinstance(settings, list | tuple):
-        return [as_plain(value) for value in settings]
-    return settings.name if isinstance(settings, Enum) else settings
-
-
-@dataclass(frozen=True)
-class SettingDescription:
-    """One line of a settings table."""
-
-    name: str
-    """Dotted, as it is written on the command line."""
-    choices: tuple[str, ...]
-    """Valid values of an enum; empty for other types."""
-    meaning: str
-    """The docstring under the field."""
-
-
-def describe(schema: type, prefix: str = "") -> Iterator[SettingDescription]:
-    """List every setting of a settings dataclass, nested ones dotted, in the order of declaration."""
-    meanings = _field_docstrings(schema)
-    for item in fields(schema):
-        kind: Any = item.type
-        if is_dataclass(kind):
-            yield from describe(kind, f"{prefix}{item.name}.")  # type: ignore[arg-type]
-            continue
-        choices = tuple(kind.__members__) if inspect.isclass(kind) and issubclass(kind, Enum) else ()
-        yield SettingDescription(prefix + item.name, choices, meanings[item.name])
-
-
-def _field_docstrings(schema: type) -> dict[str, str]:
-    """Docstrings under fields are not kept at run time, so they are read from the source."""
-    body = ast.parse(inspect.getsource(schema).lstrip()).body[0]
-    assert isinstance(body, ast.ClassDef)
-    found = {item.name: "" for item in fields(schema)}
-    for statement, following in zip(body.body, body.body[1:], strict=False):
-        if (
-            isinstance(statement, ast.AnnAssign)
-            and isinstance(statement.target, ast.Name)
-            and isinstance(following, ast.Expr)
-            and isinstance(following.value, ast.Constant)
-        ):
-            found[statement.target.id] = str(following.value.value)
-    return found

@@ -6,7 +6,6 @@ configuration, 1 for files and data, 130 for Ctrl-C.
 """
 
 import dataclasses
-import difflib
 import errno
 import functools
 import os
@@ -24,7 +23,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from sitrep.config import SettingDescription, describe
+from sitrep.config_text import SettingDescription, describe, explain, nearest
 from sitrep.errors import UsageError, UserError
 from sitrep.tables import ROW_SUFFIXES
 
@@ -126,7 +125,7 @@ def typed(cfg: DictConfig, schema: type[Settings]) -> Settings:
     if missing:
         raise UsageError(f"{missing[0]}: no value given; add {missing[0]}=… to the command line")
     for name in _added_keys(cfg, schema):
-        raise UsageError(f"there is no setting {name}; {_nearest(name, schema)}")
+        raise UsageError(f"there is no setting {name}; {nearest(name, schema)}")
     settings = OmegaConf.to_object(cfg)
     assert isinstance(settings, schema)
     return settings
@@ -202,7 +201,7 @@ def one_line_errors(program: str, schema: type) -> Iterator[None]:
         cause = error.__cause__  # a rule in __post_init__, which OmegaConf wraps
         if isinstance(cause, UserError):
             _end(program, str(cause), cause.exit_status)
-        _end(program, explain(error, schema), UsageError.exit_status)
+        _end(program, explain(error, schema, OPEN_GROUPS), UsageError.exit_status)
     except KeyboardInterrupt:
         _end(program, "interrupted; nothing half-written was kept", 130)
     except BrokenPipeError:
@@ -237,36 +236,6 @@ USERS_OS_ERRORS = {
     errno.EDQUOT,
     errno.ENAMETOOLONG,
 }
-
-
-def explain(error: Exception, schema: type) -> str:
-    """Say in one line what is wrong with a configuration, with the nearest valid name."""
-    text = f"{error} {error.__cause__ or ''}"
-    overridden = re.search(r"Could not override '([^']+)'", text)
-    unknown = re.search(r"Key '[^']+' (?:is not in struct|not in '\w+')\s+full_key: (\S+)", text)
-    if unknown or (overridden and "full_key" not in text):
-        name = max((found[1] for found in (overridden, unknown) if found), key=len)
-        return f"there is no setting {name}; {_nearest(name, schema)}"
-    group = re.search(
-        r"Could not find '(\w+)/([^']*)'.*?Available options in '[^']*':\s*(.*?)(?:Config search|$)", text, re.S
-    )
-    if group:
-        choices = ", ".join(group[3].split())
-        also = ", or a folder or hub name (owner/name)" if group[1] in OPEN_GROUPS else ""
-        return f"{group[1]}={group[2]}: no such choice; use one of {choices}{also}"
-    key = re.search(r"full_key: (\S+)", text)
-    if key:
-        return f"{key[1]}: {str(error.__cause__ or error).splitlines()[0]}"
-    return text.partition("See https://hydra.cc")[0]
-
-
-def _nearest(name: str, schema: type) -> str:
-    settings = [setting.name for setting in describe(schema)]
-    known = settings + sorted({setting.partition(".")[0] for setting in settings})
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6) or [
-        setting for setting in settings if setting.rpartition(".")[2] == name.rpartition(".")[2]
-    ]
-    return f"did you mean {close[0]}?" if close else "--help lists them all"
 
 
 def help_text(script: Path, configs: Path, config_name: str, schema: type, purpose: str) -> str:

@@ -9,7 +9,8 @@ from typing import Any
 
 from rich.console import Console
 
-from sitrep.config import CheckSettings, as_plain
+from sitrep.config import CheckSettings
+from sitrep.config_text import as_plain
 from sitrep.data import LoadedData, divide
 from sitrep.doctor.corrections import corrected, read_corrections, write_sentences, write_suggestions
 from sitrep.doctor.findings import EXAMPLES_SHOWN, Examination, Example, Finding, Severity

@@ -12,7 +12,8 @@ from rich.table import Table
 
 from sitrep import checkpoint as layout
 from sitrep.checkpoint import Checkpoint, open_checkpoint
-from sitrep.config import DataSettings, EvaluateDataSettings, EvaluateSettings, TrainSettings, as_plain
+from sitrep.config import DataSettings, EvaluateDataSettings, EvaluateSettings, TrainSettings
+from sitrep.config_text import as_plain
 from sitrep.data import LoadedData, SourceFile, load_data, load_test
 from sitrep.data.loading import columns_of
 from sitrep.data.split import digest

@@ -11,7 +11,8 @@ from rich.console import Console
 
 from sitrep import checkpoint as layout
 from sitrep.checkpoint import CheckpointRecord, open_checkpoint
-from sitrep.config import InferenceSettings, TrainSettings, as_plain
+from sitrep.config import InferenceSettings, TrainSettings
+from sitrep.config_text import as_plain
 from sitrep.data import LoadedData, load_data
 from sitrep.doctor.leakage import refuse_leaks
 from sitrep.evaluation import evaluate_split, print_summary, write_results
