@@ -196,7 +196,7 @@ def test_packaged_backbone_is_refused_when_its_checksum_is_wrong(toy_file, tmp_p
 
 
 def test_hub_backbone_without_network_is_one_clear_error(toy_file, tmp_path):
-    with pytest.raises(UserError, match=r"model.name=someone/something: cannot be loaded"):
+    with pytest.raises(UserError, match=r"model.name=someone/something: not downloaded before, and the hub"):
         train(train_settings(toy_file, tmp_path / "run", "model=someone/something"))
 
 

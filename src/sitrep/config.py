@@ -1,6 +1,5 @@
 """Typed settings. The YAML under ``configs/`` holds the values; here stand types and meanings."""
 
-import re
 from dataclasses import dataclass, fields
 from enum import Enum
 from typing import Any
@@ -11,9 +10,6 @@ from sitrep.sentences import KNOWN_LABELS
 
 MISSING: Any = "???"
 """OmegaConf's mark for a value that has to be given."""
-
-HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
-"""``owner/name`` on the hub."""
 
 
 class Precision(Enum):

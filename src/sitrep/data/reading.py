@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sitrep import corpus
-from sitrep.config import HUB_NAME
 from sitrep.errors import UserError
+from sitrep.hub import HUB_NAME, hub_is_reachable
 from sitrep.labels import NONE
 from sitrep.sentences import LabelledSentence
 from sitrep.tables import ROW_SUFFIXES, Row, read_rows, whole_number
@@ -104,6 +104,11 @@ def _saved_rows(folder: Path) -> Iterator[Row]:
 
 
 def _hub_rows(name: str) -> Iterator[Row]:
+    if not hub_is_reachable():
+        raise UserError(
+            f"{name}: no such file or folder here, and not to be had from the hub: it cannot be reached; "
+            "where there is a network, save the data set with save_to_disk and name that folder"
+        )
     import datasets
 
     repository, _, split = name.partition(":")

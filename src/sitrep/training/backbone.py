@@ -8,8 +8,9 @@ from typing import Any
 
 from sitrep import packaged
 from sitrep.checkpoint import PICKLES, WEIGHTS, weight_files
-from sitrep.config import HUB_NAME, ModelSettings
+from sitrep.config import ModelSettings
 from sitrep.errors import UsageError, UserError
+from sitrep.hub import HUB_NAME, hub_is_reachable
 
 RANDOM_TINY = "random:tiny"
 
@@ -61,19 +62,26 @@ def load_backbone(
         model, tokenizer = _random_tiny(settings, names, texts)
     else:
         location = _location(settings)
+        cached_only = not Path(location).is_dir() and not hub_is_reachable()
+        source = {"revision": settings.revision, "local_files_only": cached_only}
         try:
-            tokenizer = AutoTokenizer.from_pretrained(location, revision=settings.revision)
-            config = AutoConfig.from_pretrained(location, revision=settings.revision, num_labels=len(labels), **names)
+            tokenizer = AutoTokenizer.from_pretrained(location, **source)
+            config = AutoConfig.from_pretrained(location, **source, num_labels=len(labels), **names)
             _set_dropout(config, settings)
             model = AutoModelForSequenceClassification.from_pretrained(
                 location,
-                revision=settings.revision,
+                **source,
                 config=config,
                 use_safetensors=True,
                 dtype="float32",
                 ignore_mismatched_sizes=True,  # the classifier of a model fine-tuned for something else is left behind
             )
         except (OSError, ValueError, ImportError, RuntimeError) as error:
+            if cached_only:
+                raise UserError(
+                    f"model.name={settings.name}: not downloaded before, and the hub cannot be reached; "
+                    "name a folder with model.name=FOLDER"
+                ) from None
             reason = " ".join(str(error).split())
             raise UserError(f"model.name={settings.name}: cannot be loaded: {reason[:300]}") from None
     longest = getattr(model.config, "max_position_embeddings", None) or settings.max_tokens
