@@ -1,21 +1,15 @@
 import csv
 import json
-import shutil
 
-import numpy as np
 import pyarrow
 import pytest
-import torch
 from conftest import CONFIGS, rows, write_jsonl
 from pyarrow import parquet
-from safetensors.torch import load_file, save_file
 
-from sitrep.checkpoint import open_checkpoint
 from sitrep.config import PredictSettings
 from sitrep.errors import UserError
 from sitrep.hydra_entry import compose, typed
-from sitrep.inference import Predictor, predict
-from sitrep.inference.inputs import article_passages
+from sitrep.inference import predict
 from sitrep.labels import LabelSet
 from sitrep.sentences import carried_fields
 
@@ -39,11 +33,6 @@ def run(run_directory, tmp_path):
         return tmp_path / output
 
     return call
-
-
-@pytest.fixture
-def predictor(run_directory, inference_settings):
-    return Predictor(open_checkpoint(str(run_directory)), inference_settings)
 
 
 def test_article_gives_one_object_a_sentence_with_exact_offsets(run, tmp_path):
@@ -136,25 +125,6 @@ def test_overlong_sentence_is_read_in_part_and_says_so(run, tmp_path):
     assert [row.get("truncated") for row in found] == [True, None, True]  # 128 tokens, two of them special
 
 
-def test_prediction_does_not_depend_on_the_batch(predictor):
-    texts = [row["text"] for row in rows(6)] + ["a much longer sentence about " + "the river and " * 20]
-    together = predictor.score(texts).probabilities
-    alone = np.concatenate([predictor.score([text]).probabilities for text in texts])
-    assert np.abs(together - alone).max() < 1e-5
-
-
-def test_predictions_come_before_the_whole_input_was_read(predictor):
-    read = []
-
-    def endless():
-        for number in range(10_000):
-            read.append(number)
-            yield from article_passages("Shells hit the bridge.", f"a{number}")
-
-    next(predictor.predict(endless()))
-    assert len(read) <= predictor.window
-
-
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
@@ -207,50 +177,6 @@ def test_unknown_output_ending_and_empty_folder_are_refused(run, tmp_path):
     (tmp_path / "void").mkdir()
     with pytest.raises(UserError, match=r"the folder holds none of \.txt"):
         run(tmp_path / "void")
-
-
-def spoil(run_directory, tmp_path, change):
-    """A copy of the checkpoint with a change that its record does not know of."""
-    folder = shutil.copytree(run_directory / "checkpoint", tmp_path / "checkpoint")
-    (folder / "sitrep.json").unlink()
-    change(folder)
-    return folder
-
-
-def drop_classifier(folder):
-    weights = load_file(folder / "model.safetensors")
-    save_file(
-        {k: v for k, v in weights.items() if "classifier" not in k}, folder / "model.safetensors", {"format": "pt"}
-    )
-
-
-def deepen(folder):
-    config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps(config | {"num_hidden_layers": 4}))
-
-
-def make_infinite(folder):
-    weights = load_file(folder / "model.safetensors")
-    weights["classifier.bias"] = torch.full_like(weights["classifier.bias"], float("nan"))
-    save_file(weights, folder / "model.safetensors", {"format": "pt"})
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (drop_classifier, "the weights do not fit config.json: missing keys: classifier"),
-        (deepen, "the weights do not fit config.json: missing keys"),
-        (make_infinite, "the model gives no finite figures"),
-        (lambda folder: (folder / "tokenizer.json").write_text("{}"), "cannot be loaded"),
-        (lambda folder: (folder / "model.safetensors").write_bytes(b"garbage"), "cannot be loaded"),
-    ],
-)
-def test_checkpoint_that_would_answer_at_random_is_refused(
-    run_directory, inference_settings, tmp_path, change, message
-):
-    folder = spoil(run_directory, tmp_path, change)
-    with pytest.raises(UserError, match=message):
-        Predictor(open_checkpoint(str(folder)), inference_settings).score(["Shells hit the bridge."])
 
 
 def test_columns_of_an_earlier_prediction_do_not_pass_for_this_one(run, tmp_path):
