@@ -49,25 +49,26 @@ def read_rows(path: Path, kind: str | None = None) -> Iterator[Row]:
         )
     check_readable(path)
     if kind == "parquet":
-        rows = _parquet_rows(path)
+        yield from _at_least_one(_parquet_rows(path), str(path))
     else:
-        rows = read_row_stream(path.open("rb"), str(path), kind)
-    empty = True
-    for row in rows:
-        empty = False
-        yield row
-    if empty:
-        raise UserError(f"{path}: holds no rows")
+        yield from read_row_stream(path.open("rb"), str(path), kind)
 
 
 def read_row_stream(stream: BinaryIO, name: str, kind: str) -> Iterator[Row]:
     """Read JSONL, CSV or TSV from an open binary stream; ``name`` stands for it in messages. Closes the stream."""
     with stream:
         lines = text_lines(stream, name)
-        if kind == "jsonl":
-            yield from _jsonl_rows(lines, name)
-        else:
-            yield from _csv_rows(lines, name, "," if kind == "csv" else "\t")
+        rows = _jsonl_rows(lines, name) if kind == "jsonl" else _csv_rows(lines, name, "," if kind == "csv" else "\t")
+        yield from _at_least_one(rows, name)
+
+
+def _at_least_one(rows: Iterator[Row], name: str) -> Iterator[Row]:
+    empty = True
+    for row in rows:
+        empty = False
+        yield row
+    if empty:
+        raise UserError(f"{name}: holds no rows")
 
 
 def check_readable(path: Path) -> None:

@@ -5,7 +5,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
@@ -13,9 +12,9 @@ from sitrep.config import CheckSettings
 from sitrep.config_text import as_plain
 from sitrep.data import LoadedData, divide
 from sitrep.doctor.corrections import corrected, read_corrections, write_sentences, write_suggestions
-from sitrep.doctor.findings import EXAMPLES_SHOWN, Examination, Example, Finding, Severity
+from sitrep.doctor.findings import EXAMPLES_SHOWN, Examination, Example, Finding, Severity, Suggestion
 from sitrep.doctor.label_checks import FOLDS, balance_findings, conflicts, suspected_errors
-from sitrep.doctor.leakage import duplicate_findings, find_duplicates, leak_score, shared_findings
+from sitrep.doctor.leakage import duplicate_findings, find_duplicates, group_by_text, leak_score, shared_findings
 from sitrep.doctor.report import render
 from sitrep.doctor.text_checks import text_findings
 from sitrep.errors import UserError
@@ -92,10 +91,11 @@ def examine(data: LoadedData, problems: Sequence[UserError], settings: CheckSett
     about = {name: describe_set(part, labels) for name, part in sets.items()}
     balance = {name: described["labels"] for name, described in about.items()}
     findings = _problem_findings(problems)
-    duplicates = find_duplicates(sets, settings.near_duplicate_threshold)
+    by_text = group_by_text(sets)
+    duplicates = find_duplicates(by_text, settings.near_duplicate_threshold)
     findings += duplicate_findings(duplicates)
     watch.lap("duplicates")
-    findings += [*shared_findings(sets), *conflicts(sentences), *balance_findings(balance)]
+    findings += [*shared_findings(sets), *conflicts(by_text), *balance_findings(balance)]
     watch.lap("labels")
     findings += text_findings(sentences)
     watch.lap("texts")
@@ -129,7 +129,7 @@ def _problem_findings(problems: Sequence[UserError]) -> list[Finding]:
     return [Finding("unreadable", Severity.error, message, len(problems), shown)]
 
 
-def _suspicion(suggestions: Sequence[Any]) -> list[Finding]:
+def _suspicion(suggestions: Sequence[Suggestion]) -> list[Finding]:
     issues = [suggestion for suggestion in suggestions if suggestion.issue]
     if not issues:
         return []

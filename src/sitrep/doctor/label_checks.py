@@ -1,12 +1,12 @@
 """Labels that contradict each other, are out of balance, or look wrong to a model."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from sitrep.doctor.findings import EXAMPLES_SHOWN, Finding, Severity, Suggestion, example
-from sitrep.doctor.similarity import SHORT_WORDS, normalised
+from sitrep.doctor.leakage import Placed
+from sitrep.doctor.similarity import SHORT_WORDS
 from sitrep.sentences import LabelledSentence
 
 RARE_SHARE = 0.02
@@ -14,23 +14,26 @@ SHIFT = 0.1
 FOLDS = 5
 
 
-def conflicts(sentences: Sequence[LabelledSentence]) -> list[Finding]:
-    """Find texts that stand under different labels."""
-    by_text: dict[str, list[LabelledSentence]] = defaultdict(list)
-    for sentence in sentences:
-        by_text[normalised(sentence.text)].append(sentence)
-    found = [group for group in by_text.values() if len({sentence.label for sentence in group}) > 1]
+def conflicts(by_text: Mapping[str, Sequence[Placed]]) -> list[Finding]:
+    """Find texts that stand under different labels.
+
+    Args:
+        by_text: Units by normalised text.
+    """
+    found = [(text, group) for text, group in by_text.items() if len({unit.label for _, unit in group}) > 1]
     if not found:
         return []
-    long = [group for group in found if len(normalised(group[0].text).split()) >= SHORT_WORDS]
+    found.sort(key=lambda item: len(item[0].split()) < SHORT_WORDS)  # furniture that recurs last, the rest in order
+    first_text, _ = found[0]
+    severity = Severity.hint if len(first_text.split()) < SHORT_WORDS else Severity.warning
     shown = [
-        example(", ".join(f"{s.id} is {s.label}" for s in group[:3]), group[0].text)
-        for group in (long + [group for group in found if group not in long])[:EXAMPLES_SHOWN]
+        example(", ".join(f"{unit.id} is {unit.label}" for _, unit in group[:3]), group[0][1].text)
+        for _, group in found[:EXAMPLES_SHOWN]
     ]
     message = (
         f"{len(found):,} texts stand under different labels; decide one, unless their articles make the difference"
     )
-    return [Finding("conflicting_labels", Severity.warning if long else Severity.hint, message, len(found), shown)]
+    return [Finding("conflicting_labels", severity, message, len(found), shown)]
 
 
 def balance_findings(balance: Mapping[str, Mapping[str, int]]) -> list[Finding]:

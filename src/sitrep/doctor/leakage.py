@@ -35,17 +35,22 @@ class Duplicates:
     near: list[tuple[Placed, Placed, float]]
 
 
-def find_duplicates(sets: Sets, threshold: float | None) -> Duplicates:
-    """Find duplicates within and across sets; texts of under six words are not looked at.
-
-    Args:
-        sets: Sentences by set.
-        threshold: Least similarity of a near duplicate; ``None`` looks for exact ones only.
-    """
+def group_by_text(sets: Sets) -> dict[str, list[Placed]]:
+    """Units by normalised text, in the order of the sets."""
     by_text: dict[str, list[Placed]] = defaultdict(list)
     for name, sentences in sets.items():
         for sentence in sentences:
             by_text[normalised(sentence.text)].append((name, sentence))
+    return by_text
+
+
+def find_duplicates(by_text: Mapping[str, list[Placed]], threshold: float | None) -> Duplicates:
+    """Find duplicates within and across sets; texts of under six words are not looked at.
+
+    Args:
+        by_text: Units by normalised text.
+        threshold: Least similarity of a near duplicate; ``None`` looks for exact ones only.
+    """
     long = {text: group for text, group in by_text.items() if text.count(" ") >= SHORT_WORDS - 1}
     texts = list(long)
     pairs = near_duplicates(texts, threshold) if threshold is not None else ()
@@ -57,10 +62,10 @@ def find_duplicates(sets: Sets, threshold: float | None) -> Duplicates:
 
 def duplicate_findings(duplicates: Duplicates) -> list[Finding]:
     """Tell duplicates within a set from those across sets, which are leaks."""
-    across = [group for group in duplicates.exact if len({name for name, _ in group}) > 1]
-    within = [group for group in duplicates.exact if len({name for name, _ in group}) == 1]
-    near_across = [pair for pair in duplicates.near if pair[0][0] != pair[1][0]]
-    near_within = [pair for pair in duplicates.near if pair[0][0] == pair[1][0]]
+    across = [group for group in duplicates.exact if _across_sets(group)]
+    within = [group for group in duplicates.exact if not _across_sets(group)]
+    near_across = [pair for pair in duplicates.near if _across_sets(pair[:2])]
+    near_within = [pair for pair in duplicates.near if not _across_sets(pair[:2])]
     findings = [
         Finding(
             "duplicates_across_sets",
@@ -129,8 +134,8 @@ def leak_score(split: Split, duplicates: Duplicates, label_set: LabelSet) -> dic
     """
     elsewhere = {sentence.article_id for part in (split.train, split.validation) for sentence in part}
     leaked = {s.id for s in split.test if s.article_id in elsewhere}
-    for group in [*duplicates.exact, *([one, other] for one, other, _ in duplicates.near)]:
-        if len({name for name, _ in group}) > 1:
+    for group in [*duplicates.exact, *(pair[:2] for pair in duplicates.near)]:
+        if _across_sets(group):
             leaked |= {sentence.id for name, sentence in group if name == "test"}
     free = [sentence for sentence in split.test if sentence.id not in leaked]
     if not leaked or not free or len({sentence.label for sentence in split.train}) < 2:
@@ -151,13 +156,17 @@ def refuse_leaks(split: Split) -> None:
     Raises:
         UserError: With the first such text and their number.
     """
-    groups = [group for group in find_duplicates(split.parts(), None).exact if len({name for name, _ in group}) > 1]
+    groups = [group for group in find_duplicates(group_by_text(split.parts()), None).exact if _across_sets(group)]
     if groups:
         places = " and ".join(f"{sentence.id} ({name})" for name, sentence in groups[0][:2])
         raise UserError(
             f"{len(groups)} texts stand in more than one set, the first as {places}: the test would measure memory; "
             "remove them (scripts/check_data.py lists them), or train all the same with data.allow_leakage=true"
         )
+
+
+def _across_sets(group: Sequence[Placed]) -> bool:
+    return len({name for name, _ in group}) > 1
 
 
 def _shown_group(group: Sequence[Placed]) -> Example:

@@ -122,8 +122,9 @@ def _standard_input(settings: PredictSettings) -> Iterator[Passage]:
 
 def _folder(settings: PredictSettings) -> Iterator[Passage]:
     folder = Path(settings.input)
-    names = Counter(path.with_suffix("") for path in readable_files(settings))
-    for path in readable_files(settings):
+    paths = readable_files(settings)
+    names = Counter(path.with_suffix("") for path in paths)
+    for path in paths:
         alone = names[path.with_suffix("")] == 1
         yield from _file(path, (path.with_suffix("") if alone else path).relative_to(folder).as_posix(), settings)
 
@@ -160,9 +161,7 @@ def _article(text: str, place: str, name: str) -> Iterator[Passage]:
 def _rows(rows: Iterator[Row], settings: PredictSettings, name: str) -> Iterator[Passage]:
     """Rows as passages; units of an article that bring no position are counted, also where articles alternate."""
     positions: Counter[str] = Counter()
-    empty = True
     for index, row in enumerate(rows):
-        empty = False
         text = _text(row, settings.text_field)
         identity = _text_or(row.fields.get("id"), f"{name}:{index}")
         article_id = _text_or(row.fields.get("article_id"), identity)
@@ -170,8 +169,6 @@ def _rows(rows: Iterator[Row], settings: PredictSettings, name: str) -> Iterator
             if article_id != identity:  # a row that stands alone need not be remembered
                 positions[article_id] += 1
             yield passage
-    if empty:
-        raise UserError("standard input: holds no rows")
 
 
 def _passages(

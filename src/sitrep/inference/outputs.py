@@ -171,7 +171,7 @@ def _without_nan(value: Any) -> Any:
 def _flat(prediction: Prediction) -> dict[str, Any]:
     row = as_row(prediction)
     probabilities = row.pop("probabilities")
-    flat = {**{key: row.pop(key) for key in ("id", "article_id", "position", "start", "end", "text", "label")}}
+    flat = {key: row.pop(key) for key in ("id", "article_id", "position", "start", "end", "text", "label")}
     flat |= {f"probability_{label}": value for label, value in probabilities.items()}
     return flat | {"truncated": prediction.truncated} | row
 
