@@ -67,9 +67,8 @@ def run_directory(toy_file: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     from sitrep.training import train
 
     output = tmp_path_factory.mktemp("outputs") / "train" / "run"
-    return train(
-        train_settings(toy_file, output, "trainer.learning_rate=0.01", "trainer.epochs=20", "trainer.batch_size=8")
-    )
+    recipe = ["trainer.learning_rate=0.005", "trainer.epochs=30", "trainer.batch_size=8", "seed=2"]
+    return train(train_settings(toy_file, output, *recipe, "trainer.early_stopping_patience=0"))
 
 
 @pytest.fixture

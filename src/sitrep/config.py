@@ -139,6 +139,10 @@ class TrainerSettings:
     """AdamW's weight decay."""
     label_smoothing: float = MISSING
     """Share of the target probability that is spread over all labels."""
+    token_masking: float = MISSING
+    """Share of the tokens that is hidden in training, chosen anew for each batch; 0: none."""
+    pretrained_share: float = MISSING
+    """Share of the pretrained encoder in the final weights, for pages unlike the training data; 0: none."""
     class_weights: ClassWeights = MISSING
     """`balanced` weighs each label by the inverse of its share of the training split."""
     early_stopping_patience: int = MISSING
@@ -156,7 +160,8 @@ class TrainerSettings:
         require(self.learning_rate > 0, "trainer.learning_rate", self.learning_rate, "must be above 0")
         require(0 <= self.warmup_fraction < 1, "trainer.warmup_fraction", self.warmup_fraction, "must lie in [0, 1)")
         require(self.weight_decay >= 0, "trainer.weight_decay", self.weight_decay, "must not be negative")
-        require(0 <= self.label_smoothing < 1, "trainer.label_smoothing", self.label_smoothing, "must lie in [0, 1)")
+        for name in ("label_smoothing", "token_masking", "pretrained_share"):
+            require(0 <= getattr(self, name) < 1, f"trainer.{name}", getattr(self, name), "must lie in [0, 1)")
         require(
             self.early_stopping_patience >= 0,
             "trainer.early_stopping_patience",

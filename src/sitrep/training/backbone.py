@@ -141,7 +141,7 @@ def _random_tiny(settings: ModelSettings, names: dict[str, Any], texts: Iterable
         words.update(re.findall(r"\w+|[^\w\s]", text.lower()))
     characters = sorted({character for word in words for character in word})
     frequent = [word for word, _ in sorted(words.items(), key=lambda item: (-item[1], item[0]))[:TINY_WORDS]]
-    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
     pieces = dict.fromkeys([*special, *characters, *(f"##{character}" for character in characters), *frequent])
     vocabulary = {piece: index for index, piece in enumerate(pieces)}
     backend = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
@@ -151,7 +151,12 @@ def _random_tiny(settings: ModelSettings, names: dict[str, Any], texts: Iterable
         single="[CLS] $A [SEP]", special_tokens=[("[CLS]", vocabulary["[CLS]"]), ("[SEP]", vocabulary["[SEP]"])]
     )
     tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=backend, unk_token="[UNK]", pad_token="[PAD]", cls_token="[CLS]", sep_token="[SEP]"
+        tokenizer_object=backend,
+        unk_token="[UNK]",
+        pad_token="[PAD]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
+        mask_token="[MASK]",
     )
     config = BertConfig(
         vocab_size=len(vocabulary),

@@ -77,7 +77,7 @@ def _train_into(folder: Path, run: Path, settings: TrainSettings, data: LoadedDa
     return {
         "history": trained.history,
         "best_epoch": best["epoch"],
-        "validation_macro_f1_four": best["macro_f1_four"],
+        "validation_macro_f1_four": trained.validation,
         "precision": trained.precision.name,
         "device": trained.device,
         "training_seconds": trained.seconds,
