@@ -18,6 +18,7 @@ from sitrep.data import Split, load_data
 from sitrep.data.reading import Columns, read_labelled
 from sitrep.evaluation.baselines import tfidf_logistic_regression
 from sitrep.evaluation.metrics import score
+from sitrep.evaluation.results import passages_of
 from sitrep.hydra_entry import compose, typed
 from sitrep.sentences import LabelledSentence
 from sitrep.training.fine_tuning import FineTuned, fine_tune
@@ -41,8 +42,7 @@ def predict(trained: FineTuned, sentences: Sequence[LabelledSentence], settings:
         save_model(trained, Path(folder))
         inference = InferenceSettings(settings.trainer.precision, None, 8192)
         predictor = Predictor(open_checkpoint(folder), inference)
-        best = predictor.score([sentence.text for sentence in sentences]).probabilities.argmax(axis=1)
-        return [predictor.labels[index] for index in best]
+        return [prediction.label for prediction in predictor.predict(passages_of(sentences))]
 
 
 def main() -> None:

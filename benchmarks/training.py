@@ -14,14 +14,20 @@ import time
 from pathlib import Path
 from typing import Any
 
+import datasets
 import transformers
 
-from sitrep.config import TrainSettings
+from sitrep.config import Context, TrainSettings
 from sitrep.data import load_data
 from sitrep.hardware import choose_device, choose_precision
 from sitrep.hydra_entry import compose, typed
+from sitrep.modelling.rows import Reader
+from sitrep.training.arguments import training_arguments
 from sitrep.training.backbone import load_backbone
-from sitrep.training.fine_tuning import encode, loss_function, training_arguments
+from sitrep.training.examples import Collator, Examples, pad_id
+from sitrep.training.fine_tuning import loss_function
+from sitrep.training.robustness import hide_tokens
+from sitrep.training.trainer import SentenceTrainer
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 WARM_UP = 5
@@ -53,13 +59,10 @@ def example(settings: TrainSettings, steps: int, scratch: str) -> float:
     """The example script's way."""
     labels = settings.labels.label_set.names
     train = load_data(settings.data, settings.labels.label_set).split.train
-    model, tokenizer = load_backbone(settings.model, labels, (), "example")
-    inputs = [name for name in tokenizer.model_input_names if name != "length"]
-    dataset = encode(train, tokenizer, labels, 128).map(
-        lambda row: dict(
-            tokenizer.pad({name: row[name] for name in inputs if name in row}, padding="max_length", max_length=128)
-        )
-    )
+    row_model, tokenizer = load_backbone(settings.model, labels, (), "example")
+    texts = [sentence.text for sentence in train]
+    encoded = tokenizer(texts, truncation=True, padding="max_length", max_length=128)
+    dataset = datasets.Dataset.from_dict(dict(encoded) | {"labels": [labels.index(s.label) for s in train]})
     watch = Stopwatch()
     arguments = transformers.TrainingArguments(
         scratch,
@@ -71,7 +74,7 @@ def example(settings: TrainSettings, steps: int, scratch: str) -> float:
         use_cpu=True,
         dataloader_pin_memory=False,
     )
-    trainer = transformers.Trainer(model, arguments, train_dataset=dataset.remove_columns("length"), callbacks=[watch])
+    trainer = transformers.Trainer(row_model.model, arguments, train_dataset=dataset, callbacks=[watch])
     return speed(trainer, watch, 8)
 
 
@@ -86,11 +89,17 @@ def ours(settings: TrainSettings, steps: int, scratch: str) -> float:
     arguments.max_steps, arguments.eval_strategy, arguments.save_strategy = steps, "no", "no"
     arguments.load_best_model_at_end = False
     watch = Stopwatch()
-    trainer = transformers.Trainer(
-        model,
-        arguments,
-        train_dataset=encode(train, tokenizer, labels, settings.model.max_tokens),
-        data_collator=transformers.DataCollatorWithPadding(tokenizer),
+    chosen = settings.model
+    reader = Reader(tokenizer, chosen.context, chosen.pooling, chosen.max_tokens, chosen.window_tokens)
+    examples = Examples(train, reader, labels, settings.trainer.context_dropout, settings.seed)
+    if settings.trainer.token_masking:
+        hide_tokens(model, tokenizer, settings.trainer.token_masking)
+    trainer = SentenceTrainer(
+        model=model,
+        args=arguments,
+        examples=[examples, examples],
+        collators=[Collator(examples.labels, pad_id(tokenizer), chosen.context is Context.neighbours)] * 2,
+        by_length=settings.trainer.group_by_length,
         compute_loss_func=loss_function(settings.trainer, train, labels),
         callbacks=[watch],
     )

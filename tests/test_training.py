@@ -71,7 +71,7 @@ def test_best_epoch_is_kept_and_not_the_last(toy_file, tmp_path):
     split = load_data(settings.data, LabelSet.five).split
     encoded = trained.tokenizer([s.text for s in split.validation], padding=True, return_tensors="pt")
     with torch.inference_mode():
-        predicted = trained.model.eval()(**encoded).logits.argmax(-1)
+        predicted = trained.model.eval().model(**encoded).logits.argmax(-1)
     from sitrep.evaluation.metrics import score
 
     names = LabelSet.five.names

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, get_origin
 
+from sitrep.config import Context, Pooling
 from sitrep.errors import UserError
 from sitrep.files import sha256_of
 from sitrep.labels import LabelSet
@@ -17,6 +18,7 @@ from sitrep.labels import LabelSet
 CHECKPOINT = "checkpoint"
 RECORD = "sitrep.json"
 WEIGHTS = "model.safetensors"
+CONTEXT_WEIGHTS = "sentence_classifier.safetensors"
 TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "spm.model", "tokenizer.model", "sentencepiece.bpe.model")
 CONFIG = "config.yaml"
 METRICS = "metrics.json"
@@ -41,6 +43,9 @@ class CheckpointRecord:
         data: Data settings of the training run, as written in its ``config.yaml``.
         base: Folder that relative paths in ``data`` start from, as seen from the checkpoint.
         split: Digest of each split's sentences, by which later runs know that the data is the same.
+        context: What a sentence is read with; records from before there was a choice say nothing, and mean ``none``.
+        pooling: What stands for a sentence.
+        window_tokens: Longest window of a page where ``context`` is ``article``.
         version: Of this record's format.
     """
 
@@ -50,6 +55,9 @@ class CheckpointRecord:
     data: dict[str, Any] = field(default_factory=dict)
     base: str = "."
     split: dict[str, str] = field(default_factory=dict)
+    context: str = Context.none.name
+    pooling: str = Pooling.cls.name
+    window_tokens: int = DEFAULT_MAX_TOKENS
     version: int = RECORD_VERSION
 
     def __post_init__(self) -> None:
@@ -57,6 +65,9 @@ class CheckpointRecord:
             kind: Any = get_origin(item.type) or item.type
             if not isinstance(getattr(self, item.name), kind):
                 raise TypeError(f"{item.name} must be {kind.__name__}, not {getattr(self, item.name)!r}")
+        for name, known in (("context", Context), ("pooling", Pooling)):
+            if getattr(self, name) not in known.__members__:
+                raise TypeError(f"{name} must be one of {', '.join(known.__members__)}, not {getattr(self, name)!r}")
 
     def write(self, folder: Path) -> None:
         """Write the record into a checkpoint folder."""
@@ -72,6 +83,9 @@ class Checkpoint:
         labels: Labels in the order of the model's outputs.
         label_set: The same as a name.
         max_tokens: Longest input in tokens.
+        context: What a sentence is read with.
+        pooling: What stands for a sentence.
+        window_tokens: Longest window of a page where ``context`` is ``article``.
         record: Content of ``sitrep.json``; ``None`` for a folder that another program made.
     """
 
@@ -79,7 +93,15 @@ class Checkpoint:
     labels: tuple[str, ...]
     label_set: LabelSet
     max_tokens: int
+    context: Context
+    pooling: Pooling
+    window_tokens: int
     record: CheckpointRecord | None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether any program that reads Hugging Face folders can use it as a text classifier."""
+        return self.context is Context.none and self.pooling is Pooling.cls
 
 
 def open_checkpoint(location: str) -> Checkpoint:
@@ -111,12 +133,15 @@ def open_checkpoint(location: str) -> Checkpoint:
     longest = config.get("max_position_embeddings")
     default = min(longest, DEFAULT_MAX_TOKENS) if isinstance(longest, int) and longest > 0 else DEFAULT_MAX_TOKENS
     max_tokens = record.max_tokens if record else default
-    return Checkpoint(folder, labels, label_set, max_tokens, record)
+    context = Context[record.context] if record else Context.none
+    pooling = Pooling[record.pooling] if record else Pooling.cls
+    window_tokens = record.window_tokens if record else default
+    return Checkpoint(folder, labels, label_set, max_tokens, context, pooling, window_tokens, record)
 
 
 def weight_files(folder: Path) -> list[Path]:
     """The safetensors files that make up a model, one or a numbered few."""
-    return sorted(folder.glob("model*.safetensors"))
+    return sorted(folder.glob("model*.safetensors")) or sorted(folder.glob(CONTEXT_WEIGHTS))
 
 
 def _find(location: Path) -> Path:
@@ -149,6 +174,8 @@ def _check_files(folder: Path, record: CheckpointRecord | None) -> None:
         raise UserError(f"{folder / WEIGHTS}: no such file; the checkpoint has no weights")
     if not any((folder / name).is_file() for name in TOKENIZERS):
         raise UserError(f"{folder / TOKENIZERS[0]}: no such file; the checkpoint has no tokenizer")
+    if record is None and present[0].name == CONTEXT_WEIGHTS:
+        raise UserError(f"{folder / RECORD}: no such file; without it nothing says how {CONTEXT_WEIGHTS} is to be read")
     for name, expected in (record.files if record else {}).items():
         path = folder / name
         if not path.is_file():

@@ -27,6 +27,21 @@ class ClassWeights(Enum):
     balanced = "balanced"
 
 
+class Context(Enum):
+    """What a sentence is read with."""
+
+    none = "none"
+    neighbours = "neighbours"
+    article = "article"
+
+
+class Pooling(Enum):
+    """Which of the encoder's outputs stand for a sentence."""
+
+    cls = "cls"
+    mean = "mean"
+
+
 class Unit(Enum):
     """What one row of prediction input holds."""
 
@@ -115,12 +130,20 @@ class ModelSettings:
     """Branch, tag or commit on the hub; `null` for the default one."""
     max_tokens: int = MISSING
     """Longest input in tokens, special tokens included; what is longer is cut, and the row says so."""
+    context: Context = MISSING
+    """`none`: each sentence alone. `neighbours`: with those around it. `article`: whole windows of the page."""
+    pooling: Pooling = MISSING
+    """What stands for a sentence: the first token (`cls`), or the `mean` over its tokens."""
+    window_tokens: int = MISSING
+    """Tokens of a window of the page where `context` is `article`."""
     dropout: float | None = MISSING
     """Dropout inside the encoder in training; `null`: the backbone's own. 0 saves a third of the time on a CPU."""
 
     def __post_init__(self) -> None:
         require(self.dropout is None or 0 <= self.dropout < 1, "model.dropout", self.dropout, "must lie in [0, 1)")
-        require(8 <= self.max_tokens <= 10**6, "model.max_tokens", self.max_tokens, "must lie between 8 and 1,000,000")
+        for name in ("max_tokens", "window_tokens"):
+            value = getattr(self, name)
+            require(8 <= value <= 10**6, f"model.{name}", value, "must lie between 8 and 1,000,000")
 
 
 @dataclass
@@ -143,6 +166,8 @@ class TrainerSettings:
     """Share of the tokens that is hidden in training, chosen anew for each batch; 0: none."""
     pretrained_share: float = MISSING
     """Share of the pretrained encoder in the final weights, for pages unlike the training data; 0: none."""
+    context_dropout: float = MISSING
+    """Share of the rows that are read without context in training, so that a lone sentence is no surprise."""
     class_weights: ClassWeights = MISSING
     """`balanced` weighs each label by the inverse of its share of the training split."""
     early_stopping_patience: int = MISSING
@@ -160,7 +185,7 @@ class TrainerSettings:
         require(self.learning_rate > 0, "trainer.learning_rate", self.learning_rate, "must be above 0")
         require(0 <= self.warmup_fraction < 1, "trainer.warmup_fraction", self.warmup_fraction, "must lie in [0, 1)")
         require(self.weight_decay >= 0, "trainer.weight_decay", self.weight_decay, "must not be negative")
-        for name in ("label_smoothing", "token_masking", "pretrained_share"):
+        for name in ("label_smoothing", "token_masking", "pretrained_share", "context_dropout"):
             require(0 <= getattr(self, name) < 1, f"trainer.{name}", getattr(self, name), "must lie in [0, 1)")
         require(
             self.early_stopping_patience >= 0,

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +114,15 @@ def _results(
 ) -> Results:
     predictions = list(predictor.predict(passages_of(sentences)))
     made_with = environment(predictor.device.type, predictor.precision.name)
-    return compute(sentences, predictions, predictor.labels, reference, data, training, made_with)
+    results = compute(sentences, predictions, predictor.labels, reference, data, training, made_with)
+    if predictor.checkpoint.is_plain:
+        return results
+    context, pooling = predictor.checkpoint.context.name, predictor.checkpoint.pooling.name
+    note = (
+        f"With model.context={context} and model.pooling={pooling} the checkpoint is read by sitrep alone; a plain "
+        "pipeline of transformers refuses it."
+    )
+    return replace(results, notes=[*results.notes, note])
 
 
 def _training_data(checkpoint: Checkpoint) -> LoadedData | str:

@@ -1,16 +1,27 @@
 """Batches of sentences of like length that share a budget of tokens."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
-from typing import TypeVar
 
-Item = TypeVar("Item")
+from sitrep.sentences import Passage
 
 
-def windows(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    """Cut a stream into lists of ``size`` items, the last one shorter."""
-    iterator = iter(items)
-    while window := list(islice(iterator, size)):
+def whole_articles(passages: Iterable[Passage], size: int) -> Iterator[list[Passage]]:
+    """Cut a stream into lists of at most ``size`` passages, between articles wherever that is possible.
+
+    An article longer than ``size`` is cut all the same, so that memory stays bounded.
+    """
+    window: list[Passage] = []
+    start = 0  # of the last article in the window
+    for passage in passages:
+        if window and passage.article_id != window[-1].article_id:
+            start = len(window)
+        if len(window) == size:
+            cut = start if 0 < start < size else size
+            yield window[:cut]
+            window = window[cut:]
+            start = 0
+        window.append(passage)
+    if window:
         yield window
 
 

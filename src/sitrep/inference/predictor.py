@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sitrep.checkpoint import Checkpoint
-from sitrep.config import InferenceSettings, Precision
+from sitrep.config import Context, InferenceSettings, Precision
 from sitrep.errors import UserError
 from sitrep.hardware import choose_device, choose_precision
-from sitrep.inference.batching import batches_by_length, windows
+from sitrep.inference.batching import batches_by_length, whole_articles
+from sitrep.modelling.rows import Reader, Row
 from sitrep.sentences import Passage, Prediction
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Predictor:
         self, checkpoint: Checkpoint, settings: InferenceSettings, device: "torch.device | None" = None
     ) -> None:
         import torch
-        from transformers import AutoModelForSequenceClassification, AutoTokenizer, logging
+        from transformers import AutoTokenizer, logging
 
         logging.set_verbosity_error()
         logging.disable_progress_bar()
@@ -64,28 +65,19 @@ class Predictor:
         self.batch_tokens = settings.batch_tokens or BATCH_TOKENS[self.device.type]
         try:
             self.tokenizer: Any = AutoTokenizer.from_pretrained(checkpoint.folder, local_files_only=True)
-            model: Any
-            model, report = AutoModelForSequenceClassification.from_pretrained(
-                checkpoint.folder,
-                local_files_only=True,
-                use_safetensors=True,
-                dtype=torch.float32,
-                output_loading_info=True,
-            )
+            self.model: Any = _load(checkpoint)
+        except UserError:
+            raise
         except (
             Exception
         ) as error:  # what is wrong with a foreign folder decides the type: tokenizers knows only Exception
             raise UserError(f"{checkpoint.folder}: cannot be loaded: {type(error).__name__}: {error}") from None
-        for problem in ("missing_keys", "mismatched_keys", "unexpected_keys"):
-            if found := sorted(map(str, report[problem])):
-                raise UserError(
-                    f"{checkpoint.folder}: the weights do not fit config.json: {problem.replace('_', ' ')}: {found[0]}"
-                    + (f" and {len(found) - 1} more" if len(found) > 1 else "")
-                )
         if self.tokenizer.pad_token_id is None:
             raise UserError(f"{checkpoint.folder}: the tokenizer has no padding token")
-        self._longest = checkpoint.max_tokens
-        self.model = model.to(self.device).eval()
+        self.reader = Reader(
+            self.tokenizer, checkpoint.context, checkpoint.pooling, checkpoint.max_tokens, checkpoint.window_tokens
+        )
+        self.model = self.model.to(self.device).eval()
         if self.precision is Precision.bf16:
             self.model = self.model.to(torch.bfloat16)
 
@@ -95,51 +87,85 @@ class Predictor:
         return self.checkpoint.labels
 
     def predict(self, passages: Iterable[Passage]) -> Iterator[Prediction]:
-        """Label a stream of passages, in its order, one window in memory at a time."""
-        for window in windows(passages, self.window):
-            scored = self.score([passage.text for passage in window])
+        """Label a stream of passages, in its order, one window in memory at a time.
+
+        Where the model reads context, the passages of an article are read together, in the order of ``position``, as
+        far as they stand in one window; a window ends between articles where it can.
+        """
+        for window in whole_articles(passages, self.window):
+            scored = self.score([passage.text for passage in window], reading_order(window))
             best = scored.probabilities.argmax(axis=1).tolist()
             rows = scored.probabilities.tolist()
             for passage, index, row, cut in zip(window, best, rows, scored.truncated.tolist(), strict=True):
                 yield Prediction(passage, self.labels[index], dict(zip(self.labels, row, strict=True)), cut)
 
-    def score(self, texts: Sequence[str]) -> Scored:
-        """Probabilities of every label for each text; what batch a text falls into does not matter to it."""
-        ids, truncated = self._tokenise(texts)
+    def score(self, texts: Sequence[str], articles: Sequence[Sequence[int]] | None = None) -> Scored:
+        """Probabilities of every label for each text; what batch a text falls into does not matter to it.
+
+        Args:
+            texts: Sentences.
+            articles: Numbers of the sentences of each article in reading order, together all of them; ``None``: each
+                text stands alone.
+        """
+        tokens, truncated = self.reader.tokenise(texts)
+        rows = self.reader.rows(tokens, [[number] for number in range(len(texts))] if articles is None else articles)
         probabilities = np.empty((len(texts), len(self.labels)), dtype=np.float64)
-        widths = [-(-len(item) // WIDTH_STEP) * WIDTH_STEP for item in ids]
+        widths = [-(-len(row.ids) // WIDTH_STEP) * WIDTH_STEP for row in rows]
+        longest = self.checkpoint.max_tokens if self.reader.plain else max(widths, default=0)
         for batch in batches_by_length(widths, self.batch_tokens):
-            probabilities[batch] = self._forward([ids[index] for index in batch], min(widths[batch[0]], self._longest))
+            chosen = [rows[index] for index in batch]
+            answers = [number for row in chosen for number in row.answers]
+            probabilities[answers] = self._forward(chosen, min(widths[batch[0]], longest))
         return Scored(probabilities, truncated)
 
-    def _tokenise(self, texts: Sequence[str]) -> tuple[list[list[int]], np.ndarray]:
-        limit = self.checkpoint.max_tokens
-        ids = self.tokenizer(
-            list(texts), truncation=True, max_length=limit, return_attention_mask=False, return_token_type_ids=False
-        )["input_ids"]
-        truncated = np.zeros(len(texts), dtype=bool)
-        for index, item in enumerate(ids):
-            if len(item) >= limit:  # full to the brim: cut, or just long enough?
-                truncated[index] = (
-                    len(self.tokenizer(texts[index], truncation=False, verbose=False)["input_ids"]) > limit
-                )
-        return ids, truncated
-
-    def _forward(self, batch: list[list[int]], width: int) -> np.ndarray:
+    def _forward(self, rows: list[Row], width: int) -> np.ndarray:
         import torch
 
-        ids = torch.full((len(batch), width), self.tokenizer.pad_token_id, dtype=torch.long)
-        mask = torch.zeros((len(batch), width), dtype=torch.long)
-        for row, item in enumerate(batch):
-            ids[row, : len(item)] = torch.tensor(item)
-            mask[row, : len(item)] = 1
+        from sitrep.modelling.classifier import batch_of
+
+        batch = batch_of(rows, self.tokenizer.pad_token_id, width, self.checkpoint.context is Context.neighbours)
+        answered = batch["spans"][..., 1] > 0
         with torch.inference_mode():
             try:
-                logits = self.model(input_ids=ids.to(self.device), attention_mask=mask.to(self.device)).logits
+                output = self.model(**{name: values.to(self.device) for name, values in batch.items()})
             except torch.OutOfMemoryError:
                 tokens = self.batch_tokens
                 raise UserError(f"inference.batch_tokens={tokens}: the GPU's memory is too small; lower it") from None
+            logits = output["logits"][answered.to(self.device)]
             probabilities: np.ndarray = torch.softmax(logits.double(), dim=-1).cpu().numpy()
         if not np.isfinite(probabilities).all():
             raise UserError(f"{self.checkpoint.folder}: the model gives no finite figures; its training diverged")
         return probabilities
+
+
+def reading_order(passages: Sequence[Passage]) -> list[list[int]]:
+    """Numbers of the passages of each article, in the order of ``position``; ties keep the given order."""
+    articles: dict[str, list[int]] = {}
+    for number, passage in enumerate(passages):
+        articles.setdefault(passage.article_id, []).append(number)
+    return [sorted(numbers, key=lambda number: passages[number].position) for numbers in articles.values()]
+
+
+def _load(checkpoint: Checkpoint) -> Any:
+    """The model in fp32, its weights checked against its configuration."""
+    import torch
+    from transformers import AutoModelForSequenceClassification
+
+    from sitrep.modelling.classifier import WholeRow, load_sentence_classifier
+
+    if not checkpoint.is_plain:
+        return load_sentence_classifier(checkpoint.folder, len(checkpoint.labels))
+    model, report = AutoModelForSequenceClassification.from_pretrained(
+        checkpoint.folder,
+        local_files_only=True,
+        use_safetensors=True,
+        dtype=torch.float32,
+        output_loading_info=True,
+    )
+    for problem in ("missing_keys", "mismatched_keys", "unexpected_keys"):
+        if found := sorted(map(str, report[problem])):
+            raise UserError(
+                f"{checkpoint.folder}: the weights do not fit config.json: {problem.replace('_', ' ')}: {found[0]}"
+                + (f" and {len(found) - 1} more" if len(found) > 1 else "")
+            )
+    return WholeRow(model)

@@ -8,7 +8,7 @@ from typing import Any
 
 from sitrep import packaged
 from sitrep.checkpoint import PICKLES, WEIGHTS, weight_files
-from sitrep.config import ModelSettings
+from sitrep.config import Context, ModelSettings, Pooling
 from sitrep.errors import UsageError, UserError
 from sitrep.hub import HUB_NAME, hub_is_reachable
 
@@ -50,16 +50,20 @@ def load_backbone(
         device: Kind of device that it will be trained on.
 
     Returns:
-        A ``transformers`` model in fp32 and its tokenizer.
+        A model in fp32 that answers rows (``sitrep.modelling``), and its tokenizer.
 
     Raises:
         UserError: If it cannot be loaded.
     """
-    from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
+    from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, AutoTokenizer
 
+    from sitrep.modelling.classifier import SentenceClassifier, WholeRow
+
+    plain = settings.context is Context.none and settings.pooling is Pooling.cls
     names = {"id2label": dict(enumerate(labels)), "label2id": {label: index for index, label in enumerate(labels)}}
     if settings.name == RANDOM_TINY:
         model, tokenizer = _random_tiny(settings, names, texts)
+        model = model if plain else model.base_model
     else:
         location = _location(settings)
         cached_only = not Path(location).is_dir() and not hub_is_reachable()
@@ -68,7 +72,7 @@ def load_backbone(
             tokenizer = AutoTokenizer.from_pretrained(location, **source)
             config = AutoConfig.from_pretrained(location, **source, num_labels=len(labels), **names)
             _set_dropout(config, settings)
-            model = AutoModelForSequenceClassification.from_pretrained(
+            model = (AutoModelForSequenceClassification if plain else AutoModel).from_pretrained(
                 location,
                 **source,
                 config=config,
@@ -85,13 +89,15 @@ def load_backbone(
             reason = " ".join(str(error).split())
             raise UserError(f"model.name={settings.name}: cannot be loaded: {reason[:300]}") from None
     longest = getattr(model.config, "max_position_embeddings", None) or settings.max_tokens
-    if settings.max_tokens > longest:
-        raise UserError(f"model.max_tokens={settings.max_tokens}: {settings.name} reads at most {longest}")
+    lengths = ["max_tokens", *(["window_tokens"] if settings.context is Context.article else [])]
+    for name in lengths:
+        if getattr(settings, name) > longest:
+            raise UserError(f"model.{name}={getattr(settings, name)}: {settings.name} reads at most {longest}")
     tokenizer.model_max_length = settings.max_tokens
     if device == "cpu" and settings.dropout == 0:
         # On a CPU the fused kernel's backward pass is slower than the plain one at these lengths.
         model.set_attn_implementation("eager")
-    return model, tokenizer
+    return WholeRow(model) if plain else SentenceClassifier(model, len(labels)), tokenizer
 
 
 def _set_dropout(config: Any, settings: ModelSettings) -> None:
@@ -164,7 +170,7 @@ def _random_tiny(settings: ModelSettings, names: dict[str, Any], texts: Iterable
         num_hidden_layers=2,
         num_attention_heads=2,
         intermediate_size=64,
-        max_position_embeddings=settings.max_tokens,
+        max_position_embeddings=max(settings.max_tokens, settings.window_tokens),
         num_labels=len(names["id2label"]),
         **names,
     )

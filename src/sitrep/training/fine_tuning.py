@@ -1,56 +1,27 @@
-"""The only module that knows the names of ``transformers``' training arguments."""
+"""Fine-tuning a backbone with ``transformers.Trainer``."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sitrep.config import ClassWeights, Precision, TrainerSettings, TrainSettings
+from sitrep.config import ClassWeights, Context, Precision, TrainerSettings, TrainSettings
 from sitrep.data import Split
 from sitrep.errors import UsageError, UserError
 from sitrep.evaluation.metrics import score
 from sitrep.hardware import choose_device, choose_precision
+from sitrep.modelling.rows import Reader
 from sitrep.sentences import LabelledSentence
+from sitrep.training.arguments import BEST_METRIC, training_arguments
 from sitrep.training.backbone import RANDOM_TINY, load_backbone
 from sitrep.training.robustness import PretrainedWeights, hide_tokens
 
 if TYPE_CHECKING:
-    import datasets
     import torch
     import transformers
-
-BEST_METRIC = "macro_f1_four"
-
-FIXED = {
-    "eval_strategy",
-    "save_strategy",
-    "load_best_model_at_end",
-    "metric_for_best_model",
-    "greater_is_better",
-    "save_only_model",
-    "fp16",
-    "use_cpu",
-    "disable_tqdm",
-}
-"""Arguments that the choice of the best epoch, the precision and the progress bar rest on."""
-
-OURS = {
-    "num_train_epochs": "trainer.epochs",
-    "per_device_train_batch_size": "trainer.batch_size",
-    "learning_rate": "trainer.learning_rate",
-    "warmup_steps": "trainer.warmup_fraction",
-    "weight_decay": "trainer.weight_decay",
-    "label_smoothing_factor": "trainer.label_smoothing",
-    "bf16": "trainer.precision",
-    "train_sampling_strategy": "trainer.group_by_length",
-    "seed": "seed",
-    "data_seed": "seed",
-    "output_dir": "output_dir",
-}
-"""Arguments that have a setting of their own, which ``trainer.extra`` must not contradict."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +48,11 @@ class FineTuned:
     seconds: float
     sentences: int
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether any program that reads Hugging Face folders can use the model as a text classifier."""
+        return hasattr(self.model, "model")
+
 
 def fine_tune(
     settings: TrainSettings,
@@ -99,6 +75,9 @@ def fine_tune(
     import torch
     import transformers
 
+    from sitrep.training.examples import Collator, Examples, pad_id
+    from sitrep.training.trainer import SentenceTrainer
+
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     device = choose_device()
@@ -114,14 +93,21 @@ def fine_tune(
     watchers = list(callbacks)
     if settings.trainer.early_stopping_patience:
         watchers.append(transformers.EarlyStoppingCallback(settings.trainer.early_stopping_patience))
-    datasets = [encode(part, tokenizer, labels, settings.model.max_tokens) for part in (split.train, split.validation)]
+    chosen = settings.model
+    reader = Reader(tokenizer, chosen.context, chosen.pooling, chosen.max_tokens, chosen.window_tokens)
+    examples = [
+        Examples(split.train, reader, labels, settings.trainer.context_dropout, settings.seed),
+        Examples(split.validation, reader, labels),
+    ]
     try:
-        trainer = transformers.Trainer(
+        trainer = SentenceTrainer(
             model=model,
             args=arguments,
-            train_dataset=datasets[0],
-            eval_dataset=datasets[1],
-            data_collator=transformers.DataCollatorWithPadding(tokenizer),
+            examples=examples,
+            collators=[
+                Collator(part.labels, pad_id(tokenizer), chosen.context is Context.neighbours) for part in examples
+            ],
+            by_length=settings.trainer.group_by_length,
             compute_loss_func=loss_function(settings.trainer, split.train, labels),
             compute_metrics=validation_metrics(labels),
             callbacks=watchers,
@@ -143,7 +129,7 @@ def fine_tune(
     validation = max(entry[BEST_METRIC] for entry in history)
     if pretrained:
         pretrained.mix_into(trainer.model, settings.trainer.pretrained_share)
-        validation = trainer.predict(datasets[1], metric_key_prefix="eval").metrics[f"eval_{BEST_METRIC}"]
+        validation = trainer.predict(examples[1], metric_key_prefix="eval").metrics[f"eval_{BEST_METRIC}"]
     return FineTuned(
         model=trainer.model,
         tokenizer=tokenizer,
@@ -153,72 +139,6 @@ def fine_tune(
         device=device.type,
         seconds=result.metrics["train_runtime"],
         sentences=round(len(split.train) * (trainer.state.epoch or 0)),
-    )
-
-
-def training_arguments(
-    settings: TrainSettings, scratch: Path, precision: Precision, device: str
-) -> "transformers.TrainingArguments":
-    """Translate our settings into the library's, ``trainer.extra`` last."""
-    import transformers
-
-    chosen = settings.trainer
-    known = {item.name for item in fields(transformers.TrainingArguments)}
-    for name in chosen.extra:
-        if name in OURS:
-            raise UsageError(f"trainer.extra.{name}: has a setting of its own; use {OURS[name]}")
-        if name in FIXED:
-            raise UsageError(f"trainer.extra.{name}: cannot be changed; what the report says of the run rests on it")
-        if name not in known:
-            raise UsageError(
-                f"trainer.extra.{name}: transformers {transformers.__version__} has no such training argument"
-            )
-    arguments: dict[str, Any] = {
-        "output_dir": str(scratch),
-        "num_train_epochs": chosen.epochs,
-        "per_device_train_batch_size": chosen.batch_size,
-        "per_device_eval_batch_size": max(64, chosen.batch_size),
-        "learning_rate": chosen.learning_rate,
-        "warmup_steps": chosen.warmup_fraction,  # below 1 it is a share of all steps
-        "weight_decay": chosen.weight_decay,
-        "bf16": precision is Precision.bf16,
-        "use_cpu": device == "cpu",
-        "dataloader_pin_memory": device == "cuda",
-        "train_sampling_strategy": "group_by_length" if chosen.group_by_length else "random",
-        "seed": settings.seed,
-        "data_seed": settings.seed,
-        "eval_strategy": "epoch",
-        "save_strategy": "epoch",
-        "logging_strategy": "steps",
-        "logging_steps": 1,
-        "load_best_model_at_end": True,
-        "metric_for_best_model": BEST_METRIC,
-        "greater_is_better": True,
-        "save_total_limit": 1,
-        "save_only_model": True,
-        "report_to": "none",
-        "disable_tqdm": True,
-    }
-    try:
-        return transformers.TrainingArguments(**(arguments | chosen.extra))
-    except (ValueError, TypeError) as error:
-        raise UsageError(f"trainer.extra={chosen.extra}: {error}") from None
-
-
-def encode(
-    sentences: Sequence[LabelledSentence], tokenizer: Any, labels: tuple[str, ...], max_tokens: int
-) -> "datasets.Dataset":
-    """Token ids, label numbers and lengths; padding is left to the batch."""
-    import datasets
-
-    encoded = tokenizer([sentence.text for sentence in sentences], truncation=True, max_length=max_tokens)
-    columns = {name: encoded[name] for name in encoded if name in tokenizer.model_input_names}
-    return datasets.Dataset.from_dict(
-        columns
-        | {
-            "labels": [labels.index(sentence.label) for sentence in sentences],
-            "length": [len(ids) for ids in encoded["input_ids"]],
-        }
     )
 
 
@@ -238,7 +158,8 @@ def loss_function(
         weights = torch.tensor([len(train) / (len(labels) * counts[label]) for label in labels])
 
     def loss(outputs: Any, targets: "torch.Tensor", num_items_in_batch: Any = None) -> "torch.Tensor":
-        logits = outputs["logits"].float()
+        answered = targets >= 0
+        logits, targets = outputs["logits"].float()[answered], targets[answered]
         total = torch.nn.functional.cross_entropy(
             logits,
             targets,
@@ -252,27 +173,33 @@ def loss_function(
 
 
 def validation_metrics(labels: tuple[str, ...]) -> Callable[[Any], dict[str, float]]:
-    """The figure that picks the best epoch, computed from logits of shape (sentences, labels)."""
+    """The figure that picks the best epoch, computed from logits of shape (rows, sentences, labels)."""
 
     def compute(output: Any) -> dict[str, float]:
-        predicted = np.asarray(output.predictions).argmax(axis=-1)
+        answered = output.label_ids >= 0
+        predicted = np.asarray(output.predictions).argmax(axis=-1)[answered]
         names = np.asarray(labels)
-        scores = score(list(names[output.label_ids]), list(names[predicted]), labels)
+        scores = score(list(names[output.label_ids[answered]]), list(names[predicted]), labels)
         return {BEST_METRIC: scores.macro_f1_four or 0.0}
 
     return compute
 
 
 def save_model(trained: FineTuned, folder: Path) -> None:
-    """Write weights, tokenizer and configuration as a plain Hugging Face folder.
+    """Write weights, tokenizer and configuration, as a plain Hugging Face folder wherever the model is a plain one.
 
     Raises:
         OSError: If the disk is full, which the weights' library reports in a type of its own.
     """
     from safetensors import SafetensorError
 
+    from sitrep.modelling.classifier import save_sentence_classifier
+
     try:
-        trained.model.save_pretrained(folder)
+        if trained.is_plain:
+            trained.model.model.save_pretrained(folder)
+        else:
+            save_sentence_classifier(trained.model, folder)
         trained.tokenizer.save_pretrained(folder)
     except SafetensorError as error:
         raise UserError(

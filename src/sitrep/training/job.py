@@ -72,6 +72,9 @@ def _train_into(folder: Path, run: Path, settings: TrainSettings, data: LoadedDa
         data=as_plain(settings.data),
         base=Path(os.path.relpath(Path.cwd(), run / layout.CHECKPOINT)).as_posix(),
         split=data.split.digests(),
+        context=settings.model.context.name,
+        pooling=settings.model.pooling.name,
+        window_tokens=settings.model.window_tokens,
     ).write(folder / layout.CHECKPOINT)
     best = max(trained.history, key=lambda entry: entry["macro_f1_four"])
     return {
