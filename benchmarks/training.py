@@ -91,7 +91,7 @@ def ours(settings: TrainSettings, steps: int, scratch: str) -> float:
     watch = Stopwatch()
     chosen = settings.model
     reader = Reader(tokenizer, chosen.context, chosen.pooling, chosen.max_tokens, chosen.window_tokens)
-    examples = Examples(train, reader, labels, settings.trainer.context_dropout, settings.seed)
+    examples = Examples(train, reader, labels)
     if settings.trainer.token_masking:
         hide_tokens(model, tokenizer, settings.trainer.token_masking)
     trainer = SentenceTrainer(
@@ -100,6 +100,7 @@ def ours(settings: TrainSettings, steps: int, scratch: str) -> float:
         examples=[examples, examples],
         collators=[Collator(examples.labels, pad_id(tokenizer), chosen.context is Context.neighbours)] * 2,
         by_length=settings.trainer.group_by_length,
+        context_dropout=settings.trainer.context_dropout,
         compute_loss_func=loss_function(settings.trainer, train, labels),
         callbacks=[watch],
     )

@@ -167,7 +167,7 @@ class TrainerSettings:
     pretrained_share: float = MISSING
     """Share of the pretrained encoder in the final weights, for pages unlike the training data; 0: none."""
     context_dropout: float = MISSING
-    """Share of the rows that are read without context in training, so that a lone sentence is no surprise."""
+    """Share of the articles that an epoch reads without context, so that a lone sentence is no surprise."""
     class_weights: ClassWeights = MISSING
     """`balanced` weighs each label by the inverse of its share of the training split."""
     early_stopping_patience: int = MISSING

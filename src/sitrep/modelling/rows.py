@@ -84,17 +84,23 @@ class Reader:
                 truncated[index] = len(whole) > limit
         return tokens, truncated
 
-    def rows(self, tokens: Sequence[list[int]], articles: Sequence[Sequence[int]]) -> list[Row]:
+    def rows(
+        self,
+        tokens: Sequence[list[int]],
+        articles: Sequence[Sequence[int]],
+        chance: np.random.Generator | None = None,
+    ) -> list[Row]:
         """Rows that answer every sentence once.
 
         Args:
             tokens: Of each sentence, from :meth:`tokenise`.
             articles: Numbers of the sentences of each article in reading order.
+            chance: For training, cuts pages into windows at other places each time, and without overlap.
         """
         if self.context is Context.neighbours:
             return [self._pair(tokens, article, place) for article in articles for place in range(len(article))]
         if self.context is Context.article:
-            return [row for article in articles for row in self._windows(tokens, article)]
+            return [row for article in articles for row in self._windows(tokens, article, chance)]
         return [self.alone(tokens[number], number) for article in articles for number in article]
 
     def alone(self, tokens: list[int], number: int) -> Row:
@@ -121,9 +127,16 @@ class Reader:
         segments = [0] * len(row.ids) + [1] * (len(around) + 1)
         return Row(ids, segments, row.spans, row.answers)
 
-    def _windows(self, tokens: Sequence[list[int]], article: Sequence[int]) -> list[Row]:
+    def _windows(
+        self, tokens: Sequence[list[int]], article: Sequence[int], chance: np.random.Generator | None
+    ) -> list[Row]:
         lengths = [len(tokens[number]) + 2 for number in article]
-        stretches = _stretches(lengths, self.window, min(len(tokens[article[0]]), FIRST_LINE_TOKENS) + 2)
+        first_line = min(len(tokens[article[0]]), FIRST_LINE_TOKENS) + 2
+        if chance is None:
+            stretches = _stretches(lengths, self.window, self.window, first_line, OVERLAP)
+        else:
+            first = int(chance.integers(self.window // 3, self.window + 1))
+            stretches = _stretches(lengths, first, self.window, first_line, 0.0)
         home = _homes(lengths, stretches)
         return [
             row
@@ -155,12 +168,12 @@ class Reader:
         return Row(ids, [0] * len(ids), spans, answers)
 
 
-def _stretches(lengths: Sequence[int], window: int, first_line: int) -> list[Span]:
-    """Overlapping stretches of sentences that fit a window, the later ones beside the first line."""
+def _stretches(lengths: Sequence[int], first: int, window: int, first_line: int, overlap: float) -> list[Span]:
+    """Stretches of sentences that fit a window, the first one another length, the later ones beside the first line."""
     stretches: list[Span] = []
     start = 0
     while True:
-        room = window - (first_line if start else 0)
+        room = window - first_line if start else first
         end = start
         used = 0
         while end < len(lengths) and (end == start or used + lengths[end] <= room):
@@ -171,7 +184,7 @@ def _stretches(lengths: Sequence[int], window: int, first_line: int) -> list[Spa
             return stretches
         repeated = 0
         following = end
-        while following > start + 1 and repeated + lengths[following - 1] <= OVERLAP * window:
+        while following > start + 1 and repeated + lengths[following - 1] <= overlap * window:
             following -= 1
             repeated += lengths[following]
         start = following

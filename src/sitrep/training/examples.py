@@ -25,28 +25,40 @@ class Examples(torch.utils.data.Dataset[Row]):  # type: ignore[misc]
         sentences: In any order; those of an article are read by their ``position``.
         reader: Of the model.
         labels: All labels in the order of the model's outputs.
-        context_dropout: Share of the sentences that have a row without context besides.
-        seed: Chooses which.
     """
 
-    def __init__(
-        self,
-        sentences: Sequence[LabelledSentence],
-        reader: Reader,
-        labels: tuple[str, ...],
-        context_dropout: float = 0.0,
-        seed: int = 0,
-    ) -> None:
-        tokens, _ = reader.tokenise([sentence.text for sentence in sentences])
+    def __init__(self, sentences: Sequence[LabelledSentence], reader: Reader, labels: tuple[str, ...]) -> None:
+        self.reader = reader
+        self.tokens, _ = reader.tokenise([sentence.text for sentence in sentences])
         articles: dict[str, list[int]] = {}
         for number, sentence in enumerate(sentences):
             articles.setdefault(sentence.article_id, []).append(number)
-        in_order = [sorted(numbers, key=lambda n: sentences[n].position) for numbers in articles.values()]
-        self.rows = reader.rows(tokens, in_order)
-        if context_dropout and reader.context is not Context.none:
-            chosen = np.random.default_rng(seed).random(len(sentences)) < context_dropout
-            self.rows += [reader.alone(tokens[number], number) for number in np.flatnonzero(chosen).tolist()]
+        self.articles = [sorted(numbers, key=lambda n: sentences[n].position) for numbers in articles.values()]
         self.labels = np.array([labels.index(sentence.label) for sentence in sentences])
+        self.rows = reader.rows(self.tokens, self.articles)
+
+    def draw(self, context_dropout: float, chance: np.random.Generator) -> None:
+        """Make the rows of a training epoch: pages are cut at other places, and some are read sentence by sentence.
+
+        Args:
+            context_dropout: Share of the articles that are read without context.
+            chance: Where and which.
+        """
+        if self.reader.context is Context.none:
+            return
+        alone = chance.random(len(self.articles)) < context_dropout
+        together = [article for article, dropped in zip(self.articles, alone, strict=True) if not dropped]
+        self.rows = self.reader.rows(self.tokens, together, chance)
+        for article, dropped in zip(self.articles, alone, strict=True):
+            if dropped:
+                self.rows += [self.reader.alone(self.tokens[number], number) for number in article]
+
+    def fewest_rows(self) -> int:
+        """How many rows there are at least, wherever the pages are cut."""
+        if self.reader.context is not Context.article:
+            return len(self.labels)
+        tokens = [sum(len(self.tokens[number]) for number in article) for article in self.articles]
+        return sum(max(1, -(-count // self.reader.window)) for count in tokens)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -79,35 +91,42 @@ class Collator:
 
 
 class RowBatches(torch.utils.data.Sampler[list[int]]):  # type: ignore[misc]
-    """Batches of rows that hold about as many sentences each, made anew for each epoch.
+    """Batches of training rows that hold about as many sentences each, made anew for each epoch.
 
     Args:
-        rows: What is batched.
+        examples: What is batched; its rows are drawn anew for each epoch.
         sentences: A batch.
         by_length: Put rows of like length together, so that little is padded.
-        seed: Of the order.
+        context_dropout: As :meth:`Examples.draw` takes it.
+        seed: Of rows and order.
         processes: The number of batches is a multiple of it.
     """
 
-    def __init__(self, rows: Sequence[Row], sentences: int, by_length: bool, seed: int, processes: int = 1) -> None:
-        self.lengths = np.array([len(row.ids) for row in rows])
-        self.counts = np.array([len(row.answers) for row in rows])
+    def __init__(
+        self, examples: Examples, sentences: int, by_length: bool, context_dropout: float, seed: int, processes: int = 1
+    ) -> None:
+        self.examples = examples
         self.by_length = by_length
-        self.generator = np.random.default_rng(seed)
-        batches = -(-int(self.counts.sum()) // sentences)
-        self.batches = min(-(-batches // processes) * processes, len(rows))
+        self.context_dropout = context_dropout
+        self.chance = np.random.default_rng(seed)
+        # Every epoch has the same number of batches, as the learning rate's schedule needs it, and a row for each.
+        batches = -(-len(examples.labels) // sentences)
+        self.batches = min(-(-batches // processes) * processes, examples.fewest_rows())
 
     def __len__(self) -> int:
         return self.batches
 
     def __iter__(self) -> Iterator[list[int]]:
-        order = self.generator.permutation(len(self.lengths))
+        # Not a generator: the rows have to be there before workers copy them.
+        self.examples.draw(self.context_dropout, self.chance)
+        lengths = np.array([len(row.ids) for row in self.examples.rows])
+        counts = np.array([len(row.answers) for row in self.examples.rows])
+        order = self.chance.permutation(len(lengths))
         if self.by_length:
-            jitter = self.generator.random(len(order)) * SHUFFLE_TOKENS
-            order = order[np.argsort(self.lengths[order] + jitter, kind="stable")]
-        batches = np.split(order, self._cuts(self.counts[order]))
-        for index in self.generator.permutation(len(batches)):
-            yield batches[index].tolist()
+            jitter = self.chance.random(len(order)) * SHUFFLE_TOKENS
+            order = order[np.argsort(lengths[order] + jitter, kind="stable")]
+        batches = np.split(order, self._cuts(counts[order]))
+        return iter([batches[index].tolist() for index in self.chance.permutation(len(batches))])
 
     def _cuts(self, counts: np.ndarray) -> np.ndarray:
         """Where batches end: as even in sentences as whole rows allow, with a row at least in each."""

@@ -95,10 +95,7 @@ def fine_tune(
         watchers.append(transformers.EarlyStoppingCallback(settings.trainer.early_stopping_patience))
     chosen = settings.model
     reader = Reader(tokenizer, chosen.context, chosen.pooling, chosen.max_tokens, chosen.window_tokens)
-    examples = [
-        Examples(split.train, reader, labels, settings.trainer.context_dropout, settings.seed),
-        Examples(split.validation, reader, labels),
-    ]
+    examples = [Examples(part, reader, labels) for part in (split.train, split.validation)]
     try:
         trainer = SentenceTrainer(
             model=model,
@@ -108,6 +105,7 @@ def fine_tune(
                 Collator(part.labels, pad_id(tokenizer), chosen.context is Context.neighbours) for part in examples
             ],
             by_length=settings.trainer.group_by_length,
+            context_dropout=settings.trainer.context_dropout,
             compute_loss_func=loss_function(settings.trainer, split.train, labels),
             compute_metrics=validation_metrics(labels),
             callbacks=watchers,

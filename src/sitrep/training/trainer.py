@@ -16,24 +16,32 @@ class SentenceTrainer(transformers.Trainer):  # type: ignore[misc]
         examples: Training and validation rows.
         collators: One for each.
         by_length: Make batches of rows of like length.
+        context_dropout: Share of the articles that are read without context.
         others: As ``transformers.Trainer`` takes them.
     """
 
     def __init__(
-        self, examples: Sequence[Examples], collators: Sequence[Collator], by_length: bool, **others: Any
+        self,
+        examples: Sequence[Examples],
+        collators: Sequence[Collator],
+        by_length: bool,
+        context_dropout: float,
+        **others: Any,
     ) -> None:
         super().__init__(
             train_dataset=examples[0], eval_dataset=examples[1], data_collator=collators[1], **others
         )  # validation rows go through the library's own loader
         self.collate_training = collators[0]
         self.by_length = by_length
+        self.context_dropout = context_dropout
 
     def get_train_dataloader(self) -> Any:
         """Batches of rows by number of sentences, shared among the processes."""
         batches = RowBatches(
-            self.train_dataset.rows,
+            self.train_dataset,
             self.args.per_device_train_batch_size,
             self.by_length,
+            self.context_dropout,
             self.args.data_seed or self.args.seed,
             self.args.world_size,
         )

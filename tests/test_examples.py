@@ -1,0 +1,75 @@
+import numpy as np
+import pytest
+from test_rows import reader
+
+from sitrep.config import Context, Pooling
+from sitrep.labels import LabelSet
+from sitrep.sentences import LabelledSentence
+from sitrep.training.examples import IGNORED, Collator, Examples, RowBatches
+
+
+def sentences(*lengths, article="a"):
+    return [
+        LabelledSentence(" ".join(["11"] * length), "none", (), f"{article}{n}", article, n)
+        for n, length in enumerate(lengths)
+    ]
+
+
+def examples(context, *parts):
+    return Examples([s for part in parts for s in part], reader(context), LabelSet.five.names)
+
+
+def test_sentences_of_an_article_are_read_in_the_order_of_their_position():
+    given = sentences(2, 3, 4)
+    made = Examples([given[2], given[0], given[1]], reader(Context.article), LabelSet.five.names)
+    assert [row.answers for row in made.rows] == [[1, 2, 0]]
+
+
+@pytest.mark.parametrize("context", Context)
+def test_every_epoch_trains_on_every_sentence_once_in_the_same_number_of_batches(context):
+    parts = [sentences(*[4] * 13, article=name) for name in "abcdefgh"]
+    made = examples(context, *parts)
+    batches = RowBatches(made, 8, True, 0.25, seed=1)
+    seen = []
+    for _ in range(4):
+        epoch = list(batches)
+        assert len(epoch) == len(batches) == 13
+        rows = [row for batch in epoch for row in batch]
+        seen.append([made.rows[row].answers for row in rows])
+        assert sorted(number for answers in seen[-1] for number in answers) == list(range(13 * 8))
+        sizes = [sum(len(made.rows[row].answers) for row in batch) for batch in epoch]
+        assert max(sizes) <= 16
+    assert seen[0] != seen[1]
+
+
+def test_pages_are_cut_elsewhere_in_each_epoch_and_some_are_read_sentence_by_sentence():
+    made = examples(Context.article, *(sentences(*[4] * 20, article=name) for name in "abcdefghij"))
+    chance = np.random.default_rng(1)
+    made.draw(0.3, chance)
+    first = [row.answers for row in made.rows]
+    made.draw(0.3, chance)
+    assert [row.answers for row in made.rows] != first
+    assert 0 < sum(len(answers) == 1 for answers in first) < 200
+    made.draw(1.0, chance)
+    assert all(len(row.answers) == 1 for row in made.rows)
+
+
+def test_number_of_batches_is_a_multiple_of_the_processes():
+    made = examples(Context.none, sentences(*[4] * 50))
+    assert len(RowBatches(made, 8, True, 0.0, seed=1)) == 7
+    assert len(RowBatches(made, 8, True, 0.0, seed=1, processes=4)) == 8
+
+
+def test_rows_of_like_length_share_a_batch():
+    made = Examples(sentences(*([2] * 40 + [18] * 40)), reader(Context.none, Pooling.mean), LabelSet.five.names)
+    for batch in RowBatches(made, 10, True, 0.0, seed=1):
+        assert len({len(made.rows[row].ids) for row in batch}) == 1
+
+
+def test_labels_of_a_batch_are_padded_with_what_the_loss_ignores():
+    made = examples(Context.article, sentences(2, 2, 2), sentences(5, article="b"))
+    batch = Collator(made.labels, 0, False)(made.rows)
+    none = LabelSet.five.names.index("none")
+    assert batch["labels"].tolist() == [[none] * 3, [none, IGNORED, IGNORED]]
+    assert batch["spans"].shape == (2, 3, 2)
+    assert batch["input_ids"].shape == batch["attention_mask"].shape
