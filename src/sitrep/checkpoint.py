@@ -116,7 +116,7 @@ def open_checkpoint(location: str) -> Checkpoint:
     """
     folder = _find(Path(location))
     config = _read_json(folder / "config.json")
-    record = _read_record(folder)
+    record = read_record(folder)
     labels = _labels_of(config, folder)
     label_set = next((known for known in LabelSet if known.names == labels), None)
     if label_set is None:
@@ -197,7 +197,8 @@ def _labels_of(config: dict[str, Any], folder: Path) -> tuple[str, ...]:
         raise UserError(f"{folder / 'config.json'}: id2label is not numbered from 0: {by_index}") from None
 
 
-def _read_record(folder: Path) -> CheckpointRecord | None:
+def read_record(folder: Path) -> CheckpointRecord | None:
+    """What ``sitrep.json`` in a checkpoint folder says; ``None`` where there is none."""
     path = folder / RECORD
     if not path.is_file():
         return None

@@ -205,11 +205,16 @@ class TrainSettings:
     trainer: TrainerSettings = MISSING
     seed: int = MISSING
     """Seed of the new layers, the order of batches and dropout."""
+    seeds: list[int] = MISSING
+    """Seeds of several runs side by side, such as `[1,2,3]`; `seed` then plays no part. Empty: one run."""
     output_dir: str = MISSING
     """Folder of the run; it must not exist yet."""
 
     def __post_init__(self) -> None:
-        require(0 <= self.seed < 2**32, "seed", self.seed, "must lie between 0 and 4294967295")
+        for name, value in [("seed", self.seed), *(("seeds", seed) for seed in self.seeds)]:
+            require(0 <= value < 2**32, name, value, "must lie between 0 and 4294967295")
+        alone = len(self.seeds) == 1 or len(set(self.seeds)) < len(self.seeds)
+        require(not alone, "seeds", self.seeds, "name two or more that differ, or use seed=N")
 
 
 @dataclass

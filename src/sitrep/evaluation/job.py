@@ -100,6 +100,15 @@ def print_summary(results: Results, folder: Path, console: Console) -> None:
     )
     for title, scores in results.baselines.values():
         console.print(f"  {title}: {figure(scores.macro_f1_four)}", highlight=False, soft_wrap=True)
+    if seeds := results.training.get("seeds"):
+        spread = f"mean {figure(seeds['mean'])}, standard deviation {figure(seeds['standard_deviation'])}"
+        kept = (
+            "the mean of their weights"
+            if seeds["kept"] == "soup"
+            else f"seed {seeds['kept']}, the median on validation"
+        )
+        names = ", ".join(str(run["seed"]) for run in seeds["runs"])
+        console.print(f"seeds {names}: {spread}; kept: {kept}", highlight=False, soft_wrap=True)
     for note in results.notes:
         console.print(f"note: {note}", highlight=False, soft_wrap=True)
     console.print(f"report: {folder / layout.REPORT}", highlight=False, soft_wrap=True)

@@ -59,6 +59,7 @@ def fine_tune(
     split: Split,
     scratch: Path,
     callbacks: "Sequence[transformers.TrainerCallback]" = (),
+    first_seed: int | None = None,
 ) -> FineTuned:
     """Fine-tune a backbone and return the weights of the epoch that did best on validation.
 
@@ -67,6 +68,7 @@ def fine_tune(
         split: Its ``test`` part is not touched.
         scratch: Folder for the weights of single epochs; the caller removes it.
         callbacks: Watchers, such as a progress bar.
+        first_seed: Of the new layers, where runs of several seeds are to begin at one point; ``None``: as the rest.
 
     Raises:
         UserError: If the backbone cannot be loaded.
@@ -84,7 +86,7 @@ def fine_tune(
     precision = choose_precision(settings.trainer.precision, device, "trainer.precision")
     arguments = training_arguments(settings, scratch, precision, device.type)
     labels = settings.labels.label_set.names
-    transformers.set_seed(settings.seed)  # the new classification layer is drawn here
+    transformers.set_seed(settings.seed if first_seed is None else first_seed)  # the classification layer is drawn here
     model, tokenizer = load_backbone(settings.model, labels, (s.text for s in split.train), device.type)
     began_at_random = settings.model.name == RANDOM_TINY
     pretrained = PretrainedWeights(model) if settings.trainer.pretrained_share and not began_at_random else None

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,12 @@ from sitrep.config_text import as_plain
 from sitrep.data import LoadedData, load_data
 from sitrep.doctor.leakage import refuse_leaks
 from sitrep.evaluation import evaluate_split, print_summary, write_results
+from sitrep.evaluation.metrics import score
+from sitrep.evaluation.results import Results, passages_of
 from sitrep.files import complete_folder, point_latest
 from sitrep.inference.predictor import Predictor
 from sitrep.training.backbone import check_backbone
+from sitrep.training.seeds import SEEDS, SeedRun, average_weights, compare_seeds, keep_checkpoint, median_run
 
 
 def train(settings: TrainSettings) -> Path:
@@ -37,12 +41,10 @@ def train(settings: TrainSettings) -> Path:
         if not settings.data.allow_leakage:
             refuse_leaks(data.split)
         _announce(data, settings, console)
-        details = _train_into(folder, run, settings, data, console)
-        predictor = Predictor(
-            open_checkpoint(str(folder)),
-            InferenceSettings(precision=settings.trainer.precision, batch_tokens=None, window=8192),
-        )
-        results = evaluate_split(predictor, data, details)
+        if settings.seeds:
+            results = _run_seeds(folder, run, settings, data, console)
+        else:
+            results = _run(folder, run, settings, data, console)
         write_results(folder, results, settings)
         record = {"split_seed": settings.data.split_seed, "article_ids": data.split.article_ids()}
         (folder / layout.SPLIT).write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -51,7 +53,62 @@ def train(settings: TrainSettings) -> Path:
     return run
 
 
-def _train_into(folder: Path, run: Path, settings: TrainSettings, data: LoadedData, console: Console) -> dict[str, Any]:
+def _run(
+    folder: Path, run: Path, settings: TrainSettings, data: LoadedData, console: Console, first_seed: int | None = None
+) -> Results:
+    """Train with one seed and score the checkpoint that ``run`` will hold."""
+    details = _train_into(folder, run, settings, data, console, first_seed)
+    return evaluate_split(_predictor(folder, settings), data, details)
+
+
+def _run_seeds(folder: Path, run: Path, settings: TrainSettings, data: LoadedData, console: Console) -> Results:
+    """Train with every seed; keep the median run, or the mean of the weights if that is better on validation."""
+    runs: list[SeedRun] = []
+    for seed in settings.seeds:
+        console.print(f"seed {seed}", highlight=False)
+        own = replace(settings, seed=seed, seeds=[])
+        place = folder / SEEDS / str(seed)
+        place.mkdir(parents=True)
+        results = _run(place, run / SEEDS / str(seed), own, data, console, settings.seeds[0])
+        write_results(place, results, own)
+        runs.append(SeedRun(seed, place, results))
+    base = _base(run)
+    kept = median_run(runs)
+    soup = folder / ".soup" / layout.CHECKPOINT
+    soup.parent.mkdir()
+    average_weights(runs, soup)
+    keep_checkpoint(soup, soup, base)
+    soup_validation = _validation_macro_f1(_predictor(soup.parent, settings), data)
+    if soup_validation > kept.validation:
+        soup.rename(folder / layout.CHECKPOINT)
+        compared = compare_seeds(runs, soup_validation, "soup")
+        results = evaluate_split(_predictor(folder, settings), data, {"validation_macro_f1_four": soup_validation})
+    else:
+        keep_checkpoint(kept.folder / layout.CHECKPOINT, folder / layout.CHECKPOINT, base)
+        compared = compare_seeds(runs, soup_validation, str(kept.seed))
+        results = kept.results
+    shutil.rmtree(soup.parent)
+    return replace(results, training=results.training | {"seeds": compared})
+
+
+def _predictor(folder: Path, settings: TrainSettings) -> Predictor:
+    inference = InferenceSettings(precision=settings.trainer.precision, batch_tokens=None, window=8192)
+    return Predictor(open_checkpoint(str(folder)), inference)
+
+
+def _validation_macro_f1(predictor: Predictor, data: LoadedData) -> float:
+    predicted = [prediction.label for prediction in predictor.predict(passages_of(data.split.validation))]
+    return score([s.label for s in data.split.validation], predicted, predictor.labels).macro_f1_four or 0.0
+
+
+def _base(run: Path) -> str:
+    """Where relative paths of the settings start from, as seen from the checkpoint of ``run``."""
+    return Path(os.path.relpath(Path.cwd(), run / layout.CHECKPOINT)).as_posix()
+
+
+def _train_into(
+    folder: Path, run: Path, settings: TrainSettings, data: LoadedData, console: Console, first_seed: int | None
+) -> dict[str, Any]:
     """Fine-tune, save the checkpoint that ``run`` will hold, and say what ``metrics.json`` tells of the training."""
     from sitrep.training.fine_tuning import fine_tune, save_model
     from sitrep.training.progress import ProgressBar
@@ -60,7 +117,7 @@ def _train_into(folder: Path, run: Path, settings: TrainSettings, data: LoadedDa
     bar = ProgressBar(console)
     scratch = folder / ".epochs"
     try:
-        trained = fine_tune(settings, data.split, scratch, [bar])
+        trained = fine_tune(settings, data.split, scratch, [bar], first_seed)
     finally:
         bar.close()
     save_model(trained, folder / layout.CHECKPOINT)
@@ -70,7 +127,7 @@ def _train_into(folder: Path, run: Path, settings: TrainSettings, data: LoadedDa
         max_tokens=settings.model.max_tokens,
         files=layout.recorded_files(folder / layout.CHECKPOINT),
         data=as_plain(settings.data),
-        base=Path(os.path.relpath(Path.cwd(), run / layout.CHECKPOINT)).as_posix(),
+        base=_base(run),
         split=data.split.digests(),
         context=settings.model.context.name,
         pooling=settings.model.pooling.name,

@@ -1,0 +1,108 @@
+import json
+import statistics
+from types import SimpleNamespace
+
+import pytest
+import torch
+from conftest import CONFIGS, train_settings
+from safetensors.torch import load_file
+
+from sitrep.checkpoint import open_checkpoint
+from sitrep.config import EvaluateSettings
+from sitrep.errors import UsageError
+from sitrep.evaluation import evaluate
+from sitrep.hydra_entry import compose, typed
+from sitrep.training import train
+from sitrep.training.seeds import SeedRun, average_weights, median_run
+
+
+@pytest.fixture(scope="module")
+def run(toy_file, tmp_path_factory):
+    output = tmp_path_factory.mktemp("seeds") / "run"
+    recipe = ["trainer.learning_rate=0.005", "trainer.epochs=4", "trainer.batch_size=8"]
+    return train(train_settings(toy_file, output, "seeds=[3,1,2]", *recipe))
+
+
+def metrics(folder):
+    return json.loads((folder / "metrics.json").read_text())
+
+
+def weights(folder):
+    return load_file(folder / "checkpoint" / "model.safetensors")
+
+
+def test_runs_lie_side_by_side_and_the_report_tells_mean_and_spread(run):
+    compared = metrics(run)["training"]["seeds"]
+    assert [item["seed"] for item in compared["runs"]] == [3, 1, 2]
+    single = [metrics(run / "seeds" / str(seed)) for seed in (3, 1, 2)]
+    figures = [item["macro_f1_four"] for item in single]
+    assert [item["macro_f1_four"] for item in compared["runs"]] == figures
+    assert compared["mean"] == pytest.approx(sum(figures) / 3)
+    assert compared["standard_deviation"] == pytest.approx(statistics.stdev(figures))
+    page = (run / "report.html").read_text()
+    assert "<h2>Seeds</h2>" in page
+    assert "standard deviation" in page
+
+
+def test_what_is_kept_was_chosen_on_validation_and_is_what_the_report_is_about(run):
+    compared = metrics(run)["training"]["seeds"]
+    on_validation = {str(item["seed"]): item["validation_macro_f1_four"] for item in compared["runs"]}
+    median = statistics.median(on_validation.values())
+    if compared["kept"] == "soup":
+        assert compared["soup_validation_macro_f1_four"] > median
+        wanted = metrics(run)["training"]["validation_macro_f1_four"]
+        assert wanted == compared["soup_validation_macro_f1_four"]
+    else:
+        assert compared["soup_validation_macro_f1_four"] <= median
+        assert on_validation[compared["kept"]] == median
+        kept = run / "seeds" / compared["kept"]
+        assert all(torch.equal(a, b) for a, b in zip(weights(run).values(), weights(kept).values(), strict=True))
+        assert metrics(run)["macro_f1_four"] == metrics(kept)["macro_f1_four"]
+
+
+def test_kept_checkpoint_and_each_run_can_be_evaluated_without_a_setting(run, tmp_path):
+    for folder in (run, run / "seeds" / "1"):
+        output = tmp_path / folder.name
+        settings = compose(CONFIGS, "evaluate", EvaluateSettings, [f"checkpoint={folder}", f"output_dir={output}"])
+        result = evaluate(typed(settings, EvaluateSettings))
+        assert metrics(result)["macro_f1_four"] == pytest.approx(metrics(folder)["macro_f1_four"])
+
+
+def test_averaged_weights_are_the_mean(run, tmp_path):
+    runs = [SimpleNamespace(folder=run / "seeds" / str(seed)) for seed in (1, 2, 3)]
+    average_weights(runs, tmp_path / "checkpoint")
+    each = [weights(item.folder) for item in runs]
+    for name, mean in weights(tmp_path).items():
+        assert torch.allclose(mean, sum(item[name] for item in each) / 3, atol=1e-6)
+    assert not torch.equal(each[0]["classifier.weight"], each[1]["classifier.weight"])
+
+
+@pytest.mark.parametrize(("validation", "seed"), [([0.7, 0.9, 0.8], 12), ([0.9, 0.6, 0.7, 0.8], 12), ([0.5, 0.5], 10)])
+def test_median_is_the_middle_on_validation_and_the_lower_of_two(validation, seed):
+    runs = [
+        SeedRun(10 + number, None, SimpleNamespace(training={"validation_macro_f1_four": value}))
+        for number, value in enumerate(validation)
+    ]
+    assert median_run(runs).seed == seed
+
+
+@pytest.mark.parametrize("seeds", ["[1]", "[1,2,1]", "[1,-2]"])
+def test_seeds_that_say_nothing_are_refused(toy_file, tmp_path, seeds):
+    with pytest.raises(UsageError, match=r"^seeds="):
+        train_settings(toy_file, tmp_path / "run", f"seeds={seeds}")
+
+
+def test_partial_run_leaves_nothing(toy_file, tmp_path):
+    settings = train_settings(toy_file, tmp_path / "run", "seeds=[1,2]")
+    settings.trainer.extra = {"no_such_argument": 1}
+    with pytest.raises(UsageError):
+        train(settings)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_record_of_the_kept_checkpoint_fits_its_place(run):
+    opened = open_checkpoint(str(run))
+    assert opened.record is not None
+    single = open_checkpoint(str(run / "seeds" / "1")).record
+    assert single is not None
+    assert opened.record.base != single.base
