@@ -17,7 +17,7 @@ from typing import Any
 import datasets
 import transformers
 
-from sitrep.config import Context, TrainSettings
+from sitrep.config import TrainSettings
 from sitrep.data import load_data
 from sitrep.hardware import choose_device, choose_precision
 from sitrep.hydra_entry import compose, typed
@@ -98,7 +98,7 @@ def ours(settings: TrainSettings, steps: int, scratch: str) -> float:
         model=model,
         args=arguments,
         examples=[examples, examples],
-        collators=[Collator(examples.labels, pad_id(tokenizer), chosen.context is Context.neighbours)] * 2,
+        collators=[Collator(examples.labels, pad_id(tokenizer), reader.pairs)] * 2,
         by_length=settings.trainer.group_by_length,
         context_dropout=settings.trainer.context_dropout,
         compute_loss_func=loss_function(settings.trainer, train, labels),

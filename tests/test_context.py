@@ -1,27 +1,40 @@
 """A model that reads context, from training to prediction."""
 
 import json
+import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from conftest import CONFIGS, rows, train_settings, write_jsonl
-from transformers import pipeline
+from transformers import (
+    AutoConfig,
+    AutoModelForSequenceClassification,
+    BertConfig,
+    BertForSequenceClassification,
+    pipeline,
+)
 
-from sitrep.checkpoint import CONTEXT_WEIGHTS, open_checkpoint
+from sitrep.checkpoint import open_checkpoint
 from sitrep.config import Context, PredictSettings
 from sitrep.errors import UserError
 from sitrep.hydra_entry import compose, typed
 from sitrep.inference import Predictor, predict
+from sitrep.modelling.classifier import FirstTokens, batch_of
+from sitrep.modelling.rows import Row
 from sitrep.training import train
 
 ORDER = ["a bomb tore open the gate", "nine wounded", "it was the third", "share this page", "the governor urged calm"]
 
 
-@pytest.fixture(scope="module", params=["neighbours", "article"])
+@pytest.fixture(scope="module", params=["neighbours mean", "neighbours cls", "article mean", "article cls"])
 def run(request, toy_file, tmp_path_factory):
     output = tmp_path_factory.mktemp("context") / "run"
-    context = [f"model.context={request.param}", "model.pooling=mean", "model.window_tokens=64"]
-    return train(train_settings(toy_file, output, *context, "trainer.learning_rate=0.005", "trainer.epochs=3"))
+    context, pooling = request.param.split()
+    steps = ["trainer.epochs=8", "trainer.batch_size=8"]
+    context = [f"model.context={context}", f"model.pooling={pooling}", "model.window_tokens=64"]
+    return train(train_settings(toy_file, output, *context, "trainer.learning_rate=0.005", *steps))
 
 
 @pytest.fixture
@@ -64,20 +77,48 @@ def test_checkpoint_carries_the_choice_and_rows_are_read_by_article_and_position
             assert list(row["probabilities"].values()) == pytest.approx(wanted[row["position"]].tolist(), abs=1e-5)
 
 
-def test_training_says_and_a_plain_pipeline_finds_that_it_is_not_for_one(run):
-    with pytest.raises(ValueError, match=r"no file named model\.safetensors"):
-        pipeline("text-classification", model=str(run / "checkpoint"))
-    notes = json.loads((run / "metrics.json").read_text())["notes"]
-    assert any("plain pipeline" in note for note in notes)
+def test_plain_pipeline_answers_lone_sentences_or_refuses_and_the_report_says_which(run, predictor):
+    (note,) = [n for n in json.loads((run / "metrics.json").read_text())["notes"] if "plain pipeline" in n]
+    if open_checkpoint(str(run)).is_plain:
+        assert "without its context" in note
+        plain = pipeline("text-classification", model=str(run / "checkpoint"), device="cpu", top_k=None)(ORDER)
+        alone = predictor.score(ORDER).probabilities
+        for answer, row in zip(plain, alone, strict=True):
+            by_label = {item["label"]: item["score"] for item in answer}
+            assert [by_label[label] for label in predictor.labels] == pytest.approx(row.tolist(), abs=1e-5)
+    else:
+        assert "refuses" in note
+        with pytest.raises(ValueError, match=r"no file named model\.safetensors"):
+            pipeline("text-classification", model=str(run / "checkpoint"))
 
 
 def test_context_weights_without_record_are_refused(run, tmp_path):
-    folder = tmp_path / "checkpoint"
-    folder.mkdir()
-    for name in ("config.json", "tokenizer.json", "tokenizer_config.json", CONTEXT_WEIGHTS):
-        (folder / name).write_bytes((run / "checkpoint" / name).read_bytes())
+    if open_checkpoint(str(run)).is_plain:
+        pytest.skip("is a plain folder, whose lone sentences any program can read")
+    folder = shutil.copytree(run / "checkpoint", tmp_path / "checkpoint")
+    (folder / "sitrep.json").unlink()
     with pytest.raises(UserError, match=r"sitrep\.json: no such file; without it nothing says how"):
         open_checkpoint(str(folder))
+
+
+def test_first_token_of_a_sentence_is_not_moved_by_the_order_of_pages_around_it():
+    """A begin token sees its own sentence only, so words reach it through that sentence's tokens and no other way."""
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
+    config = BertConfig(vocab_size=50, num_labels=5, initializer_range=0.5, **sizes)
+    model = FirstTokens(BertForSequenceClassification(config).eval())
+    row = Row([1, 11, 2, 1, 12, 13, 2], [0] * 7, [(0, 1), (3, 4)], [0, 1], [0, 0, 0, 1, 1, 1, 1])
+    changed = replace(row, ids=[1, 11, 2, 1, 12, 14, 2])
+    with torch.inference_mode():
+        before, after = (model(**batch_of([item], 0, 8, False))["logits"][0] for item in (row, changed))
+    assert torch.allclose(before[0], after[0], atol=1e-6), "one layer: the other sentence's words are two steps away"
+    assert not torch.allclose(before[1], after[1], atol=1e-4)
+
+
+def test_architectures_whose_head_is_not_known_are_sent_to_the_mean():
+    config = AutoConfig.for_model("distilbert", vocab_size=20, dim=8, n_layers=1, n_heads=2, hidden_dim=8)
+    with pytest.raises(UserError, match=r"not for distilbert; use model\.pooling=mean"):
+        FirstTokens(AutoModelForSequenceClassification.from_config(config))
 
 
 def test_window_longer_than_the_backbone_reads_is_refused(toy_file, tmp_path, run_directory):

@@ -15,6 +15,7 @@ class Tokenizer:
 
     cls_token_id: int | None = BEGIN
     sep_token_id = END
+    model_input_names = ("input_ids", "token_type_ids", "attention_mask")
 
     def __call__(self, texts, add_special_tokens, max_length=None, **_):
         single = isinstance(texts, str)
@@ -54,6 +55,7 @@ def test_mean_spans_the_sentence_and_cls_the_token_before_it():
     assert first.ids == [BEGIN, *tokens[0], END, BEGIN, *tokens[1], END]
     assert spanned(first) == [[BEGIN], [BEGIN]]
     assert [start for start, _ in first.spans] == [0, 4]
+    assert first.owners == [0, 0, 0, 0, 1, 1, 1, 1, 1]
 
 
 def test_neighbours_are_the_second_segment_and_the_sentence_alone_has_none():
@@ -78,7 +80,7 @@ def test_every_sentence_is_answered_once_from_its_own_tokens_and_no_row_is_too_l
     assert sorted(number for row in made for number in row.answers) == list(range(len(lengths)))
     for row in made:
         assert len(row.ids) <= (40 if context is Context.article else 20)
-        assert len(row.ids) == len(row.segments)
+        assert len(row.ids) == len(row.segments) == len(row.owners)
         for number, own in zip(row.answers, spanned(row), strict=True):
             assert own == ([BEGIN] if pooling is Pooling.cls else [*tokens[number], END])
 

@@ -100,8 +100,8 @@ class Checkpoint:
 
     @property
     def is_plain(self) -> bool:
-        """Whether any program that reads Hugging Face folders can use it as a text classifier."""
-        return self.context is Context.none and self.pooling is Pooling.cls
+        """Whether any program that reads Hugging Face folders can use it as a text classifier, if without context."""
+        return self.pooling is Pooling.cls
 
 
 def open_checkpoint(location: str) -> Checkpoint:

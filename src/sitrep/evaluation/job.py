@@ -12,7 +12,7 @@ from rich.table import Table
 
 from sitrep import checkpoint as layout
 from sitrep.checkpoint import Checkpoint, open_checkpoint
-from sitrep.config import DataSettings, EvaluateDataSettings, EvaluateSettings, TrainSettings
+from sitrep.config import Context, DataSettings, EvaluateDataSettings, EvaluateSettings, TrainSettings
 from sitrep.config_text import as_plain
 from sitrep.data import LoadedData, SourceFile, load_data, load_test
 from sitrep.data.loading import columns_of
@@ -124,13 +124,16 @@ def _results(
     predictions = list(predictor.predict(passages_of(sentences)))
     made_with = environment(predictor.device.type, predictor.precision.name)
     results = compute(sentences, predictions, predictor.labels, reference, data, training, made_with)
-    if predictor.checkpoint.is_plain:
+    checkpoint = predictor.checkpoint
+    if checkpoint.context is Context.none and checkpoint.is_plain:
         return results
-    context, pooling = predictor.checkpoint.context.name, predictor.checkpoint.pooling.name
-    note = (
-        f"With model.context={context} and model.pooling={pooling} the checkpoint is read by sitrep alone; a plain "
-        "pipeline of transformers refuses it."
-    )
+    how = f"With model.context={checkpoint.context.name} and model.pooling={checkpoint.pooling.name}"
+    if checkpoint.is_plain:
+        note = (
+            f"{how} a plain pipeline of transformers loads the checkpoint, but reads each sentence without its context."
+        )
+    else:
+        note = f"{how} the checkpoint is read by sitrep alone; a plain pipeline of transformers refuses it."
     return replace(results, notes=[*results.notes, note])
 
 

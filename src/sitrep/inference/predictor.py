@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sitrep.checkpoint import Checkpoint
-from sitrep.config import Context, InferenceSettings, Precision
+from sitrep.config import InferenceSettings, Precision
 from sitrep.errors import UserError
 from sitrep.hardware import choose_device, choose_precision
 from sitrep.inference.batching import batches_by_length, whole_articles
@@ -123,7 +123,7 @@ class Predictor:
 
         from sitrep.modelling.classifier import batch_of
 
-        batch = batch_of(rows, self.tokenizer.pad_token_id, width, self.checkpoint.context is Context.neighbours)
+        batch = batch_of(rows, self.tokenizer.pad_token_id, width, self.reader.pairs)
         answered = batch["spans"][..., 1] > 0
         with torch.inference_mode():
             try:
@@ -151,7 +151,7 @@ def _load(checkpoint: Checkpoint) -> Any:
     import torch
     from transformers import AutoModelForSequenceClassification
 
-    from sitrep.modelling.classifier import WholeRow, load_sentence_classifier
+    from sitrep.modelling.classifier import load_sentence_classifier, wrap_classifier
 
     if not checkpoint.is_plain:
         return load_sentence_classifier(checkpoint.folder, len(checkpoint.labels))
@@ -168,4 +168,4 @@ def _load(checkpoint: Checkpoint) -> Any:
                 f"{checkpoint.folder}: the weights do not fit config.json: {problem.replace('_', ' ')}: {found[0]}"
                 + (f" and {len(found) - 1} more" if len(found) > 1 else "")
             )
-    return WholeRow(model)
+    return wrap_classifier(model, checkpoint.context)

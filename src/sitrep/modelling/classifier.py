@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from sitrep.checkpoint import CONTEXT_WEIGHTS
+from sitrep.config import Context
 from sitrep.errors import UserError
 from sitrep.modelling.rows import Row
 
@@ -38,6 +39,7 @@ class SentenceClassifier(torch.nn.Module):  # type: ignore[misc]
         attention_mask: torch.Tensor,
         spans: torch.Tensor,
         token_type_ids: torch.Tensor | None = None,
+        **others: torch.Tensor,
     ) -> dict[str, torch.Tensor]:
         """Answer the sentences of a batch of rows.
 
@@ -46,9 +48,10 @@ class SentenceClassifier(torch.nn.Module):  # type: ignore[misc]
             attention_mask: Shape (rows, tokens); 0 is padding.
             spans: Shape (rows, sentences, 2); start and end of each sentence, both 0 for padding.
             token_type_ids: Shape (rows, tokens), where rows are pairs.
+            others: Are not read.
 
         Returns:
-            ``logits`` of shape (rows, sentences, labels) and ``vectors`` of shape (rows, sentences, hidden size).
+            ``logits`` of shape (rows, sentences, labels).
         """
         extra = {} if token_type_ids is None else {"token_type_ids": token_type_ids}
         hidden = self.base_model(input_ids=input_ids, attention_mask=attention_mask, **extra).last_hidden_state
@@ -58,7 +61,7 @@ class SentenceClassifier(torch.nn.Module):  # type: ignore[misc]
             weights = inside.float() / inside.sum(-1, keepdim=True).clamp(min=1)
             vectors = weights @ hidden.float()
         vectors = vectors.to(self.classifier.weight.dtype)
-        return {"logits": self.classifier(vectors), "vectors": vectors}
+        return {"logits": self.classifier(vectors)}
 
 
 class WholeRow(torch.nn.Module):  # type: ignore[misc]
@@ -78,13 +81,83 @@ class WholeRow(torch.nn.Module):  # type: ignore[misc]
         """The encoder without its head."""
         return self.model.base_model
 
-    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor, **others: Any) -> dict[str, torch.Tensor]:
+    def forward(
+        self,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor,
+        token_type_ids: torch.Tensor | None = None,
+        **others: torch.Tensor,
+    ) -> dict[str, torch.Tensor]:
         """As :meth:`SentenceClassifier.forward`, with one sentence in each row."""
-        logits = self.model(input_ids=input_ids, attention_mask=attention_mask).logits
-        return {"logits": logits[:, None]}
+        extra = {} if token_type_ids is None else {"token_type_ids": token_type_ids}
+        return {"logits": self.model(input_ids=input_ids, attention_mask=attention_mask, **extra).logits[:, None]}
 
 
-def batch_of(rows: Sequence[Row], padding: int, width: int, pairs: bool = False) -> dict[str, torch.Tensor]:
+class FirstTokens(WholeRow):
+    """The same classifier over a window of a page, each sentence of which begins with a ``[CLS]`` of its own.
+
+    That token reads its own sentence and is read by it alone; all others read the whole window. So each sentence is
+    answered from its own tokens, which know of their context, and a row of one sentence is answered exactly as by the
+    model without any of this: a program that knows nothing of windows gets its answers for lone sentences.
+
+    Raises:
+        UserError: If the classifier is of a kind whose head cannot be told from its encoder here.
+    """
+
+    def __init__(self, model: Any) -> None:
+        super().__init__(model)
+        if model.config.model_type not in HEADS:
+            raise UserError(
+                f"model.pooling=cls: with model.context=article there for {', '.join(HEADS)}, not for "
+                f"{model.config.model_type}; use model.pooling=mean"
+            )
+        self.head = HEADS[model.config.model_type]
+
+    def forward(  # type: ignore[override]
+        self,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor,
+        spans: torch.Tensor,
+        owners: torch.Tensor,
+        **others: torch.Tensor,
+    ) -> dict[str, torch.Tensor]:
+        """As :meth:`SentenceClassifier.forward`.
+
+        Args:
+            input_ids: Shape (rows, tokens).
+            attention_mask: Shape (rows, tokens); 0 is padding.
+            spans: Shape (rows, sentences, 2); the first number is the place of the sentence's ``[CLS]``.
+            owners: Shape (rows, tokens); a number that the tokens of one sentence share.
+            others: Are not read.
+        """
+        begins = torch.ones_like(owners, dtype=torch.bool)
+        begins[:, 1:] = owners[:, 1:] != owners[:, :-1]
+        same = owners[:, :, None] == owners[:, None, :]
+        seen = attention_mask[:, None, :].bool() & (same | ~(begins[:, :, None] | begins[:, None, :]))
+        kind = self.model.dtype
+        mask = torch.zeros(seen.shape, dtype=kind, device=seen.device).masked_fill(~seen, torch.finfo(kind).min)
+        hidden = self.base_model(input_ids=input_ids, attention_mask=mask[:, None]).last_hidden_state
+        places = spans[..., :1].expand(-1, -1, hidden.shape[-1])
+        return {"logits": self.head(self.model, hidden.gather(1, places))}
+
+
+def _bert_head(model: Any, vectors: torch.Tensor) -> torch.Tensor:
+    """Pooler, dropout and classifier of ``BertForSequenceClassification``, for any number of first tokens."""
+    rows, sentences, size = vectors.shape
+    pooled = model.bert.pooler(vectors.reshape(rows * sentences, 1, size))
+    return model.classifier(model.dropout(pooled)).reshape(rows, sentences, -1)
+
+
+HEADS = {"bert": _bert_head}
+"""What comes after the encoder, by ``model_type``."""
+
+
+def wrap_classifier(model: Any, context: Context) -> WholeRow:
+    """A classifier of ``transformers`` as the one that reads rows with ``context`` and answers from first tokens."""
+    return FirstTokens(model) if context is Context.article else WholeRow(model)
+
+
+def batch_of(rows: Sequence[Row], padding: int, width: int, pairs: bool) -> dict[str, torch.Tensor]:
     """Rows as tensors, as the classifiers take them.
 
     Args:
@@ -96,13 +169,15 @@ def batch_of(rows: Sequence[Row], padding: int, width: int, pairs: bool = False)
     ids = torch.full((len(rows), width), padding, dtype=torch.long)
     mask = torch.zeros((len(rows), width), dtype=torch.long)
     segments = torch.zeros((len(rows), width), dtype=torch.long)
+    owners = torch.full((len(rows), width), -1, dtype=torch.long)
     spans = torch.zeros((len(rows), max(len(row.spans) for row in rows), 2), dtype=torch.long)
     for index, row in enumerate(rows):
         ids[index, : len(row.ids)] = torch.tensor(row.ids)
         mask[index, : len(row.ids)] = 1
         segments[index, : len(row.ids)] = torch.tensor(row.segments)
+        owners[index, : len(row.ids)] = torch.tensor(row.owners)
         spans[index, : len(row.spans)] = torch.tensor(row.spans)
-    batch = {"input_ids": ids, "attention_mask": mask, "spans": spans}
+    batch = {"input_ids": ids, "attention_mask": mask, "spans": spans, "owners": owners}
     return batch | {"token_type_ids": segments} if pairs else batch
 
 

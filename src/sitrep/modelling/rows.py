@@ -32,12 +32,14 @@ class Row:
         segments: 0 or 1 for each token; 1 is the second segment of a pair.
         spans: For each sentence that is answered, the tokens ``start`` to ``end`` (exclusive) that stand for it.
         answers: Numbers of these sentences, in the same order.
+        owners: For each token, a number that the tokens of one sentence share.
     """
 
     ids: list[int]
     segments: list[int]
     spans: list[Span]
     answers: list[int]
+    owners: list[int]
 
 
 class Reader:
@@ -63,6 +65,7 @@ class Reader:
         self.begin: int = tokenizer.cls_token_id
         self.end: int = tokenizer.sep_token_id
         self.plain = context is Context.none and pooling is Pooling.cls
+        self.pairs = context is Context.neighbours and "token_type_ids" in tokenizer.model_input_names
         if not self.plain and (self.begin is None or self.end is None):
             raise UserError(
                 f"model.context={context.name}, model.pooling={pooling.name}: the tokenizer has no tokens that begin "
@@ -106,7 +109,7 @@ class Reader:
     def alone(self, tokens: list[int], number: int) -> Row:
         """A sentence without any context, as a row of its own."""
         ids = tokens if self.plain else [self.begin, *tokens, self.end]
-        return Row(ids, [0] * len(ids), [self._span(0, len(ids))], [number])
+        return Row(ids, [0] * len(ids), [self._span(0, len(ids))], [number], [0] * len(ids))
 
     def _span(self, start: int, end: int) -> Span:
         """The tokens that stand for a sentence whose row begins at ``start`` with the special token."""
@@ -125,7 +128,7 @@ class Reader:
             return row
         ids = [*row.ids, *around, self.end]
         segments = [0] * len(row.ids) + [1] * (len(around) + 1)
-        return Row(ids, segments, row.spans, row.answers)
+        return Row(ids, segments, row.spans, row.answers, [0] * len(ids))
 
     def _windows(
         self, tokens: Sequence[list[int]], article: Sequence[int], chance: np.random.Generator | None
@@ -152,20 +155,23 @@ class Reader:
         ids: list[int] = []
         spans: list[Span] = []
         answers: list[int] = []
+        owners: list[int] = []
         first_line = [self.begin, *tokens[article[0]][:FIRST_LINE_TOKENS], self.end]
         if (
             start
             and len(first_line) + sum(len(tokens[article[place]]) + 2 for place in range(start, end)) <= self.window
         ):
             ids += first_line
+            owners += [end] * len(first_line)  # a number that no sentence of the window has
         for place in range(start, end):
             opened = self.pooling is Pooling.cls or not ids
             at = len(ids) if opened else len(ids) - 1  # without a token of its own, the end of the last one opens it
             ids += [*([self.begin] if opened else []), *tokens[article[place]], self.end]
+            owners += [place] * (len(ids) - len(owners))
             if place in answered:
                 spans.append(self._span(at, len(ids)))
                 answers.append(article[place])
-        return Row(ids, [0] * len(ids), spans, answers)
+        return Row(ids, [0] * len(ids), spans, answers, owners)
 
 
 def _stretches(lengths: Sequence[int], first: int, window: int, first_line: int, overlap: float) -> list[Span]:

@@ -57,9 +57,9 @@ def load_backbone(
     """
     from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, AutoTokenizer
 
-    from sitrep.modelling.classifier import SentenceClassifier, WholeRow
+    from sitrep.modelling.classifier import SentenceClassifier, wrap_classifier
 
-    plain = settings.context is Context.none and settings.pooling is Pooling.cls
+    plain = settings.pooling is Pooling.cls
     names = {"id2label": dict(enumerate(labels)), "label2id": {label: index for index, label in enumerate(labels)}}
     if settings.name == RANDOM_TINY:
         model, tokenizer = _random_tiny(settings, names, texts)
@@ -97,7 +97,7 @@ def load_backbone(
     if device == "cpu" and settings.dropout == 0:
         # On a CPU the fused kernel's backward pass is slower than the plain one at these lengths.
         model.set_attn_implementation("eager")
-    return WholeRow(model) if plain else SentenceClassifier(model, len(labels)), tokenizer
+    return wrap_classifier(model, settings.context) if plain else SentenceClassifier(model, len(labels)), tokenizer
 
 
 def _set_dropout(config: Any, settings: ModelSettings) -> None:

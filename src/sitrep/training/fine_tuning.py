@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sitrep.config import ClassWeights, Context, Precision, TrainerSettings, TrainSettings
+from sitrep.config import ClassWeights, Precision, TrainerSettings, TrainSettings
 from sitrep.data import Split
 from sitrep.errors import UsageError, UserError
 from sitrep.evaluation.metrics import score
@@ -103,9 +103,7 @@ def fine_tune(
             model=model,
             args=arguments,
             examples=examples,
-            collators=[
-                Collator(part.labels, pad_id(tokenizer), chosen.context is Context.neighbours) for part in examples
-            ],
+            collators=[Collator(part.labels, pad_id(tokenizer), reader.pairs) for part in examples],
             by_length=settings.trainer.group_by_length,
             context_dropout=settings.trainer.context_dropout,
             compute_loss_func=loss_function(settings.trainer, split.train, labels),
