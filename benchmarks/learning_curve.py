@@ -13,35 +13,26 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from sitrep.config import InferenceSettings, TrainSettings
+from accuracy import loaded, macro_f1
+
+from sitrep.config import TrainSettings
 from sitrep.data import Split, load_data
 from sitrep.data.reading import Columns, read_labelled
 from sitrep.evaluation.baselines import tfidf_logistic_regression
-from sitrep.evaluation.metrics import score
 from sitrep.evaluation.results import passages_of
 from sitrep.hydra_entry import compose, typed
 from sitrep.sentences import LabelledSentence
-from sitrep.training.fine_tuning import FineTuned, fine_tune
+from sitrep.training.fine_tuning import FineTuned, fine_tune, save_model
 
 PROJECT = Path(__file__).parents[1]
 Figures = dict[str, dict[int, list[float]]]
 
 
-def macro_f1(sentences: Sequence[LabelledSentence], predicted: Sequence[str], labels: Sequence[str]) -> float:
-    """Macro-F1 over the four classes."""
-    return score([sentence.label for sentence in sentences], predicted, labels).macro_f1_four or 0.0
-
-
 def predict(trained: FineTuned, sentences: Sequence[LabelledSentence], settings: TrainSettings) -> list[str]:
     """Labels of a model that is still in memory, by way of a saved checkpoint, as a user gets them."""
-    from sitrep.checkpoint import open_checkpoint
-    from sitrep.inference import Predictor
-    from sitrep.training.fine_tuning import save_model
-
     with tempfile.TemporaryDirectory() as folder:
         save_model(trained, Path(folder))
-        inference = InferenceSettings(settings.trainer.precision, None, 8192)
-        predictor = Predictor(open_checkpoint(folder), inference)
+        predictor = loaded(settings, Path(folder))
         return [prediction.label for prediction in predictor.predict(passages_of(sentences))]
 
 
