@@ -88,6 +88,8 @@ def test_saved_settings_read_back_the_same(toy_file):
         ("trainer.epochs=x", "trainer.epochs: Value 'x' of type 'str' could not be converted to Float"),
         ("trainer.class_weights=foo", "trainer.class_weights: Invalid value 'foo', expected one of [none, balanced]"),
         ("trainer.epochs=-1", "trainer.epochs=-1.0: must be above 0"),
+        ("trainer.token_masking=1", "trainer.token_masking=1.0: must lie in [0, 1)"),
+        ("model.context=page", "model.context: Invalid value 'page', expected one of [none, neighbours, article]"),
         ("data.test_fraction=0.7", "data.test_fraction=0.7: must lie between 0 and 0.5"),
         ("data=files", "data.train_files: no value given; add data.train_files="),
         ("model=minlim", "model=minlim: no such choice; use one of conflibert, custom, deberta_v3, minilm, modernbert"),

@@ -18,7 +18,7 @@ from transformers import (
 
 from sitrep.checkpoint import open_checkpoint
 from sitrep.config import Context, PredictSettings
-from sitrep.errors import UserError
+from sitrep.errors import UsageError, UserError
 from sitrep.hydra_entry import compose, typed
 from sitrep.inference import Predictor, predict
 from sitrep.modelling.classifier import FirstTokens, batch_of
@@ -33,7 +33,7 @@ def run(request, toy_file, tmp_path_factory):
     output = tmp_path_factory.mktemp("context") / "run"
     context, pooling = request.param.split()
     steps = ["trainer.epochs=8", "trainer.batch_size=8"]
-    context = [f"model.context={context}", f"model.pooling={pooling}", "model.window_tokens=64"]
+    context = [f"model.context={context}", f"model.pooling={pooling}", "model.max_tokens=64", "model.window_tokens=64"]
     return train(train_settings(toy_file, output, *context, "trainer.learning_rate=0.005", *steps))
 
 
@@ -132,3 +132,8 @@ def test_window_longer_than_the_backbone_reads_is_refused(toy_file, tmp_path, ru
     settings.model.window_tokens = 600
     with pytest.raises(UserError, match=r"model\.window_tokens=600: .* reads at most 128"):
         train(settings)
+
+
+def test_window_too_short_for_the_longest_sentence_is_refused(toy_file, tmp_path):
+    with pytest.raises(UsageError, match=r"model\.window_tokens=32: a window must hold the longest sentence"):
+        train_settings(toy_file, tmp_path / "run", "model.context=article", "model.window_tokens=32")

@@ -144,6 +144,9 @@ class ModelSettings:
         for name in ("max_tokens", "window_tokens"):
             value = getattr(self, name)
             require(8 <= value <= 10**6, f"model.{name}", value, "must lie between 8 and 1,000,000")
+        if self.context is Context.article:
+            rule = f"a window must hold the longest sentence; lower model.max_tokens={self.max_tokens} too"
+            require(self.window_tokens >= self.max_tokens, "model.window_tokens", self.window_tokens, rule)
 
 
 @dataclass

@@ -61,7 +61,7 @@ class Reader:
         self.context = context
         self.pooling = pooling
         self.longest = longest
-        self.window = max(window, longest)
+        self.window = window
         self.begin: int = tokenizer.cls_token_id
         self.end: int = tokenizer.sep_token_id
         self.plain = context is Context.none and pooling is Pooling.cls
