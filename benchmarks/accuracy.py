@@ -17,7 +17,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from sitrep.checkpoint import CheckpointRecord, open_checkpoint, recorded_files
+from sitrep.checkpoint import open_checkpoint, record_of
 from sitrep.config import InferenceSettings, TrainSettings
 from sitrep.data import load_data
 from sitrep.data.reading import Columns, read_labelled
@@ -34,14 +34,7 @@ DEFAULT = "default"
 
 def loaded(settings: TrainSettings, folder: Path) -> Predictor:
     """The checkpoint in a folder, as a user loads it."""
-    CheckpointRecord(
-        label_set=settings.labels.label_set.name,
-        max_tokens=settings.model.max_tokens,
-        files=recorded_files(folder),
-        context=settings.model.context.name,
-        pooling=settings.model.pooling.name,
-        window_tokens=settings.model.window_tokens,
-    ).write(folder)
+    record_of(folder, settings.model, settings.labels.label_set).write(folder)
     return Predictor(open_checkpoint(str(folder)), InferenceSettings(settings.trainer.precision, None, 8192))
 
 

@@ -97,8 +97,8 @@ def ours(settings: TrainSettings, steps: int, scratch: str) -> float:
     trainer = SentenceTrainer(
         model=model,
         args=arguments,
-        examples=[examples, examples],
-        collators=[Collator(examples.labels, pad_id(tokenizer), reader.pairs)] * 2,
+        train_dataset=examples,
+        data_collator=Collator(pad_id(tokenizer), reader.pairs),
         by_length=settings.trainer.group_by_length,
         context_dropout=settings.trainer.context_dropout,
         compute_loss_func=loss_function(settings.trainer, train, labels),

@@ -68,7 +68,7 @@ def test_rows_of_like_length_share_a_batch():
 
 def test_labels_of_a_batch_are_padded_with_what_the_loss_ignores():
     made = examples(Context.article, sentences(2, 2, 2), sentences(5, article="b"))
-    batch = Collator(made.labels, 0, False)(made.rows)
+    batch = Collator(0, False)([made[0], made[1]])
     none = LabelSet.five.names.index("none")
     assert batch["labels"].tolist() == [[none] * 3, [none, IGNORED, IGNORED]]
     assert batch["spans"].shape == (2, 3, 2)

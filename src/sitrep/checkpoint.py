@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, get_origin
 
-from sitrep.config import Context, Pooling
+from sitrep.config import Context, ModelSettings, Pooling
 from sitrep.errors import UserError
 from sitrep.files import sha256_of
 from sitrep.labels import LabelSet
@@ -161,6 +161,18 @@ def recorded_files(folder: Path) -> dict[str, str]:
         *(folder / name for name in ("config.json", *TOKENIZERS, "tokenizer_config.json")),
     ]
     return {path.name: sha256_of(path) for path in deciding if path.is_file()}
+
+
+def record_of(folder: Path, model: ModelSettings, label_set: LabelSet) -> CheckpointRecord:
+    """The record of a model that was just saved, without what is to be told of its data."""
+    return CheckpointRecord(
+        label_set=label_set.name,
+        max_tokens=model.max_tokens,
+        files=recorded_files(folder),
+        context=model.context.name,
+        pooling=model.pooling.name,
+        window_tokens=model.window_tokens,
+    )
 
 
 def _check_files(folder: Path, record: CheckpointRecord | None) -> None:

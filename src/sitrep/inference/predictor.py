@@ -11,7 +11,7 @@ from sitrep.config import InferenceSettings, Precision
 from sitrep.errors import UserError
 from sitrep.hardware import choose_device, choose_precision
 from sitrep.inference.batching import batches_by_length, whole_articles
-from sitrep.modelling.rows import Reader, Row
+from sitrep.modelling.rows import Reader, Row, reading_order
 from sitrep.sentences import Passage, Prediction
 
 if TYPE_CHECKING:
@@ -136,14 +136,6 @@ class Predictor:
         if not np.isfinite(probabilities).all():
             raise UserError(f"{self.checkpoint.folder}: the model gives no finite figures; its training diverged")
         return probabilities
-
-
-def reading_order(passages: Sequence[Passage]) -> list[list[int]]:
-    """Numbers of the passages of each article, in the order of ``position``; ties keep the given order."""
-    articles: dict[str, list[int]] = {}
-    for number, passage in enumerate(passages):
-        articles.setdefault(passage.article_id, []).append(number)
-    return [sorted(numbers, key=lambda number: passages[number].position) for numbers in articles.values()]
 
 
 def _load(checkpoint: Checkpoint) -> Any:

@@ -13,6 +13,7 @@ import numpy as np
 
 from sitrep.config import Context, Pooling
 from sitrep.errors import UserError
+from sitrep.sentences import LabelledSentence, Passage
 
 FIRST_LINE_TOKENS = 32
 """Tokens of a page's first line that are repeated before each later window of it."""
@@ -172,6 +173,14 @@ class Reader:
                 spans.append(self._span(at, len(ids)))
                 answers.append(article[place])
         return Row(ids, [0] * len(ids), spans, answers, owners)
+
+
+def reading_order(units: Sequence[LabelledSentence | Passage]) -> list[list[int]]:
+    """Numbers of the units of each article, in the order of ``position``; ties keep the given order."""
+    articles: dict[str, list[int]] = {}
+    for number, unit in enumerate(units):
+        articles.setdefault(unit.article_id, []).append(number)
+    return [sorted(numbers, key=lambda number: units[number].position) for numbers in articles.values()]
 
 
 def _stretches(lengths: Sequence[int], first: int, window: int, first_line: int, overlap: float) -> list[Span]:

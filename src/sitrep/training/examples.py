@@ -8,7 +8,7 @@ import torch
 
 from sitrep.config import Context
 from sitrep.modelling.classifier import batch_of
-from sitrep.modelling.rows import Reader, Row
+from sitrep.modelling.rows import Reader, Row, reading_order
 from sitrep.sentences import LabelledSentence
 
 IGNORED = -100
@@ -18,7 +18,11 @@ SHUFFLE_TOKENS = 8
 """How far from each other in length the rows of a batch may lie by chance, so that batches differ between epochs."""
 
 
-class Examples(torch.utils.data.Dataset[Row]):  # type: ignore[misc]
+Labelled = tuple[Row, np.ndarray]
+"""A row, and the number of the label of each sentence that it answers."""
+
+
+class Examples(torch.utils.data.Dataset[Labelled]):  # type: ignore[misc]
     """Rows of labelled sentences.
 
     Args:
@@ -30,10 +34,7 @@ class Examples(torch.utils.data.Dataset[Row]):  # type: ignore[misc]
     def __init__(self, sentences: Sequence[LabelledSentence], reader: Reader, labels: tuple[str, ...]) -> None:
         self.reader = reader
         self.tokens, _ = reader.tokenise([sentence.text for sentence in sentences])
-        articles: dict[str, list[int]] = {}
-        for number, sentence in enumerate(sentences):
-            articles.setdefault(sentence.article_id, []).append(number)
-        self.articles = [sorted(numbers, key=lambda n: sentences[n].position) for numbers in articles.values()]
+        self.articles = reading_order(sentences)
         self.labels = np.array([labels.index(sentence.label) for sentence in sentences])
         self.rows = reader.rows(self.tokens, self.articles)
 
@@ -63,30 +64,30 @@ class Examples(torch.utils.data.Dataset[Row]):  # type: ignore[misc]
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, index: int) -> Row:
-        return self.rows[index]
+    def __getitem__(self, index: int) -> Labelled:
+        row = self.rows[index]
+        return row, self.labels[row.answers]
 
 
 class Collator:
     """Pads rows to the longest of a batch.
 
     Args:
-        labels: Of every sentence that rows answer, as :class:`Examples` holds them.
         padding: Number of the padding token.
         pairs: Whether rows have two segments.
     """
 
-    def __init__(self, labels: np.ndarray, padding: int, pairs: bool) -> None:
-        self.labels = labels
+    def __init__(self, padding: int, pairs: bool) -> None:
         self.padding = padding
         self.pairs = pairs
 
-    def __call__(self, rows: Sequence[Row]) -> dict[str, torch.Tensor]:
+    def __call__(self, examples: Sequence[Labelled]) -> dict[str, torch.Tensor]:
         """Tensors of a batch; ``labels`` has the shape (rows, sentences)."""
+        rows = [row for row, _ in examples]
         batch = batch_of(rows, self.padding, max(len(row.ids) for row in rows), self.pairs)
         labels = torch.full(batch["spans"].shape[:2], IGNORED)
-        for index, row in enumerate(rows):
-            labels[index, : len(row.answers)] = torch.from_numpy(self.labels[row.answers])
+        for index, (_, known) in enumerate(examples):
+            labels[index, : len(known)] = torch.from_numpy(known)
         return batch | {"labels": labels}
 
 

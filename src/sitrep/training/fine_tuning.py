@@ -48,11 +48,6 @@ class FineTuned:
     seconds: float
     sentences: int
 
-    @property
-    def is_plain(self) -> bool:
-        """Whether any program that reads Hugging Face folders can use the model as a text classifier."""
-        return hasattr(self.model, "model")
-
 
 def fine_tune(
     settings: TrainSettings,
@@ -97,13 +92,14 @@ def fine_tune(
         watchers.append(transformers.EarlyStoppingCallback(settings.trainer.early_stopping_patience))
     chosen = settings.model
     reader = Reader(tokenizer, chosen.context, chosen.pooling, chosen.max_tokens, chosen.window_tokens)
-    examples = [Examples(part, reader, labels) for part in (split.train, split.validation)]
+    examples, held_out = (Examples(part, reader, labels) for part in (split.train, split.validation))
     try:
         trainer = SentenceTrainer(
             model=model,
             args=arguments,
-            examples=examples,
-            collators=[Collator(part.labels, pad_id(tokenizer), reader.pairs) for part in examples],
+            train_dataset=examples,
+            eval_dataset=held_out,
+            data_collator=Collator(pad_id(tokenizer), reader.pairs),
             by_length=settings.trainer.group_by_length,
             context_dropout=settings.trainer.context_dropout,
             compute_loss_func=loss_function(settings.trainer, split.train, labels),
@@ -127,7 +123,7 @@ def fine_tune(
     validation = max(entry[BEST_METRIC] for entry in history)
     if pretrained:
         pretrained.mix_into(trainer.model, settings.trainer.pretrained_share)
-        validation = trainer.predict(examples[1], metric_key_prefix="eval").metrics[f"eval_{BEST_METRIC}"]
+        validation = trainer.predict(held_out, metric_key_prefix="eval").metrics[f"eval_{BEST_METRIC}"]
     return FineTuned(
         model=trainer.model,
         tokenizer=tokenizer,
@@ -191,13 +187,13 @@ def save_model(trained: FineTuned, folder: Path) -> None:
     """
     from safetensors import SafetensorError
 
-    from sitrep.modelling.classifier import save_sentence_classifier
+    from sitrep.modelling.classifier import SentenceClassifier, save_sentence_classifier
 
     try:
-        if trained.is_plain:
-            trained.model.model.save_pretrained(folder)
-        else:
+        if isinstance(trained.model, SentenceClassifier):
             save_sentence_classifier(trained.model, folder)
+        else:
+            trained.model.model.save_pretrained(folder)
         trained.tokenizer.save_pretrained(folder)
     except SafetensorError as error:
         raise UserError(

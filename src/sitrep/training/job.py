@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from sitrep import checkpoint as layout
-from sitrep.checkpoint import CheckpointRecord, open_checkpoint
+from sitrep.checkpoint import open_checkpoint, record_of
 from sitrep.config import InferenceSettings, TrainSettings
 from sitrep.config_text import as_plain
 from sitrep.data import LoadedData, load_data
@@ -122,17 +122,10 @@ def _train_into(
         bar.close()
     save_model(trained, folder / layout.CHECKPOINT)
     shutil.rmtree(scratch)
-    CheckpointRecord(
-        label_set=settings.labels.label_set.name,
-        max_tokens=settings.model.max_tokens,
-        files=layout.recorded_files(folder / layout.CHECKPOINT),
-        data=as_plain(settings.data),
-        base=_base(run),
-        split=data.split.digests(),
-        context=settings.model.context.name,
-        pooling=settings.model.pooling.name,
-        window_tokens=settings.model.window_tokens,
-    ).write(folder / layout.CHECKPOINT)
+    checkpoint = folder / layout.CHECKPOINT
+    record = record_of(checkpoint, settings.model, settings.labels.label_set)
+    told = {"data": as_plain(settings.data), "base": _base(run), "split": data.split.digests()}
+    replace(record, **told).write(checkpoint)
     best = max(trained.history, key=lambda entry: entry["macro_f1_four"])
     return {
         "history": trained.history,

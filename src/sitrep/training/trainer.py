@@ -1,37 +1,24 @@
 """``transformers.Trainer`` over rows that answer one sentence or many."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
 import transformers
 
-from sitrep.training.examples import Collator, Examples, RowBatches
+from sitrep.training.examples import RowBatches
 
 
 class SentenceTrainer(transformers.Trainer):  # type: ignore[misc]
     """A trainer whose steps hold like many sentences, whatever the rows hold.
 
     Args:
-        examples: Training and validation rows.
-        collators: One for each.
         by_length: Make batches of rows of like length.
         context_dropout: Share of the articles that are read without context.
-        others: As ``transformers.Trainer`` takes them.
+        others: As ``transformers.Trainer`` takes them; the training set must be :class:`Examples`.
     """
 
-    def __init__(
-        self,
-        examples: Sequence[Examples],
-        collators: Sequence[Collator],
-        by_length: bool,
-        context_dropout: float,
-        **others: Any,
-    ) -> None:
-        super().__init__(
-            train_dataset=examples[0], eval_dataset=examples[1], data_collator=collators[1], **others
-        )  # validation rows go through the library's own loader
-        self.collate_training = collators[0]
+    def __init__(self, by_length: bool, context_dropout: float, **others: Any) -> None:
+        super().__init__(**others)
         self.by_length = by_length
         self.context_dropout = context_dropout
 
@@ -42,21 +29,14 @@ class SentenceTrainer(transformers.Trainer):  # type: ignore[misc]
             self.args.per_device_train_batch_size,
             self.by_length,
             self.context_dropout,
-            self.args.data_seed or self.args.seed,
+            self.args.data_seed,
             self.args.world_size,
         )
         loader = torch.utils.data.DataLoader(
             self.train_dataset,
             batch_sampler=batches,
-            collate_fn=self.collate_training,
+            collate_fn=self.data_collator,
             pin_memory=self.args.dataloader_pin_memory,
             num_workers=self.args.dataloader_num_workers,
         )
         return self.accelerator.prepare(loader)
-
-    def compute_loss(
-        self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
-    ) -> Any:
-        """The library's, but only ``logits`` are kept of the outputs."""
-        loss, outputs = super().compute_loss(model, inputs, True, num_items_in_batch)
-        return (loss, {"logits": outputs["logits"]}) if return_outputs else loss
