@@ -1,0 +1,25 @@
+"""Typed settings. The YAML under ``configs/`` holds the values; here stand types and meanings."""
+
+from sitrep.config.choices import ClassWeights, Context, InputFormat, Pooling, Precision, Unit
+from sitrep.config.data import DataSettings, EvaluateDataSettings, LabelSettings
+from sitrep.config.jobs import CheckSettings, EvaluateSettings, InferenceSettings, PredictSettings
+from sitrep.config.training import ModelSettings, TrainerSettings, TrainSettings
+
+__all__ = [
+    "CheckSettings",
+    "ClassWeights",
+    "Context",
+    "DataSettings",
+    "EvaluateDataSettings",
+    "EvaluateSettings",
+    "InferenceSettings",
+    "InputFormat",
+    "LabelSettings",
+    "ModelSettings",
+    "Pooling",
+    "Precision",
+    "PredictSettings",
+    "TrainSettings",
+    "TrainerSettings",
+    "Unit",
+]
