@@ -1,101 +1,219 @@
-"""What each training setting gains: macro-F1 and speed over several seeds, side by side.
+"""What each training setting gains, and what a user would train instead, over several seeds side by side.
 
-    python benchmarks/accuracy.py [other=FILE] [seeds=1,2,3] SETTINGS...
+    python benchmarks/accuracy.py [other=FILE] [seeds=1,2,3] [articles=N] [results=FOLDER] ROW...
 
-Each of SETTINGS is one or more settings joined by `;`, such as `model.context=article` or
-`trainer.token_masking=0;trainer.pretrained_share=0`; `default` changes nothing. Every row of the table is trained on
-the training split of the shipped corpus and scored on its test split and on `other`, with articles read whole where the
-model reads context; `alone` is the test split with every sentence read alone.
+A ROW is one or more settings joined by `;`, such as `model.context=article` or `trainer.r_drop=1;trainer.epochs=4`;
+`default` changes nothing; `peer:NAME` is one of `benchmarks/peers.py` (extra `bench`). All are trained on the training
+split of the shipped corpus, or on N articles drawn from it by the seed, and scored on its test split and on `other`,
+with pages read whole where the model reads context; `alone` is the test split with every sentence read alone. The last
+two columns are the p-values of "this row differs from `default`": a paired bootstrap over articles of the difference
+between the means over the seeds. Finished runs are kept in `results`, so that a table that broke off goes on where it
+stopped, and another table can share its rows.
 """
 
+import hashlib
+import json
 import os
+import random
 import statistics
 import sys
 import tempfile
 import time
-from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+
+import numpy as np
+from peers import PEERS, macro_f1
 
 from sitrep.checkpoint import open_checkpoint, record_of
 from sitrep.config import InferenceSettings, TrainSettings
-from sitrep.data import load_data
+from sitrep.data import Split, load_data
 from sitrep.data.reading import Columns, read_labelled
-from sitrep.evaluation.metrics import score
 from sitrep.evaluation.results import passages_of
 from sitrep.hydra_entry import compose, typed
 from sitrep.inference import Predictor
+from sitrep.labels import LabelSet
 from sitrep.sentences import LabelledSentence
 from sitrep.training.fine_tuning import fine_tune, save_model
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 DEFAULT = "default"
+PEER = "peer:"
+OWN, OTHER = "own test", "other"
+DRAWS = 10_000
+
+Sets = dict[str, tuple[LabelledSentence, ...]]
 
 
-def loaded(settings: TrainSettings, folder: Path) -> Predictor:
-    """The checkpoint in a folder, as a user loads it."""
-    record_of(folder, settings.model, settings.labels.label_set).write(folder)
-    return Predictor(open_checkpoint(str(folder)), InferenceSettings(settings.trainer.precision, None, 8192))
+@dataclass(frozen=True)
+class Run:
+    """One training.
+
+    Attributes:
+        figures: By column of the table.
+        predicted: Labels that were given, by scored set.
+    """
+
+    figures: dict[str, float]
+    predicted: dict[str, list[str]]
 
 
-def macro_f1(sentences: Sequence[LabelledSentence], predicted: Sequence[str], labels: Sequence[str]) -> float:
-    """Macro-F1 over the four classes."""
-    return score([sentence.label for sentence in sentences], predicted, labels).macro_f1_four or 0.0
+def settings_of(row: str, seed: int) -> TrainSettings:
+    """Settings of a row that is not a peer."""
+    overrides = [] if row == DEFAULT else row.split(";")
+    return typed(compose(CONFIGS, "train", TrainSettings, [*overrides, f"seed={seed}"]), TrainSettings)
 
 
-def measure(overrides: Sequence[str], seed: int, other: Sequence[LabelledSentence]) -> dict[str, float]:
-    """Train once and return the columns of the table."""
-    settings = typed(compose(CONFIGS, "train", TrainSettings, [*overrides, f"seed={seed}"]), TrainSettings)
-    labels = settings.labels.label_set.names
-    split = load_data(settings.data, settings.labels.label_set).split
+def draw_articles(split: Split, articles: int, seed: int) -> Split:
+    """A training split of some articles; 0: all. Validation and test stay as they are."""
+    there = split.article_ids()["train"]
+    chosen = set(random.Random(seed).sample(there, articles or len(there)))
+    return Split(tuple(unit for unit in split.train if unit.article_id in chosen), split.validation, split.test)
+
+
+def train_ours(settings: TrainSettings, split: Split, scored: Sets) -> Run:
+    """Fine-tune, save the checkpoint, load it as a user does, and score."""
     with tempfile.TemporaryDirectory() as scratch, tempfile.TemporaryDirectory() as folder:
         trained = fine_tune(settings, split, Path(scratch))
         save_model(trained, Path(folder))
-        predictor = loaded(settings, Path(folder))
-        began = time.perf_counter()
-        predicted = [prediction.label for prediction in predictor.predict(passages_of(split.test))]
-        seconds = time.perf_counter() - began
-        alone = predictor.score([sentence.text for sentence in split.test]).probabilities.argmax(axis=1)
-        figures = {
-            "validation": trained.validation,
-            "own test": macro_f1(split.test, predicted, labels),
-            "own test, alone": macro_f1(split.test, [labels[index] for index in alone], labels),
-        }
-        if other:
-            found = [prediction.label for prediction in predictor.predict(passages_of(other))]
-            figures["other"] = macro_f1(other, found, labels)
-    return figures | {
-        "trained sentences/s": trained.sentences / trained.seconds,
-        "predicted sentences/s": len(split.test) / seconds,
+        record_of(Path(folder), settings.model, settings.labels.label_set).write(Path(folder))
+        predictor = Predictor(open_checkpoint(folder), InferenceSettings(settings.trainer.precision, None, 8192))
+        predicted: dict[str, list[str]] = {}
+        seconds = 0.0
+        for name, units in scored.items():
+            began = time.perf_counter()
+            predicted[name] = [prediction.label for prediction in predictor.predict(passages_of(units))]
+            seconds += time.perf_counter() - began
+        alone, _ = predictor.choose(predictor.score([unit.text for unit in split.test]).probabilities)
+    units_scored = sum(map(len, scored.values()))
+    figures = {
+        "validation": trained.validation,
+        f"{OWN}, alone": macro_f1(split.test, alone),
+        "trained/s": trained.sentences / trained.seconds,
+        "predicted/s": units_scored / seconds,
     }
+    return Run(figures, predicted)
+
+
+def train_peer(name: str, split: Split, scored: Sets, seed: int) -> Run:
+    """Fit a peer and let it label every set."""
+    texts = [unit.text for units in scored.values() for unit in units]
+    began = time.perf_counter()
+    labels = iter(PEERS[name](split.train, split.validation, texts, seed))
+    seconds = time.perf_counter() - began
+    predicted = {key: [next(labels) for _ in units] for key, units in scored.items()}
+    return Run({"seconds": seconds}, predicted)
+
+
+def measure(row: str, seed: int, articles: int, split: Split, scored: Sets, results: Path | None) -> Run:
+    """Train once, or take the run that is kept from before."""
+    drawn = draw_articles(split, articles, seed)
+    settings = None if row.startswith(PEER) else settings_of(row, seed)
+    kept = None
+    if results:
+        digests = "".join(sorted(split.digests().values())) + "".join(unit.text for unit in scored.get(OTHER, ()))
+        name = hashlib.sha256(f"{row}|{seed}|{articles}|{digests}".encode()).hexdigest()[:16]
+        kept = results / f"{name}.json"
+        if kept.exists():
+            content = json.loads(kept.read_text(encoding="utf-8"))
+            return Run(content["figures"], content["predicted"])
+    if settings is None:
+        run = train_peer(row.removeprefix(PEER), drawn, scored, seed)
+    else:
+        run = train_ours(settings, drawn, scored)
+    figures = {name: macro_f1(units, run.predicted[name]) for name, units in scored.items()} | run.figures
+    run = Run(figures, run.predicted)
+    told = ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
+    print(f"{row}, seed {seed}, {articles or 'all'} articles: {told}", flush=True)
+    if kept:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        about = {"row": row, "seed": seed, "articles": articles}
+        kept.write_text(json.dumps(about | asdict(run)) + "\n", encoding="utf-8")
+    return run
+
+
+def article_confusions(units: Sequence[LabelledSentence], predicted: Sequence[str]) -> np.ndarray:
+    """Counts of shape (articles, labels, labels), rows true, articles in order of first appearance."""
+    labels = {name: index for index, name in enumerate(LabelSet.five.names)}
+    articles = {name: index for index, name in enumerate(dict.fromkeys(unit.article_id for unit in units))}
+    counts = np.zeros((len(articles), len(labels), len(labels)))
+    for unit, label in zip(units, predicted, strict=True):
+        counts[articles[unit.article_id], labels[unit.label], labels[label]] += 1
+    return counts
+
+
+def macro_f1_of(counts: np.ndarray) -> np.ndarray:
+    """Macro-F1 over the four from confusion counts of shape (..., labels, labels)."""
+    hits = np.diagonal(counts, axis1=-2, axis2=-1)[..., :4]
+    both = counts.sum(-1)[..., :4] + counts.sum(-2)[..., :4]
+    f1 = np.divide(2 * hits, both, out=np.full(hits.shape, np.nan), where=both > 0)
+    mean: np.ndarray = np.nanmean(f1, axis=-1)
+    return mean
+
+
+def p_value(units: Sequence[LabelledSentence], ours: Sequence[Run], others: Sequence[Run], name: str) -> float:
+    """Two-sided p of the difference between the mean figures of two rows, articles drawn with replacement."""
+    chance = np.random.default_rng(0)
+    articles = len({unit.article_id for unit in units})
+    weights = chance.multinomial(articles, np.full(articles, 1 / articles), size=DRAWS).astype(float)
+
+    def drawn(runs: Sequence[Run]) -> np.ndarray:
+        tables = [article_confusions(units, run.predicted[name]) for run in runs]
+        figures = [macro_f1_of(np.tensordot(weights, table, axes=1)) for table in tables]
+        mean: np.ndarray = np.mean(figures, axis=0)
+        return mean
+
+    differences = drawn(ours) - drawn(others)
+    beyond = min((differences <= 0).mean(), (differences >= 0).mean())
+    return float(min(1.0, 2 * (beyond * DRAWS + 1) / (DRAWS + 1)))
+
+
+def print_table(table: dict[str, list[Run]], scored: Sets) -> None:
+    """Mean and standard deviation over the seeds, and the p-values against the default."""
+    first = [OWN, OTHER] if OTHER in scored else [OWN]
+    found = dict.fromkeys(name for runs in table.values() for name in runs[0].figures if name not in first)
+    columns = [*first, *found]
+    tested = [f"p, {name}" for name in first] if DEFAULT in table and len(table) > 1 else []
+    print("\n| row | " + " | ".join([*columns, *tested]) + " |\n|" + "---|" * (len(columns) + len(tested) + 1))
+    for row, runs in table.items():
+        cells = []
+        for column in columns:
+            values = [run.figures[column] for run in runs if column in run.figures]
+            spread = (
+                f" ± {statistics.stdev(values):.3f}" if len(values) > 1 and column in [*first, "validation"] else ""
+            )
+            digits = 0 if column.endswith("/s") or column == "seconds" else 3
+            cells.append(f"{statistics.mean(values):.{digits}f}{spread}" if values else "")
+        for column in tested:
+            name = column.removeprefix("p, ")
+            cells.append("" if row == DEFAULT else f"{p_value(scored[name], table[DEFAULT], runs, name):.4f}")
+        print(f"| `{row}` | " + " | ".join(cells) + " |")
+
+
+def score_sets(split: Split, other: str | None) -> Sets:
+    """The own test split and, if given, the file to score besides."""
+    scored: Sets = {OWN: split.test}
+    if other:
+        scored[OTHER] = tuple(read_labelled(os.path.expanduser(other), Columns()))
+    return scored
 
 
 def main() -> None:
     """Measure every row with every seed and print the table."""
-    named = dict(item.split("=", 1) for item in sys.argv[1:] if item.startswith(("other=", "seeds=")))
-    rows = [item for item in sys.argv[1:] if not item.startswith(("other=", "seeds="))] or [DEFAULT]
-    seeds = [int(seed) for seed in named.get("seeds", "1,2,3").split(",")]
-    other = tuple(read_labelled(os.path.expanduser(named["other"]), Columns())) if "other" in named else ()
-    table: dict[str, dict[str, list[float]]] = {}
-    for row in rows:
-        table[row] = defaultdict(list)
-        for seed in seeds:
-            found = measure([] if row == DEFAULT else row.split(";"), seed, other)
-            print(
-                f"{row}, seed {seed}: " + ", ".join(f"{name} {value:.4g}" for name, value in found.items()), flush=True
-            )
-            for name, value in found.items():
-                table[row][name].append(value)
-    columns = list(table[rows[0]])
-    print("\n| setting | " + " | ".join(columns) + " |\n|" + "---|" * (len(columns) + 1))
-    for row, values in table.items():
-        cells = []
-        for name in columns:
-            mean = statistics.mean(values[name])
-            spread = f" ± {statistics.stdev(values[name]):.3f}" if len(seeds) > 1 else ""
-            cells.append(f"{mean:.0f}" if name.endswith("/s") else f"{mean:.3f}{spread}")
-        print(f"| `{row}` | " + " | ".join(cells) + " |")
+    options = dict(item.split("=", 1) for item in sys.argv[1:] if item.split("=")[0] in OPTIONS)
+    rows = [item for item in sys.argv[1:] if item.split("=")[0] not in OPTIONS] or [DEFAULT]
+    seeds = [int(seed) for seed in options.get("seeds", "1,2,3").split(",")]
+    base = settings_of(DEFAULT, seeds[0])
+    split = load_data(base.data, base.labels.label_set).split
+    scored = score_sets(split, options.get("other"))
+    results = Path(options["results"]) if "results" in options else None
+    articles = int(options.get("articles", "0"))
+    table = {row: [measure(row, seed, articles, split, scored, results) for seed in seeds] for row in rows}
+    print_table(table, scored)
 
+
+OPTIONS = {"other", "seeds", "articles", "results"}
 
 if __name__ == "__main__":
     main()

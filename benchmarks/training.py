@@ -25,7 +25,7 @@ from sitrep.modelling.rows import Reader
 from sitrep.training.arguments import training_arguments
 from sitrep.training.backbone import load_backbone
 from sitrep.training.examples import Collator, Examples, pad_id
-from sitrep.training.fine_tuning import loss_function
+from sitrep.training.losses import Objective
 from sitrep.training.robustness import hide_tokens
 from sitrep.training.trainer import SentenceTrainer
 
@@ -59,7 +59,7 @@ def example(settings: TrainSettings, steps: int, scratch: str) -> float:
     """The example script's way."""
     labels = settings.labels.label_set.names
     train = load_data(settings.data, settings.labels.label_set).split.train
-    row_model, tokenizer = load_backbone(settings.model, labels, (), "example")
+    row_model, tokenizer = load_backbone(settings.model, labels, settings.task, (), "example")
     texts = [sentence.text for sentence in train]
     encoded = tokenizer(texts, truncation=True, padding="max_length", max_length=128)
     dataset = datasets.Dataset.from_dict(dict(encoded) | {"labels": [labels.index(s.label) for s in train]})
@@ -84,7 +84,7 @@ def ours(settings: TrainSettings, steps: int, scratch: str) -> float:
     train = load_data(settings.data, settings.labels.label_set).split.train
     device = choose_device()
     precision = choose_precision(settings.trainer.precision, device, "trainer.precision")
-    model, tokenizer = load_backbone(settings.model, labels, (), device.type)
+    model, tokenizer = load_backbone(settings.model, labels, settings.task, (), device.type)
     arguments = training_arguments(settings, Path(scratch), precision, device.type)
     arguments.max_steps, arguments.eval_strategy, arguments.save_strategy = steps, "no", "no"
     arguments.load_best_model_at_end = False
@@ -99,9 +99,8 @@ def ours(settings: TrainSettings, steps: int, scratch: str) -> float:
         args=arguments,
         train_dataset=examples,
         data_collator=Collator(pad_id(tokenizer), reader.pairs),
-        by_length=settings.trainer.group_by_length,
-        context_dropout=settings.trainer.context_dropout,
-        compute_loss_func=loss_function(settings.trainer, train, labels),
+        settings=settings.trainer,
+        objective=Objective(settings.trainer, settings.task, train, labels),
         callbacks=[watch],
     )
     return speed(trainer, watch, settings.trainer.batch_size)

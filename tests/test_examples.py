@@ -29,7 +29,7 @@ def test_sentences_of_an_article_are_read_in_the_order_of_their_position():
 def test_every_epoch_trains_on_every_sentence_once_in_the_same_number_of_batches(context):
     parts = [sentences(*[4] * 13, article=name) for name in "abcdefgh"]
     made = examples(context, *parts)
-    batches = RowBatches(made, 8, True, 0.25, seed=1)
+    batches = RowBatches(made, 8, True, 0.25, 0.0, seed=1)
     seen = []
     for _ in range(4):
         epoch = list(batches)
@@ -45,24 +45,24 @@ def test_every_epoch_trains_on_every_sentence_once_in_the_same_number_of_batches
 def test_pages_are_cut_elsewhere_in_each_epoch_and_some_are_read_sentence_by_sentence():
     made = examples(Context.article, *(sentences(*[4] * 20, article=name) for name in "abcdefghij"))
     chance = np.random.default_rng(1)
-    made.draw(0.3, chance)
+    made.draw(0.3, 0.0, chance)
     first = [row.answers for row in made.rows]
-    made.draw(0.3, chance)
+    made.draw(0.3, 0.0, chance)
     assert [row.answers for row in made.rows] != first
     assert 0 < sum(len(answers) == 1 for answers in first) < 200
-    made.draw(1.0, chance)
+    made.draw(1.0, 0.0, chance)
     assert all(len(row.answers) == 1 for row in made.rows)
 
 
 def test_number_of_batches_is_a_multiple_of_the_processes():
     made = examples(Context.none, sentences(*[4] * 50))
-    assert len(RowBatches(made, 8, True, 0.0, seed=1)) == 7
-    assert len(RowBatches(made, 8, True, 0.0, seed=1, processes=4)) == 8
+    assert len(RowBatches(made, 8, True, 0.0, 0.0, seed=1)) == 7
+    assert len(RowBatches(made, 8, True, 0.0, 0.0, seed=1, processes=4)) == 8
 
 
 def test_rows_of_like_length_share_a_batch():
     made = Examples(sentences(*([2] * 40 + [18] * 40)), reader(Context.none, Pooling.mean), LabelSet.five.names)
-    for batch in RowBatches(made, 10, True, 0.0, seed=1):
+    for batch in RowBatches(made, 10, True, 0.0, 0.0, seed=1):
         assert len({len(made.rows[row].ids) for row in batch}) == 1
 
 

@@ -16,10 +16,11 @@ from sitrep.errors import UsageError, UserError
 from sitrep.evaluation import evaluate
 from sitrep.hydra_entry import compose, typed
 from sitrep.inference import Predictor
-from sitrep.labels import LabelSet
+from sitrep.labels import LabelSet, Task
 from sitrep.training import train
 from sitrep.training.backbone import check_backbone
-from sitrep.training.fine_tuning import fine_tune, loss_function
+from sitrep.training.fine_tuning import fine_tune
+from sitrep.training.losses import Objective
 
 
 def weights_of(run):
@@ -94,12 +95,14 @@ def test_balanced_weights_make_errors_on_rare_labels_dearer(toy_file, tmp_path):
         next(s for s in train_part if s.label == "casualty_report")
     ]
     names = LabelSet.five.names
-    outputs = {"logits": torch.zeros(2, 5)}
-    targets = torch.tensor([names.index("casualty_report"), names.index("none")])
-    outputs["logits"][1, targets[1]] = 3  # the common label is right, the rare one is not
-    plain = loss_function(settings.trainer, few, names)(outputs, targets)
-    weighted = loss_function(replace(settings.trainer, class_weights=ClassWeights.balanced), few, names)
-    assert weighted(outputs, targets) > 1.2 * plain
+    logits = torch.zeros(2, 5)
+    labels = torch.tensor([names.index("casualty_report"), names.index("none")])
+    applies = torch.tensor([[0, 0, 1, 0], [0, 0, 0, 0]])
+    logits[1, labels[1]] = 3  # the common label is right, the rare one is not
+    balanced = replace(settings.trainer, class_weights=ClassWeights.balanced)
+    for task, answers in ((Task.single_label, logits), (Task.multi_label, logits[:, :4])):
+        plain = Objective(settings.trainer, task, few, names)(answers, labels, applies).sum()
+        assert Objective(balanced, task, few, names)(answers, labels, applies).sum() > 1.2 * plain
 
 
 @pytest.mark.parametrize("architecture", ["deberta-v2", "modernbert", "bert"])

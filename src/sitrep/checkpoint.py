@@ -13,7 +13,7 @@ from typing import Any, get_origin
 from sitrep.config import Context, ModelSettings, Pooling
 from sitrep.errors import UserError
 from sitrep.files import sha256_of
-from sitrep.labels import LabelSet
+from sitrep.labels import CLASSES, LabelSet, Task, outputs_of
 
 CHECKPOINT = "checkpoint"
 RECORD = "sitrep.json"
@@ -46,6 +46,7 @@ class CheckpointRecord:
         context: What a sentence is read with; records from before there was a choice say nothing, and mean ``none``.
         pooling: What stands for a sentence.
         window_tokens: Longest window of a page where ``context`` is ``article``.
+        thresholds: Of a model that answers every class that applies: the least probability of each.
         version: Of this record's format.
     """
 
@@ -58,6 +59,7 @@ class CheckpointRecord:
     context: str = Context.none.name
     pooling: str = Pooling.cls.name
     window_tokens: int = DEFAULT_MAX_TOKENS
+    thresholds: dict[str, float] = field(default_factory=dict)
     version: int = RECORD_VERSION
 
     def __post_init__(self) -> None:
@@ -65,6 +67,9 @@ class CheckpointRecord:
             kind: Any = get_origin(item.type) or item.type
             if not isinstance(getattr(self, item.name), kind):
                 raise TypeError(f"{item.name} must be {kind.__name__}, not {getattr(self, item.name)!r}")
+        for name, value in self.thresholds.items():
+            if name not in CLASSES or not isinstance(value, float) or not 0 <= value <= 1:
+                raise TypeError(f"thresholds must give a class a probability, not {name!r}: {value!r}")
         for name, known in (("context", Context), ("pooling", Pooling)):
             if getattr(self, name) not in known.__members__:
                 raise TypeError(f"{name} must be one of {', '.join(known.__members__)}, not {getattr(self, name)!r}")
@@ -80,8 +85,10 @@ class Checkpoint:
 
     Attributes:
         folder: Where the weights and the tokenizer lie.
-        labels: Labels in the order of the model's outputs.
-        label_set: The same as a name.
+        outputs: Names of the model's outputs in their order: the labels, or the classes that may apply together.
+        label_set: Which labels it answers with.
+        task: One label a sentence, or every class that applies.
+        thresholds: Least probability of each class that applies; empty with one label a sentence.
         max_tokens: Longest input in tokens.
         context: What a sentence is read with.
         pooling: What stands for a sentence.
@@ -90,13 +97,20 @@ class Checkpoint:
     """
 
     folder: Path
-    labels: tuple[str, ...]
+    outputs: tuple[str, ...]
     label_set: LabelSet
+    task: Task
+    thresholds: dict[str, float]
     max_tokens: int
     context: Context
     pooling: Pooling
     window_tokens: int
     record: CheckpointRecord | None
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Every label that a sentence can get, in the order of the taxonomy."""
+        return self.label_set.names
 
     @property
     def is_plain(self) -> bool:
@@ -117,16 +131,18 @@ def open_checkpoint(location: str) -> Checkpoint:
     folder = _find(Path(location))
     config = _read_json(folder / "config.json")
     record = read_record(folder)
-    labels = _labels_of(config, folder)
-    label_set = next((known for known in LabelSet if known.names == labels), None)
-    if label_set is None:
+    outputs = _outputs_of(config, folder)
+    several = config.get("problem_type") == f"{Task.multi_label.name}_classification"
+    task = Task.multi_label if several else Task.single_label
+    known = LabelSet.five if several else next((each for each in LabelSet if each.names == outputs), None)
+    if known is None or outputs_of(task, known) != outputs:
+        wanted = [list(CLASSES)] if several else [list(each.names) for each in LabelSet]
         raise UserError(
-            f"checkpoint={location}: its labels are {list(labels)}; wanted are "
-            + " or ".join(str(list(known.names)) for known in LabelSet)
+            f"checkpoint={location}: its labels are {list(outputs)}; wanted are " + " or ".join(map(str, wanted))
         )
-    if record is not None and record.label_set != label_set.name:
+    if record is not None and record.label_set != known.name:
         raise UserError(
-            f"checkpoint={location}: config.json holds the labels of labels={label_set.name}, "
+            f"checkpoint={location}: config.json holds the labels of labels={known.name}, "
             f"{RECORD} those of labels={record.label_set}; one of the files was changed"
         )
     _check_files(folder, record)
@@ -136,7 +152,9 @@ def open_checkpoint(location: str) -> Checkpoint:
     context = Context[record.context] if record else Context.none
     pooling = Pooling[record.pooling] if record else Pooling.cls
     window_tokens = record.window_tokens if record else default
-    return Checkpoint(folder, labels, label_set, max_tokens, context, pooling, window_tokens, record)
+    thresholds = {name: 0.5 for name in outputs} if several else {}
+    thresholds |= record.thresholds if record else {}
+    return Checkpoint(folder, outputs, known, task, thresholds, max_tokens, context, pooling, window_tokens, record)
 
 
 def weight_files(folder: Path) -> list[Path]:
@@ -199,7 +217,7 @@ def _check_files(folder: Path, record: CheckpointRecord | None) -> None:
             )
 
 
-def _labels_of(config: dict[str, Any], folder: Path) -> tuple[str, ...]:
+def _outputs_of(config: dict[str, Any], folder: Path) -> tuple[str, ...]:
     by_index = config.get("id2label")
     if not isinstance(by_index, dict) or not by_index:
         raise UserError(f"{folder / 'config.json'}: has no id2label; this is not a text classifier")

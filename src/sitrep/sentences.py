@@ -10,7 +10,20 @@ KNOWN_LABELS = (*CLASSES, NONE)
 
 
 OUTPUT_FIELDS = frozenset(
-    {"id", "article_id", "position", "start", "end", "text", "label", "probabilities", "truncated", "true_label"}
+    {
+        "id",
+        "article_id",
+        "position",
+        "start",
+        "end",
+        "text",
+        "label",
+        "labels",
+        "probabilities",
+        "truncated",
+        "true_label",
+        "true_labels",
+    }
 )
 """Names of a prediction's own fields; those that begin with ``probability_`` are its own too."""
 
@@ -95,12 +108,21 @@ class Prediction:
 
     Attributes:
         passage: The sentence that was read.
-        label: The most probable label.
-        probabilities: Of every label, in the order of the taxonomy; they sum to one.
+        label: The most probable label; of several classes that apply the one that the codebook puts first.
+        probabilities: Of every label, in the order of the taxonomy; they sum to one. With ``labels`` it is of every
+            class that it applies, each by itself.
         truncated: Whether the sentence was longer than the model reads, so that its end was not seen.
+        labels: Every class that applies; ``None`` where the model answers with one label.
     """
 
     passage: Passage
     label: str
     probabilities: Mapping[str, float]
     truncated: bool = False
+    labels: tuple[str, ...] | None = None
+
+    def probability_of(self, label: str) -> float:
+        """Probability of a label; with ``labels``, ``none`` is as probable as the likeliest class is not."""
+        if label in self.probabilities:
+            return self.probabilities[label]
+        return 1 - max(self.probabilities.values())

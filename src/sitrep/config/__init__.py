@@ -1,6 +1,6 @@
 """Typed settings. The YAML under ``configs/`` holds the values; here stand types and meanings."""
 
-from sitrep.config.choices import ClassWeights, Context, InputFormat, Pooling, Precision, Unit
+from sitrep.config.choices import ClassWeights, Context, InputFormat, Pooling, Precision, Unit, WeightAveraging
 from sitrep.config.data import DataSettings, EvaluateDataSettings, LabelSettings
 from sitrep.config.jobs import CheckSettings, EvaluateSettings, InferenceSettings, PredictSettings
 from sitrep.config.training import ModelSettings, TrainerSettings, TrainSettings
@@ -22,4 +22,5 @@ __all__ = [
     "TrainSettings",
     "TrainerSettings",
     "Unit",
+    "WeightAveraging",
 ]

@@ -18,6 +18,14 @@ class ClassWeights(Enum):
     balanced = "balanced"
 
 
+class WeightAveraging(Enum):
+    """Which weights of the run are averaged into those that are kept."""
+
+    none = "none"
+    ema = "ema"
+    swa = "swa"
+
+
 class Context(Enum):
     """What a sentence is read with."""
 

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sitrep.config.choices import ClassWeights, Context, Pooling, Precision
+from sitrep.config.choices import ClassWeights, Context, Pooling, Precision, WeightAveraging
 from sitrep.config.data import DataSettings, LabelSettings
 from sitrep.config.rules import MISSING, require
+from sitrep.labels import LabelSet, Task
 
 
 @dataclass
@@ -47,12 +48,26 @@ class TrainerSettings:
     """Sentences a step and device."""
     learning_rate: float = MISSING
     """Peak learning rate; it rises over the warm-up and then falls linearly to zero."""
+    layer_decay: float = MISSING
+    """Factor on the learning rate from each layer to the one below it; 1: the same rate everywhere."""
     warmup_fraction: float = MISSING
     """Share of the steps in which the learning rate rises."""
     weight_decay: float = MISSING
     """AdamW's weight decay."""
     label_smoothing: float = MISSING
     """Share of the target probability that is spread over all labels."""
+    focal_gamma: float = MISSING
+    """How much less a sentence counts in the loss the surer the model is of it (focal loss); 0: not at all."""
+    label_set_loss: float = MISSING
+    """Weight of a second loss that puts every class that applies above `none` and all others below it; 0: none."""
+    r_drop: float = MISSING
+    """Weight of the difference between two passes with different tokens hidden and units dropped; 0: one pass."""
+    contrastive_epochs: float = MISSING
+    """Epochs before the training proper that draw sentences of one label together and part the others; 0: none."""
+    weight_averaging: WeightAveraging = MISSING
+    """`ema`: running mean of the weights over the last steps. `swa`: their mean over the last third of the run."""
+    noise: float = MISSING
+    """Share of the sentences that an epoch reads with damage (case, punctuation, encoding, a cut end); 0: none."""
     token_masking: float = MISSING
     """Share of the tokens that is hidden in training, chosen anew for each batch; 0: none."""
     pretrained_share: float = MISSING
@@ -76,8 +91,14 @@ class TrainerSettings:
         require(self.learning_rate > 0, "trainer.learning_rate", self.learning_rate, "must be above 0")
         require(0 <= self.warmup_fraction < 1, "trainer.warmup_fraction", self.warmup_fraction, "must lie in [0, 1)")
         require(self.weight_decay >= 0, "trainer.weight_decay", self.weight_decay, "must not be negative")
-        for name in ("label_smoothing", "token_masking", "pretrained_share", "context_dropout"):
+        for name in ("label_smoothing", "token_masking", "pretrained_share", "context_dropout", "noise"):
             require(0 <= getattr(self, name) < 1, f"trainer.{name}", getattr(self, name), "must lie in [0, 1)")
+        for name in ("focal_gamma", "label_set_loss", "r_drop", "contrastive_epochs"):
+            require(getattr(self, name) >= 0, f"trainer.{name}", getattr(self, name), "must not be negative")
+        require(0 < self.layer_decay <= 1, "trainer.layer_decay", self.layer_decay, "must lie in (0, 1]")
+        if self.r_drop:
+            rule = "needs trainer.token_masking above 0: without it both passes are the same"
+            require(self.token_masking > 0, "trainer.r_drop", self.r_drop, rule)
         require(
             self.early_stopping_patience >= 0,
             "trainer.early_stopping_patience",
@@ -93,6 +114,8 @@ class TrainSettings:
     data: DataSettings = MISSING
     model: ModelSettings = MISSING
     labels: LabelSettings = MISSING
+    task: Task = MISSING
+    """`single_label`: one label a sentence. `multi_label`: every class that applies, each with a threshold."""
     trainer: TrainerSettings = MISSING
     seed: int = MISSING
     """Seed of the new layers, the order of batches and dropout."""
@@ -104,5 +127,12 @@ class TrainSettings:
     def __post_init__(self) -> None:
         for name, value in [("seed", self.seed), *(("seeds", seed) for seed in self.seeds)]:
             require(0 <= value < 2**32, name, value, "must lie between 0 and 4294967295")
+        few = self.labels.label_set is not LabelSet.five
+        if self.task is Task.multi_label:
+            require(not few, "task", self.task.name, "goes with labels=five; a sentence may be none of the classes")
+        if self.trainer.label_set_loss:
+            rule = "goes with labels=five and task=single_label; it weighs the classes against none"
+            single = self.task is Task.single_label
+            require(single and not few, "trainer.label_set_loss", self.trainer.label_set_loss, rule)
         alone = len(self.seeds) == 1 or len(set(self.seeds)) < len(self.seeds)
         require(not alone, "seeds", self.seeds, "name two or more that differ, or use seed=N")

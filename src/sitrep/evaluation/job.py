@@ -98,6 +98,13 @@ def print_summary(results: Results, folder: Path, console: Console) -> None:
     console.print(
         f"macro-F1 over the four classes: [bold]{figure(results.scores.macro_f1_four)}[/bold]", highlight=False
     )
+    if sets := results.label_sets:
+        console.print(
+            f"every class that applies: macro-F1 {figure(sets.macro_f1)}, "
+            f"mean average precision {figure(sets.mean_average_precision)}",
+            highlight=False,
+            soft_wrap=True,
+        )
     for title, scores in results.baselines.values():
         console.print(f"  {title}: {figure(scores.macro_f1_four)}", highlight=False, soft_wrap=True)
     if seeds := results.training.get("seeds"):
@@ -123,8 +130,9 @@ def _results(
 ) -> Results:
     predictions = list(predictor.predict(passages_of(sentences)))
     made_with = environment(predictor.device.type, predictor.precision.name)
-    results = compute(sentences, predictions, predictor.labels, reference, data, training, made_with)
     checkpoint = predictor.checkpoint
+    thresholds = checkpoint.thresholds
+    results = compute(sentences, predictions, predictor.labels, reference, data, training, made_with, thresholds)
     if checkpoint.context is Context.none and checkpoint.is_plain:
         return results
     how = f"With model.context={checkpoint.context.name} and model.pooling={checkpoint.pooling.name}"

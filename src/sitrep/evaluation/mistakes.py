@@ -36,7 +36,7 @@ def most_confident(
 ) -> list[Mistake]:
     """Errors with the highest probability of the wrong label, at most ``limit``, surest first."""
     wrong = [
-        (prediction.probabilities[prediction.label], index)
+        (prediction.probability_of(prediction.label), index)
         for index, (sentence, prediction) in enumerate(zip(sentences, predictions, strict=True))
         if prediction.label != sentence.label
     ]
@@ -57,8 +57,8 @@ def _mistake(
     return Mistake(
         sentence=sentence,
         predicted=prediction.label,
-        confidence=prediction.probabilities[prediction.label],
-        true_probability=prediction.probabilities[sentence.label],
+        confidence=prediction.probability_of(prediction.label),
+        true_probability=prediction.probability_of(sentence.label),
         before=tuple(unit.text for unit in article[max(0, place - CONTEXT_BEFORE) : place]),
         after=tuple(unit.text for unit in article[place + 1 : place + 1 + CONTEXT_AFTER]),
     )

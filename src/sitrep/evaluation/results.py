@@ -5,7 +5,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+
 from sitrep.evaluation.baselines import Baseline
+from sitrep.evaluation.label_sets import LabelSetScores, score_label_sets
 from sitrep.evaluation.metrics import Scores, score
 from sitrep.evaluation.mistakes import Mistake, most_confident
 from sitrep.labels import CLASSES
@@ -22,6 +25,7 @@ class Results:
     Attributes:
         labels: In the order of the taxonomy.
         scores: Of the model.
+        label_sets: Of the classes that it gave, where it answers with every class that applies; else ``None``.
         baselines: Title and scores of each baseline, by name.
         without_baselines: Why there are none; empty where there are.
         mistakes: The errors that the model was surest of.
@@ -37,6 +41,7 @@ class Results:
 
     labels: tuple[str, ...]
     scores: Scores
+    label_sets: LabelSetScores | None
     baselines: dict[str, tuple[str, Scores]]
     without_baselines: str
     mistakes: list[Mistake]
@@ -54,6 +59,7 @@ class Results:
             "schema_version": SCHEMA_VERSION,
             **_scores_as_json(self.scores),
             "labels": list(self.labels),
+            "label_sets": None if self.label_sets is None else asdict(self.label_sets),
             "baselines": {name: _scores_as_json(scores) for name, (_, scores) in self.baselines.items()},
             "errors": self.errors,
             "notes": self.notes,
@@ -70,6 +76,7 @@ def compute(
     data: dict[str, Any],
     training: dict[str, Any],
     environment: dict[str, Any],
+    thresholds: dict[str, float] | None = None,
 ) -> Results:
     """Score predictions and gather what is told about them.
 
@@ -81,6 +88,7 @@ def compute(
         data: As in :class:`Results`.
         training: As in :class:`Results`; empty outside training.
         environment: As in :class:`Results`.
+        thresholds: Of the classes, where the model answers with every class that applies.
     """
     true = [sentence.label for sentence in sentences]
     predicted = [prediction.label for prediction in predictions]
@@ -89,6 +97,7 @@ def compute(
     return Results(
         labels=labels,
         scores=scores,
+        label_sets=_score_label_sets(sentences, predictions, thresholds) if thresholds else None,
         baselines={item.name: (item.title, score(true, item.predicted, labels)) for item in found},
         without_baselines=reference if isinstance(reference, str) else "",
         mistakes=most_confident(sentences, predictions, MISTAKES_SHOWN),
@@ -102,11 +111,25 @@ def compute(
     )
 
 
+def _score_label_sets(
+    sentences: Sequence[LabelledSentence], predictions: Sequence[Prediction], thresholds: dict[str, float]
+) -> LabelSetScores:
+    probabilities = np.array([[prediction.probabilities[name] for name in CLASSES] for prediction in predictions])
+    given = [prediction.labels or () for prediction in predictions]
+    return score_label_sets([sentence.labels for sentence in sentences], given, probabilities, thresholds)
+
+
 def passages_of(sentences: Sequence[LabelledSentence]) -> list[Passage]:
-    """Labelled sentences as the predictor takes them; the true label is carried along as ``true_label``."""
+    """Labelled sentences as the predictor takes them; ``true_label`` and ``true_labels`` are carried along."""
     return [
         Passage(
-            s.id, s.article_id, s.position, 0, len(s.text), s.text, {"true_label": s.label, **carried_fields(s.fields)}
+            s.id,
+            s.article_id,
+            s.position,
+            0,
+            len(s.text),
+            s.text,
+            {"true_label": s.label, "true_labels": list(s.labels), **carried_fields(s.fields)},
         )
         for s in sentences
     ]

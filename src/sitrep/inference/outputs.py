@@ -69,8 +69,10 @@ def as_row(prediction: Prediction) -> dict[str, Any]:
         "end": passage.end,
         "text": passage.text,
         "label": prediction.label,
-        "probabilities": {label: round(value, 6) for label, value in prediction.probabilities.items()},
     }
+    if prediction.labels is not None:
+        row["labels"] = list(prediction.labels)
+    row["probabilities"] = {label: round(value, 6) for label, value in prediction.probabilities.items()}
     if prediction.truncated:
         row["truncated"] = True
     return row | dict(passage.fields)
@@ -172,6 +174,9 @@ def _flat(prediction: Prediction) -> dict[str, Any]:
     row = as_row(prediction)
     probabilities = row.pop("probabilities")
     flat = {key: row.pop(key) for key in ("id", "article_id", "position", "start", "end", "text", "label")}
+    if prediction.labels is not None:
+        row.pop("labels")
+        flat["labels"] = "|".join(prediction.labels)  # as training data may name several in a table
     flat |= {f"probability_{label}": value for label, value in probabilities.items()}
     return flat | {"truncated": prediction.truncated} | row
 

@@ -8,9 +8,11 @@ import numpy as np
 
 from sitrep.checkpoint import Checkpoint
 from sitrep.config import InferenceSettings, Precision
+from sitrep.decisions import classes_that_apply, label_of
 from sitrep.errors import UserError
 from sitrep.hardware import choose_device, choose_precision
 from sitrep.inference.batching import batches_by_length, whole_articles
+from sitrep.labels import CLASSES, Task
 from sitrep.modelling.rows import Reader, Row, reading_order
 from sitrep.sentences import Passage, Prediction
 
@@ -30,7 +32,7 @@ class Scored:
     """Outputs for a list of texts, in its order.
 
     Attributes:
-        probabilities: Shape (texts, labels); rows sum to one.
+        probabilities: Shape (texts, outputs); rows sum to one, unless classes may apply together.
         truncated: Shape (texts,); whether the end of the text was cut off.
     """
 
@@ -83,8 +85,13 @@ class Predictor:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Labels in the order of the columns of :meth:`score`."""
+        """Every label that a sentence can get."""
         return self.checkpoint.labels
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the columns of :meth:`score`."""
+        return self.checkpoint.outputs
 
     def predict(self, passages: Iterable[Passage]) -> Iterator[Prediction]:
         """Label a stream of passages, in its order, one window in memory at a time.
@@ -94,13 +101,27 @@ class Predictor:
         """
         for window in whole_articles(passages, self.window):
             scored = self.score([passage.text for passage in window], reading_order(window))
-            best = scored.probabilities.argmax(axis=1).tolist()
+            chosen, sets = self.choose(scored.probabilities)
             rows = scored.probabilities.tolist()
-            for passage, index, row, cut in zip(window, best, rows, scored.truncated.tolist(), strict=True):
-                yield Prediction(passage, self.labels[index], dict(zip(self.labels, row, strict=True)), cut)
+            for passage, label, several, row, cut in zip(
+                window, chosen, sets, rows, scored.truncated.tolist(), strict=True
+            ):
+                yield Prediction(passage, label, dict(zip(self.outputs, row, strict=True)), cut, several)
+
+    def choose(self, probabilities: np.ndarray) -> tuple[list[str], Sequence[tuple[str, ...] | None]]:
+        """The one label of each text, and every class that applies where the model says that.
+
+        Args:
+            probabilities: As :meth:`score` gives them.
+        """
+        if self.checkpoint.task is Task.single_label:
+            return [self.outputs[index] for index in probabilities.argmax(axis=1)], [None] * len(probabilities)
+        applies = classes_that_apply(probabilities, self.checkpoint.thresholds)
+        names = [tuple(name for name, holds in zip(CLASSES, row, strict=True) if holds) for row in applies]
+        return label_of(applies), names
 
     def score(self, texts: Sequence[str], articles: Sequence[Sequence[int]] | None = None) -> Scored:
-        """Probabilities of every label for each text; what batch a text falls into does not matter to it.
+        """Probabilities of every output for each text; what batch a text falls into does not matter to it.
 
         Args:
             texts: Sentences.
@@ -109,7 +130,7 @@ class Predictor:
         """
         tokens, truncated = self.reader.tokenise(texts)
         rows = self.reader.rows(tokens, [[number] for number in range(len(texts))] if articles is None else articles)
-        probabilities = np.empty((len(texts), len(self.labels)), dtype=np.float64)
+        probabilities = np.empty((len(texts), len(self.outputs)), dtype=np.float64)
         widths = [-(-len(row.ids) // WIDTH_STEP) * WIDTH_STEP for row in rows]
         longest = self.checkpoint.max_tokens if self.reader.plain else max(widths, default=0)
         for batch in batches_by_length(widths, self.batch_tokens):
@@ -132,7 +153,9 @@ class Predictor:
                 tokens = self.batch_tokens
                 raise UserError(f"inference.batch_tokens={tokens}: the GPU's memory is too small; lower it") from None
             logits = output["logits"][answered.to(self.device)]
-            probabilities: np.ndarray = torch.softmax(logits.double(), dim=-1).cpu().numpy()
+            single = self.checkpoint.task is Task.single_label
+            found = torch.softmax(logits.double(), dim=-1) if single else torch.sigmoid(logits.double())
+            probabilities: np.ndarray = found.cpu().numpy()
         if not np.isfinite(probabilities).all():
             raise UserError(f"{self.checkpoint.folder}: the model gives no finite figures; its training diverged")
         return probabilities
@@ -146,7 +169,7 @@ def _load(checkpoint: Checkpoint) -> Any:
     from sitrep.modelling.classifier import load_sentence_classifier, wrap_classifier
 
     if not checkpoint.is_plain:
-        return load_sentence_classifier(checkpoint.folder, len(checkpoint.labels))
+        return load_sentence_classifier(checkpoint.folder, len(checkpoint.outputs))
     model, report = AutoModelForSequenceClassification.from_pretrained(
         checkpoint.folder,
         local_files_only=True,

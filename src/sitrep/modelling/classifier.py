@@ -53,15 +53,26 @@ class SentenceClassifier(torch.nn.Module):  # type: ignore[misc]
         Returns:
             ``logits`` of shape (rows, sentences, labels).
         """
+        vectors = self.vectors(input_ids, attention_mask, spans, token_type_ids)
+        return {"logits": self.classifier(vectors.to(self.classifier.weight.dtype))}
+
+    def vectors(
+        self,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor,
+        spans: torch.Tensor,
+        token_type_ids: torch.Tensor | None = None,
+        **others: torch.Tensor,
+    ) -> torch.Tensor:
+        """What stands for each sentence: shape (rows, sentences, size), in fp32; arguments as in :meth:`forward`."""
         extra = {} if token_type_ids is None else {"token_type_ids": token_type_ids}
         hidden = self.base_model(input_ids=input_ids, attention_mask=attention_mask, **extra).last_hidden_state
         place = torch.arange(hidden.shape[1], device=hidden.device)
         inside = (place >= spans[..., :1]) & (place < spans[..., 1:])
         with torch.autocast(hidden.device.type, enabled=False):
             weights = inside.float() / inside.sum(-1, keepdim=True).clamp(min=1)
-            vectors = weights @ hidden.float()
-        vectors = vectors.to(self.classifier.weight.dtype)
-        return {"logits": self.classifier(vectors)}
+            vectors: torch.Tensor = weights @ hidden.float()
+        return vectors
 
 
 class WholeRow(torch.nn.Module):  # type: ignore[misc]
@@ -91,6 +102,19 @@ class WholeRow(torch.nn.Module):  # type: ignore[misc]
         """As :meth:`SentenceClassifier.forward`, with one sentence in each row."""
         extra = {} if token_type_ids is None else {"token_type_ids": token_type_ids}
         return {"logits": self.model(input_ids=input_ids, attention_mask=attention_mask, **extra).logits[:, None]}
+
+    def vectors(
+        self,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor,
+        token_type_ids: torch.Tensor | None = None,
+        **others: torch.Tensor,
+    ) -> torch.Tensor:
+        """As :meth:`SentenceClassifier.vectors`: the first token of each row."""
+        extra = {} if token_type_ids is None else {"token_type_ids": token_type_ids}
+        encoded = self.base_model(input_ids=input_ids, attention_mask=attention_mask, **extra)
+        vectors: torch.Tensor = encoded.last_hidden_state[:, :1]
+        return vectors
 
 
 class FirstTokens(WholeRow):
@@ -130,6 +154,17 @@ class FirstTokens(WholeRow):
             owners: Shape (rows, tokens); a number that the tokens of one sentence share.
             others: Are not read.
         """
+        return {"logits": self.head(self.model, self.vectors(input_ids, attention_mask, spans, owners))}
+
+    def vectors(  # type: ignore[override]
+        self,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor,
+        spans: torch.Tensor,
+        owners: torch.Tensor,
+        **others: torch.Tensor,
+    ) -> torch.Tensor:
+        """As :meth:`SentenceClassifier.vectors`: the first token of each sentence."""
         begins = torch.ones_like(owners, dtype=torch.bool)
         begins[:, 1:] = owners[:, 1:] != owners[:, :-1]
         same = owners[:, :, None] == owners[:, None, :]
@@ -138,7 +173,8 @@ class FirstTokens(WholeRow):
         mask = torch.zeros(seen.shape, dtype=kind, device=seen.device).masked_fill(~seen, torch.finfo(kind).min)
         hidden = self.base_model(input_ids=input_ids, attention_mask=mask[:, None]).last_hidden_state
         places = spans[..., :1].expand(-1, -1, hidden.shape[-1])
-        return {"logits": self.head(self.model, hidden.gather(1, places))}
+        vectors: torch.Tensor = hidden.gather(1, places)
+        return vectors
 
 
 def _bert_head(model: Any, vectors: torch.Tensor) -> torch.Tensor:

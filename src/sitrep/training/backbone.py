@@ -11,6 +11,7 @@ from sitrep.checkpoint import PICKLES, WEIGHTS, weight_files
 from sitrep.config import Context, ModelSettings, Pooling
 from sitrep.errors import UsageError, UserError
 from sitrep.hub import HUB_NAME, hub_is_reachable
+from sitrep.labels import Task
 
 RANDOM_TINY = "random:tiny"
 
@@ -39,13 +40,14 @@ def check_backbone(settings: ModelSettings) -> None:
 
 
 def load_backbone(
-    settings: ModelSettings, labels: tuple[str, ...], texts: Iterable[str], device: str
+    settings: ModelSettings, outputs: tuple[str, ...], task: Task, texts: Iterable[str], device: str
 ) -> tuple[Any, Any]:
     """Load an encoder with a new classification layer.
 
     Args:
         settings: Which backbone.
-        labels: Outputs of the classifier, in order; they go into the model's ``id2label``.
+        outputs: Of the classifier, in order; they go into the model's ``id2label``.
+        task: Goes into the model's ``problem_type``, by which a plain pipeline knows softmax from sigmoid.
         texts: Training sentences, from which ``random:tiny`` takes its vocabulary.
         device: Kind of device that it will be trained on.
 
@@ -60,7 +62,11 @@ def load_backbone(
     from sitrep.modelling.classifier import SentenceClassifier, wrap_classifier
 
     plain = settings.pooling is Pooling.cls
-    names = {"id2label": dict(enumerate(labels)), "label2id": {label: index for index, label in enumerate(labels)}}
+    names = {
+        "id2label": dict(enumerate(outputs)),
+        "label2id": {label: index for index, label in enumerate(outputs)},
+        "problem_type": f"{task.name}_classification",
+    }
     if settings.name == RANDOM_TINY:
         model, tokenizer = _random_tiny(settings, names, texts)
         model = model if plain else model.base_model
@@ -70,7 +76,7 @@ def load_backbone(
         source = {"revision": settings.revision, "local_files_only": cached_only}
         try:
             tokenizer = AutoTokenizer.from_pretrained(location, **source)
-            config = AutoConfig.from_pretrained(location, **source, num_labels=len(labels), **names)
+            config = AutoConfig.from_pretrained(location, **source, num_labels=len(outputs), **names)
             _set_dropout(config, settings)
             model = (AutoModelForSequenceClassification if plain else AutoModel).from_pretrained(
                 location,
@@ -97,7 +103,7 @@ def load_backbone(
     if device == "cpu" and settings.dropout == 0:
         # On a CPU the fused kernel's backward pass is slower than the plain one at these lengths.
         model.set_attn_implementation("eager")
-    return wrap_classifier(model, settings.context) if plain else SentenceClassifier(model, len(labels)), tokenizer
+    return wrap_classifier(model, settings.context) if plain else SentenceClassifier(model, len(outputs)), tokenizer
 
 
 def _set_dropout(config: Any, settings: ModelSettings) -> None:

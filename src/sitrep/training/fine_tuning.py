@@ -1,6 +1,6 @@
 """Fine-tuning a backbone with ``transformers.Trainer``."""
 
-from collections import Counter
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sitrep.config import ClassWeights, Precision, TrainerSettings, TrainSettings
+from sitrep.config import Precision, TrainSettings, WeightAveraging
 from sitrep.data import Split
+from sitrep.decisions import classes_that_apply, label_of
 from sitrep.errors import UsageError, UserError
 from sitrep.evaluation.metrics import score
 from sitrep.hardware import choose_device, choose_precision
+from sitrep.labels import CLASSES, Task, outputs_of
 from sitrep.modelling.rows import Reader
-from sitrep.sentences import LabelledSentence
 from sitrep.training.arguments import BEST_METRIC, training_arguments
 from sitrep.training.backbone import RANDOM_TINY, load_backbone
 from sitrep.training.robustness import PretrainedWeights, hide_tokens
 
 if TYPE_CHECKING:
-    import torch
     import transformers
 
 
@@ -73,7 +73,8 @@ def fine_tune(
     import transformers
 
     from sitrep.training.examples import Collator, Examples, pad_id
-    from sitrep.training.trainer import SentenceTrainer
+    from sitrep.training.losses import Objective
+    from sitrep.training.trainer import SentenceTrainer, warm_up
 
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
@@ -82,29 +83,39 @@ def fine_tune(
     arguments = training_arguments(settings, scratch, precision, device.type)
     labels = settings.labels.label_set.names
     transformers.set_seed(settings.seed if first_seed is None else first_seed)  # the classification layer is drawn here
-    model, tokenizer = load_backbone(settings.model, labels, (s.text for s in split.train), device.type)
+    outputs = outputs_of(settings.task, settings.labels.label_set)
+    model, tokenizer = load_backbone(settings.model, outputs, settings.task, (s.text for s in split.train), device.type)
     began_at_random = settings.model.name == RANDOM_TINY
     pretrained = PretrainedWeights(model) if settings.trainer.pretrained_share and not began_at_random else None
-    if settings.trainer.token_masking:
-        hide_tokens(model, tokenizer, settings.trainer.token_masking)
     watchers = list(callbacks)
+    if settings.trainer.weight_averaging is not WeightAveraging.none:
+        from sitrep.training.averaging import AveragedWeights
+
+        watchers.append(AveragedWeights(settings.trainer.weight_averaging))
     if settings.trainer.early_stopping_patience:
         watchers.append(transformers.EarlyStoppingCallback(settings.trainer.early_stopping_patience))
     chosen = settings.model
     reader = Reader(tokenizer, chosen.context, chosen.pooling, chosen.max_tokens, chosen.window_tokens)
     examples, held_out = (Examples(part, reader, labels) for part in (split.train, split.validation))
+    parts = {
+        "model": model,
+        "train_dataset": examples,
+        "data_collator": Collator(pad_id(tokenizer), reader.pairs),
+        "objective": Objective(settings.trainer, settings.task, split.train, labels),
+    }
+    began = time.perf_counter()
     try:
+        if settings.trainer.contrastive_epochs:
+            warm_up(settings.trainer, arguments, scratch, **parts)
+        if settings.trainer.token_masking:
+            hide_tokens(model, tokenizer, settings.trainer.token_masking)
         trainer = SentenceTrainer(
-            model=model,
+            settings=settings.trainer,
             args=arguments,
-            train_dataset=examples,
             eval_dataset=held_out,
-            data_collator=Collator(pad_id(tokenizer), reader.pairs),
-            by_length=settings.trainer.group_by_length,
-            context_dropout=settings.trainer.context_dropout,
-            compute_loss_func=loss_function(settings.trainer, split.train, labels),
-            compute_metrics=validation_metrics(labels),
+            compute_metrics=validation_metrics(labels, settings.task),
             callbacks=watchers,
+            **parts,
         )
     except (ValueError, TypeError, ImportError, RuntimeError) as error:
         if not settings.trainer.extra:
@@ -112,13 +123,14 @@ def fine_tune(
         raise UsageError(f"trainer.extra={settings.trainer.extra}: {error}") from None
     trainer.remove_callback(transformers.PrinterCallback)
     try:
-        result = trainer.train()
+        trainer.train()
     except torch.OutOfMemoryError:
         size = settings.trainer.batch_size
         raise UserError(f"trainer.batch_size={size}: the GPU's memory is too small; lower it") from None
     if not all(torch.isfinite(weights).all() for weights in trainer.model.parameters()):
         rate = settings.trainer.learning_rate
         raise UserError(f"trainer.learning_rate={rate}: training diverged, the weights are not finite; lower it")
+    seconds = time.perf_counter() - began
     history = _history(trainer.state.log_history)
     validation = max(entry[BEST_METRIC] for entry in history)
     if pretrained:
@@ -131,49 +143,27 @@ def fine_tune(
         validation=validation,
         precision=precision,
         device=device.type,
-        seconds=result.metrics["train_runtime"],
-        sentences=round(len(split.train) * (trainer.state.epoch or 0)),
+        seconds=seconds,
+        sentences=round(len(split.train) * (settings.trainer.contrastive_epochs + (trainer.state.epoch or 0))),
     )
 
 
-def loss_function(
-    settings: TrainerSettings, train: Sequence[LabelledSentence], labels: tuple[str, ...]
-) -> Callable[..., "torch.Tensor"]:
-    """Cross-entropy in fp32 with the wanted class weights and label smoothing, as ``Trainer`` calls it.
+def validation_metrics(labels: tuple[str, ...], task: Task) -> Callable[[Any], dict[str, float]]:
+    """The figure that picks the best epoch, computed from logits of shape (rows, sentences, outputs).
 
-    It is the sum over the batch divided by the sentences of the whole step, which differ where gradients are
-    accumulated or several devices share a step. Balanced weights are one on average, so they do not change the scale.
+    With many labels a class applies from a probability of 0.5, as thresholds are chosen when training is over.
     """
-    import torch
-
-    weights = None
-    if settings.class_weights is ClassWeights.balanced:
-        counts = Counter(sentence.label for sentence in train)
-        weights = torch.tensor([len(train) / (len(labels) * counts[label]) for label in labels])
-
-    def loss(outputs: Any, targets: "torch.Tensor", num_items_in_batch: Any = None) -> "torch.Tensor":
-        answered = targets >= 0
-        logits, targets = outputs["logits"].float()[answered], targets[answered]
-        total = torch.nn.functional.cross_entropy(
-            logits,
-            targets,
-            weight=None if weights is None else weights.to(logits.device),
-            label_smoothing=settings.label_smoothing,
-            reduction="sum",
-        )
-        return total / (len(targets) if num_items_in_batch is None else num_items_in_batch)
-
-    return loss
-
-
-def validation_metrics(labels: tuple[str, ...]) -> Callable[[Any], dict[str, float]]:
-    """The figure that picks the best epoch, computed from logits of shape (rows, sentences, labels)."""
 
     def compute(output: Any) -> dict[str, float]:
-        answered = output.label_ids >= 0
-        predicted = np.asarray(output.predictions).argmax(axis=-1)[answered]
+        true = output.label_ids[0]
+        answered = true >= 0
+        logits = np.asarray(output.predictions)[answered]
         names = np.asarray(labels)
-        scores = score(list(names[output.label_ids[answered]]), list(names[predicted]), labels)
+        if task is Task.multi_label:  # a logit of 0 is a probability of 0.5
+            predicted = label_of(classes_that_apply(logits, dict.fromkeys(CLASSES, 0.0)))
+        else:
+            predicted = list(names[logits.argmax(axis=-1)])
+        scores = score(list(names[true[answered]]), predicted, labels)
         return {BEST_METRIC: scores.macro_f1_four or 0.0}
 
     return compute

@@ -17,10 +17,13 @@ from sitrep.config_text import as_plain
 from sitrep.data import LoadedData, load_data
 from sitrep.doctor.leakage import refuse_leaks
 from sitrep.evaluation import evaluate_split, print_summary, write_results
+from sitrep.evaluation.label_sets import choose_thresholds
 from sitrep.evaluation.metrics import score
 from sitrep.evaluation.results import Results, passages_of
 from sitrep.files import complete_folder, point_latest
 from sitrep.inference.predictor import Predictor
+from sitrep.labels import Task
+from sitrep.modelling.rows import reading_order
 from sitrep.training.backbone import check_backbone
 from sitrep.training.seeds import SEEDS, SeedRun, average_weights, compare_seeds, keep_checkpoint, median_run
 
@@ -58,7 +61,7 @@ def _run(
 ) -> Results:
     """Train with one seed and score the checkpoint that ``run`` will hold."""
     details = _train_into(folder, run, settings, data, console, first_seed)
-    return evaluate_split(_predictor(folder, settings), data, details)
+    return evaluate_split(_settle(folder, settings, data), data, details)
 
 
 def _run_seeds(folder: Path, run: Path, settings: TrainSettings, data: LoadedData, console: Console) -> Results:
@@ -78,7 +81,7 @@ def _run_seeds(folder: Path, run: Path, settings: TrainSettings, data: LoadedDat
     soup.parent.mkdir()
     average_weights(runs, soup)
     keep_checkpoint(soup, soup, base)
-    soup_validation = _validation_macro_f1(_predictor(soup.parent, settings), data)
+    soup_validation = _validation_macro_f1(_settle(soup.parent, settings, data), data)
     if soup_validation > kept.validation:
         soup.rename(folder / layout.CHECKPOINT)
         compared = compare_seeds(runs, soup_validation, "soup")
@@ -89,6 +92,20 @@ def _run_seeds(folder: Path, run: Path, settings: TrainSettings, data: LoadedDat
         results = kept.results
     shutil.rmtree(soup.parent)
     return replace(results, training=results.training | {"seeds": compared})
+
+
+def _settle(folder: Path, settings: TrainSettings, data: LoadedData) -> Predictor:
+    """Load the checkpoint of a run, with what is chosen on validation written into its record."""
+    predictor = _predictor(folder, settings)
+    if settings.task is Task.single_label:
+        return predictor
+    held_out = data.split.validation
+    scored = predictor.score([sentence.text for sentence in held_out], reading_order(held_out))
+    thresholds = choose_thresholds(held_out, scored.probabilities)
+    record = predictor.checkpoint.record
+    assert record is not None
+    replace(record, thresholds=thresholds).write(predictor.checkpoint.folder)
+    return _predictor(folder, settings)
 
 
 def _predictor(folder: Path, settings: TrainSettings) -> Predictor:

@@ -1,0 +1,178 @@
+"""What a user would train instead: each method gets the same training and validation units and labels the same texts.
+
+The extra `bench` installs what they need. `benchmarks/accuracy.py`, `learning_curve.py` and `public.py` run them.
+"""
+
+import contextlib
+import io
+import random
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from sitrep.config import Precision
+from sitrep.hardware import choose_device, choose_precision
+from sitrep.inference.embedding import Embedder
+from sitrep.labels import CLASSES, NONE
+from sitrep.packaged import packaged_minilm
+from sitrep.sentences import LabelledSentence
+
+Units = Sequence[LabelledSentence]
+Peer = Callable[[Units, Units, Sequence[str], int], list[str]]
+"""From training units, validation units, texts and a seed to a label for each text."""
+
+SETFIT_STEPS = 500
+"""Of 16 pairs: 8,000 pairs. All pairs of the corpus would be 37 million."""
+
+SPACY_EPOCHS = 10
+
+
+def tfidf(train: Units, validation: Units, texts: Sequence[str], seed: int) -> list[str]:
+    """Logistic regression on TF-IDF of words, word pairs and the characters in words."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline, make_union
+
+    words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"\w+|[^\w\s]")
+    characters = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True)
+    method = make_pipeline(make_union(words, characters), LogisticRegression(C=10, max_iter=2000))
+    method.fit([unit.text for unit in train], [unit.label for unit in train])
+    return [str(label) for label in method.predict(list(texts))]
+
+
+def frozen(train: Units, validation: Units, texts: Sequence[str], seed: int) -> list[str]:
+    """Logistic regression on the backbone's sentence embeddings, which stay as they were published."""
+    from sklearn.linear_model import LogisticRegression
+
+    embedder = Embedder()
+    method = LogisticRegression(C=10, max_iter=5000)
+    method.fit(embedder.embed([unit.text for unit in train]), [unit.label for unit in train])
+    return [str(label) for label in method.predict(embedder.embed(texts))]
+
+
+def example(train: Units, validation: Units, texts: Sequence[str], seed: int) -> list[str]:
+    """The settings of transformers' example script: 3 epochs at 5e-5, batches of 8, dropout as published.
+
+    Batches are padded to their longest sentence and computed in bf16 where the processor can, which the script does
+    not do by itself; it is faster and the result no other.
+    """
+    import torch
+    import transformers
+
+    transformers.logging.set_verbosity_error()
+    transformers.set_seed(seed)
+    folder, names = str(packaged_minilm()), sorted({unit.label for unit in train})
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    model = transformers.AutoModelForSequenceClassification.from_pretrained(
+        folder, num_labels=len(names), local_files_only=True, use_safetensors=True
+    )
+    rows = [
+        {**tokenizer(unit.text, truncation=True, max_length=128), "labels": names.index(unit.label)} for unit in train
+    ]
+    device = choose_device()
+    fast = choose_precision(Precision.auto, device, "precision") is Precision.bf16
+    with tempfile.TemporaryDirectory() as scratch:
+        arguments = transformers.TrainingArguments(
+            scratch,
+            seed=seed,
+            bf16=fast,
+            use_cpu=device.type == "cpu",
+            save_strategy="no",
+            report_to="none",
+            disable_tqdm=True,
+            dataloader_pin_memory=False,
+        )
+        collate = transformers.DataCollatorWithPadding(tokenizer)
+        trainer = transformers.Trainer(model, arguments, train_dataset=rows, data_collator=collate)
+        with contextlib.redirect_stdout(io.StringIO()):
+            trainer.train()
+    model = trainer.model.eval().float()
+    predicted: list[str] = []
+    for start in range(0, len(texts), 64):
+        part = list(texts[start : start + 64])
+        batch = tokenizer(part, truncation=True, max_length=128, padding=True, return_tensors="pt").to(device)
+        with torch.inference_mode():
+            predicted += [names[index] for index in model(**batch).logits.argmax(-1).tolist()]
+    return predicted
+
+
+def setfit(train: Units, validation: Units, texts: Sequence[str], seed: int) -> list[str]:
+    """SetFit on the same backbone: contrastive pairs, then logistic regression on the embeddings."""
+    import torch
+    from datasets import Dataset
+    from setfit import SetFitModel, Trainer, TrainingArguments
+
+    fast = choose_precision(Precision.auto, choose_device(), "precision") is Precision.bf16
+    model = SetFitModel.from_pretrained(str(packaged_minilm()), labels=sorted({unit.label for unit in train}))
+    with tempfile.TemporaryDirectory() as scratch, contextlib.redirect_stdout(io.StringIO()):
+        arguments = TrainingArguments(
+            scratch,
+            seed=seed,
+            batch_size=16,
+            max_steps=SETFIT_STEPS,
+            num_iterations=max(1, -(-SETFIT_STEPS * 16 // (2 * len(train)))),
+            report_to="none",
+            show_progress_bar=False,
+            save_strategy="no",
+        )
+        data = Dataset.from_dict({"text": [unit.text for unit in train], "label": [unit.label for unit in train]})
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=fast and not torch.cuda.is_available()):
+            Trainer(model, arguments, train_dataset=data).train()
+    return [str(label) for label in model.predict(list(texts), show_progress_bar=False)]
+
+
+def spacy_textcat(train: Units, validation: Units, texts: Sequence[str], seed: int) -> list[str]:
+    """The default text categoriser of spaCy on a CPU, ten epochs at most, the best one on validation kept."""
+    import spacy
+    from spacy.training import Example
+    from spacy.util import compounding, fix_random_seed, minibatch
+
+    fix_random_seed(seed)
+    language = spacy.blank("en")
+    categoriser: Any = language.add_pipe("textcat")
+    names = sorted({unit.label for unit in train})
+    examples = []
+    for unit in train:
+        cats = {name: float(name == unit.label) for name in names}
+        examples.append(Example.from_dict(language.make_doc(unit.text), {"cats": cats}))
+    for name in names:
+        categoriser.add_label(name)
+    optimiser = language.initialize(lambda: examples)
+    chance = random.Random(seed)
+    best, kept = -1.0, b""
+    for _ in range(SPACY_EPOCHS):
+        chance.shuffle(examples)
+        for batch in minibatch(examples, size=compounding(4.0, 64.0, 1.001)):
+            language.update(batch, sgd=optimiser, drop=0.2)
+        found = list(_best_category(language, [unit.text for unit in validation]))
+        figure = macro_f1(validation, found)
+        if figure > best:
+            best, kept = figure, language.to_bytes()
+    language.from_bytes(kept)
+    return list(_best_category(language, texts))
+
+
+def _best_category(language: Any, texts: Sequence[str]) -> Iterator[str]:
+    for document in language.pipe(texts):
+        yield max(document.cats, key=document.cats.get)
+
+
+def macro_f1(units: Units, predicted: Sequence[str]) -> float:
+    """Macro-F1 over the four classes, or over all labels but `none` where they are not the taxonomy's."""
+    from sklearn.metrics import f1_score
+
+    true = [unit.label for unit in units]
+    names = [name for name in CLASSES if name in {*true, *predicted}] or sorted(set(true) - {NONE})
+    return float(f1_score(true, predicted, labels=names, average="macro", zero_division=np.nan))
+
+
+PEERS: dict[str, Peer] = {
+    "TF-IDF": tfidf,
+    "frozen embeddings": frozen,
+    "spaCy textcat": spacy_textcat,
+    "SetFit": setfit,
+    "transformers example": example,
+}
+"""By name, cheapest first."""
