@@ -46,9 +46,8 @@ def main() -> None:
 
 def print_table(curves: Curves, name: str) -> None:
     """Mean and standard deviation of macro-F1 by number of articles."""
-    print(
-        f"\n{TITLES[name]}\n\n| articles | " + " | ".join(map(title_of, curves)) + " |\n|" + "---|" * (len(curves) + 1)
-    )
+    print(f"\n{TITLES[name]}\n")
+    print("| articles | " + " | ".join(map(title_of, curves)) + " |\n|" + "---|" * (len(curves) + 1))
     for size in next(iter(curves.values())):
         values = [[run.figures[name] for run in runs[size]] for runs in curves.values()]
         cells = [f"{statistics.mean(each):.3f} ± {statistics.pstdev(each):.3f}" for each in values]

@@ -108,7 +108,9 @@ def choose_thresholds(sentences: Sequence[LabelledSentence], probabilities: np.n
             precision, recall, thresholds = precision_recall_curve(has[:, index], probabilities[:, index])
             both = precision + recall
             f1 = np.divide(2 * precision * recall, both, out=np.zeros_like(both), where=both > 0)
-            chosen[name] = float(thresholds[f1[:-1].argmax()])
+            best = int(f1[:-1].argmax())
+            # Half-way to the next lower probability: the units at the border then decide less.
+            chosen[name] = float(thresholds[max(0, best - 1) : best + 1].mean())
     return chosen
 
 

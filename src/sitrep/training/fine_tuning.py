@@ -12,9 +12,9 @@ from sitrep.config import Precision, TrainSettings, WeightAveraging
 from sitrep.data import Split
 from sitrep.decisions import classes_that_apply, label_of
 from sitrep.errors import UsageError, UserError
-from sitrep.evaluation.metrics import score
+from sitrep.evaluation.metrics import Scores, score
 from sitrep.hardware import choose_device, choose_precision
-from sitrep.labels import CLASSES, Task, outputs_of
+from sitrep.labels import CLASSES, NONE, Task, outputs_of
 from sitrep.modelling.rows import Reader
 from sitrep.training.arguments import BEST_METRIC, training_arguments
 from sitrep.training.backbone import RANDOM_TINY, load_backbone
@@ -55,6 +55,7 @@ def fine_tune(
     scratch: Path,
     callbacks: "Sequence[transformers.TrainerCallback]" = (),
     first_seed: int | None = None,
+    labels: tuple[str, ...] | None = None,
 ) -> FineTuned:
     """Fine-tune a backbone and return the weights of the epoch that did best on validation.
 
@@ -64,6 +65,7 @@ def fine_tune(
         scratch: Folder for the weights of single epochs; the caller removes it.
         callbacks: Watchers, such as a progress bar.
         first_seed: Of the new layers, where runs of several seeds are to begin at one point; ``None``: as the rest.
+        labels: Of data with a taxonomy of their own; ``None``: those of the settings.
 
     Raises:
         UserError: If the backbone cannot be loaded.
@@ -81,9 +83,9 @@ def fine_tune(
     device = choose_device()
     precision = choose_precision(settings.trainer.precision, device, "trainer.precision")
     arguments = training_arguments(settings, scratch, precision, device.type)
-    labels = settings.labels.label_set.names
+    outputs = labels or outputs_of(settings.task, settings.labels.label_set)
+    labels = labels or settings.labels.label_set.names
     transformers.set_seed(settings.seed if first_seed is None else first_seed)  # the classification layer is drawn here
-    outputs = outputs_of(settings.task, settings.labels.label_set)
     model, tokenizer = load_backbone(settings.model, outputs, settings.task, (s.text for s in split.train), device.type)
     began_at_random = settings.model.name == RANDOM_TINY
     pretrained = PretrainedWeights(model) if settings.trainer.pretrained_share and not began_at_random else None
@@ -164,9 +166,15 @@ def validation_metrics(labels: tuple[str, ...], task: Task) -> Callable[[Any], d
         else:
             predicted = list(names[logits.argmax(axis=-1)])
         scores = score(list(names[true[answered]]), predicted, labels)
-        return {BEST_METRIC: scores.macro_f1_four or 0.0}
+        return {BEST_METRIC: scores.macro_f1_four or _other_macro_f1(scores)}
 
     return compute
+
+
+def _other_macro_f1(scores: Scores) -> float:
+    """Mean F1 over the labels of another taxonomy, ``none`` left out; 0 where a mean over our classes is that."""
+    found = [figures.f1 for label, figures in scores.per_class.items() if label not in (*CLASSES, NONE)]
+    return float(np.mean([f1 or 0.0 for f1 in found])) if found else 0.0
 
 
 def save_model(trained: FineTuned, folder: Path) -> None:
