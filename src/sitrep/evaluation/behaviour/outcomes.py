@@ -41,10 +41,11 @@ class Outcome:
         why: The rule or reason behind the test.
         cases: Number of cases that the model was asked.
         failures: Number that it failed.
-        failure_rate: Share that it failed, CheckList's figure; ``None`` if it was asked none.
+        failure_rate: Share that it failed; ``None`` if it was asked none. CheckList's figure, but that every pair of
+            original and changed text counts, where CheckList counts an original once, with all that was made of it.
         interval: 95 % interval of the failure rate (E. B. Wilson, "Probable Inference, the Law of Succession, and
-            Statistical Inference", 1927); ``None`` if no case was asked. It takes the cases for independent draws, which
-            those of one template are not, and is too narrow by as much as they are alike.
+            Statistical Inference", 1927); ``None`` if no case was asked. It takes the cases for independent draws.
+            Those of one template are not, so that it is too narrow by as much as they are alike.
         left_out: Number of cases that were not asked, as their label is none of the model's.
         examples: At most three failures, spread evenly over all in the order of the cases.
     """

@@ -26,8 +26,8 @@ def shipped_files() -> list[Path]:
 def load_tests(paths: Sequence[str | Path]) -> list[BehaviourTest]:
     """Read, check and expand the tests of all files, in order.
 
-    Each file is a list of tests. A test has ``name``, ``kind``, ``capability``, ``why`` and ``cases``; a case is a text,
-    or a mapping with ``text``, ``label``, ``changed`` (a text or a list) and, in tests of kind ``direction``,
+    Each file is a list of tests. A test has ``name``, ``kind``, ``capability``, ``why`` and ``cases``; a case is a
+    text, or a mapping with ``text``, ``label``, ``changed`` (a text or a list) and, in tests of kind ``direction``,
     ``changed_label``. The last three may be given once for the whole test. ``slots`` maps a name to the values that
     stand in its place where a text holds the name in braces.
 
@@ -101,7 +101,7 @@ def _template(fields: Mapping[str, Any], kind: Kind, place: str) -> Template:
     directed = kind is Kind.direction
     _require(not (changed and kind is Kind.minimum), place, "kind minimum takes no changed texts")
     _require(bool(changed) or not directed, place, "kind direction needs changed texts")
-    _require((changed_label is not None) == directed, place, "changed_label goes with kind direction, and with no other")
+    _require((changed_label is not None) == directed, place, "changed_label goes with kind direction alone")
     for known in (label, changed_label or label):
         _require(known in KNOWN_LABELS, place, f"unknown label {known!r}; use one of {', '.join(KNOWN_LABELS)}")
     _require(label != changed_label, place, f"the label and the changed label are both {label}")
