@@ -1,0 +1,160 @@
+"""The model card: what a checkpoint is, how good and what for, as ``README.md`` in the format of the Hugging Face hub.
+
+The sections are those of M. Mitchell et al., "Model Cards for Model Reporting" (FAT* 2019), as far as the program knows
+what to say in them.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from sitrep.checkpoint import CheckpointRecord
+from sitrep.config import Context, Pooling
+from sitrep.hub import HUB_NAME
+from sitrep.labels import CLASSES, NONE
+from sitrep.packaged import NAME as PACKAGED_MINILM
+from sitrep.pages import figure
+
+if TYPE_CHECKING:
+    from huggingface_hub import EvalResult, ModelCardData
+
+NAME = "sitrep"
+PACKAGED_MINILM_ON_HUB = "sentence-transformers/all-MiniLM-L6-v2"
+TASK = "text-classification"
+SETTINGS_SHOWN = ("model", "labels", "trainer", "seed", "seeds")
+"""Those that make the model what it is; the others name files and folders of the machine that trained it."""
+
+MEANINGS = dict(
+    zip(
+        (*CLASSES, NONE),
+        (
+            "tells of an act of armed violence or its course",
+            "gives the words or the stance of an official actor",
+            "gives the killed, wounded or missing, or says that there were none",
+            "is not part of the reporting: menus, captions, other stories' headlines, cookie notices",
+            "is reporting, but none of the four",
+        ),
+        strict=True,
+    )
+)
+
+
+@dataclass(frozen=True)
+class CardContent:
+    """What a card is made from.
+
+    Attributes:
+        metrics: Content of ``metrics.json``.
+        record: Of the checkpoint.
+        settings: Of the training run, as plain values: the content of ``config.yaml``.
+        environment: Content of ``environment.json``.
+        intervals: Lower and upper bound of figures at 95 %, as far as they are known: of ``macro_f1_four``,
+            ``accuracy``, and, by label, of its F1.
+        license: Identifier of a licence as the hub writes it, such as ``apache-2.0``; ``None`` leaves it out.
+    """
+
+    metrics: Mapping[str, Any]
+    record: CheckpointRecord
+    settings: Mapping[str, Any]
+    environment: Mapping[str, Any]
+    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    license: str | None = None
+
+
+def model_card(content: CardContent) -> str:
+    """Write the card; nothing is fetched.
+
+    Undefined figures are a dash in the tables and are left out of the metadata.
+
+    Returns:
+        Markdown with a YAML header that ``huggingface_hub.ModelCard`` reads.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("sitrep.evaluation"), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["figure"] = figure
+    environment.filters["interval"] = _interval_text
+    body = environment.get_template("card.md.j2").render(
+        content=content,
+        metrics=content.metrics,
+        meanings={label: MEANINGS[label] for label in content.metrics["labels"]},
+        sources=_sources(content.metrics),
+        is_plain=content.record.pooling == Pooling.cls.name,
+        reads_context=content.record.context != Context.none.name,
+        settings=yaml.safe_dump(_shown(content.settings), sort_keys=False, allow_unicode=True).strip(),
+    )
+    return f"---\n{_metadata(content).to_yaml()}\n---\n\n{body}"
+
+
+def _metadata(content: CardContent) -> "ModelCardData":
+    from huggingface_hub import ModelCardData
+
+    return ModelCardData(
+        language="en",
+        license=content.license,
+        library_name="transformers" if content.record.pooling == Pooling.cls.name else NAME,
+        pipeline_tag=TASK,
+        base_model=_base_model(str(content.settings["model"]["name"])),
+        tags=[NAME, "news", "conflict", "sentence-classification"],
+        metrics=["f1", "accuracy"],
+        model_name=NAME,
+        eval_results=list(_eval_results(content)) or None,
+    )
+
+
+def _eval_results(content: CardContent) -> "Iterator[EvalResult]":
+    """Every defined figure as the hub's ``model-index`` holds it."""
+    from huggingface_hub import EvalResult
+
+    metrics = content.metrics
+    named = [
+        ("f1", "macro-F1 over the four classes", "macro_f1_four", metrics["macro_f1_four"]),
+        ("accuracy", "accuracy", "accuracy", metrics["accuracy"]),
+        *(("f1", f"F1 of {label}", label, scores["f1"]) for label, scores in metrics["per_class"].items()),
+        *(
+            (kind, f"{kind} of {label}", "", scores[kind])
+            for label, scores in metrics["per_class"].items()
+            for kind in ("precision", "recall")
+        ),
+    ]
+    for kind, name, key, value in named:
+        if value is not None:
+            interval = content.intervals.get(key)
+            yield EvalResult(
+                task_type=TASK,
+                dataset_type=NAME,
+                dataset_name=", ".join(_sources(metrics)),
+                dataset_split="test",
+                metric_type=kind,
+                metric_name=name,
+                metric_value=value,
+                metric_args={"interval_95": list(interval)} if interval else None,
+            )
+
+
+def _base_model(name: str) -> str | None:
+    """Name of the backbone on the hub; ``None`` for a folder, or an encoder of random weights."""
+    if name == PACKAGED_MINILM:
+        return PACKAGED_MINILM_ON_HUB
+    return name if HUB_NAME.fullmatch(name) and not Path(name).exists() else None
+
+
+def _sources(metrics: Mapping[str, Any]) -> list[str]:
+    """Names of the data without the folders they lay in."""
+    names = [str(source["source"]) for source in metrics["data"]["sources"]]
+    return [name if HUB_NAME.fullmatch(name) and not Path(name).exists() else Path(name).name for name in names]
+
+
+def _shown(settings: Mapping[str, Any]) -> dict[str, Any]:
+    shown = {name: settings[name] for name in SETTINGS_SHOWN if name in settings}
+    name = str(shown["model"]["name"])
+    return shown | {"model": {**shown["model"], "name": name if _base_model(name) else Path(name).name}}
+
+
+def _interval_text(interval: tuple[float, float] | None) -> str:
+    return "" if interval is None else f"{interval[0]:.3f}–{interval[1]:.3f}"
