@@ -10,7 +10,7 @@ from sitrep.pages import render_page
 
 
 def render(results: Results, settings: dict[str, Any]) -> str:
-    """One self-contained page: styles and pictures inside, no script, no network.
+    """One self-contained page: styles, pictures and one small script inside, no network.
 
     Args:
         results: What to show.

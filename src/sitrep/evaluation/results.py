@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 
 from sitrep.evaluation.baselines import Baseline
+from sitrep.evaluation.errors import Misclassification, misclassifications
 from sitrep.evaluation.label_sets import LabelSetScores, score_label_sets
 from sitrep.evaluation.metrics import Scores, score
-from sitrep.evaluation.mistakes import Mistake, most_confident
 from sitrep.labels import CLASSES
 from sitrep.sentences import LabelledSentence, Passage, Prediction, carried_fields
 
 SCHEMA_VERSION = 1
-MISTAKES_SHOWN = 50
 
 
 @dataclass(frozen=True)
@@ -28,8 +27,7 @@ class Results:
         label_sets: Of the classes that it gave, where it answers with every class that applies; else ``None``.
         baselines: Title and scores of each baseline, by name.
         without_baselines: Why there are none; empty where there are.
-        mistakes: The errors that the model was surest of.
-        errors: Number of all errors.
+        errors: All of them, those that the model was surest of first.
         sentences: The scored units.
         predictions: One each, in their order.
         data: Units, articles and labels of every set, the files they came from, and ``seen_in_training``: how many
@@ -44,8 +42,7 @@ class Results:
     label_sets: LabelSetScores | None
     baselines: dict[str, tuple[str, Scores]]
     without_baselines: str
-    mistakes: list[Mistake]
-    errors: int
+    errors: list[Misclassification]
     sentences: Sequence[LabelledSentence]
     predictions: Sequence[Prediction]
     data: dict[str, Any]
@@ -61,7 +58,7 @@ class Results:
             "labels": list(self.labels),
             "label_sets": None if self.label_sets is None else asdict(self.label_sets),
             "baselines": {name: _scores_as_json(scores) for name, (_, scores) in self.baselines.items()},
-            "errors": self.errors,
+            "errors": len(self.errors),
             "notes": self.notes,
             "data": self.data,
             "training": self.training,
@@ -100,8 +97,7 @@ def compute(
         label_sets=_score_label_sets(sentences, predictions, thresholds) if thresholds else None,
         baselines={item.name: (item.title, score(true, item.predicted, labels)) for item in found},
         without_baselines=reference if isinstance(reference, str) else "",
-        mistakes=most_confident(sentences, predictions, MISTAKES_SHOWN),
-        errors=sum(a != b for a, b in zip(true, predicted, strict=True)),
+        errors=misclassifications(sentences, predictions),
         sentences=sentences,
         predictions=predictions,
         data=data,
