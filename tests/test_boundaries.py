@@ -10,7 +10,18 @@ SOURCE = PROJECT / "src" / "sitrep"
 MODULES = sorted(SOURCE.rglob("*.py"))
 DOMAIN = {
     f"{name}.py"
-    for name in ("labels", "sentences", "errors", "config_text", "files", "tables", "checkpoint", "packaged")
+    for name in (
+        "labels",
+        "sentences",
+        "decisions",
+        "errors",
+        "config_text",
+        "files",
+        "tables",
+        "checkpoint",
+        "validation",
+        "packaged",
+    )
 }
 CONFIG = "config"
 

@@ -14,6 +14,7 @@ from sitrep.config import Context, ModelSettings, Pooling
 from sitrep.errors import UserError
 from sitrep.files import sha256_of
 from sitrep.labels import CLASSES, LabelSet, Task, outputs_of
+from sitrep.validation import VALIDATION, ValidationFit, read_validation
 
 CHECKPOINT = "checkpoint"
 RECORD = "sitrep.json"
@@ -46,7 +47,6 @@ class CheckpointRecord:
         context: What a sentence is read with; records from before there was a choice say nothing, and mean ``none``.
         pooling: What stands for a sentence.
         window_tokens: Longest window of a page where ``context`` is ``article``.
-        thresholds: Of a model that answers every class that applies: the least probability of each.
         version: Of this record's format.
     """
 
@@ -59,7 +59,6 @@ class CheckpointRecord:
     context: str = Context.none.name
     pooling: str = Pooling.cls.name
     window_tokens: int = DEFAULT_MAX_TOKENS
-    thresholds: dict[str, float] = field(default_factory=dict)
     version: int = RECORD_VERSION
 
     def __post_init__(self) -> None:
@@ -67,9 +66,6 @@ class CheckpointRecord:
             kind: Any = get_origin(item.type) or item.type
             if not isinstance(getattr(self, item.name), kind):
                 raise TypeError(f"{item.name} must be {kind.__name__}, not {getattr(self, item.name)!r}")
-        for name, value in self.thresholds.items():
-            if name not in CLASSES or not isinstance(value, float) or not 0 <= value <= 1:
-                raise TypeError(f"thresholds must give a class a probability, not {name!r}: {value!r}")
         for name, known in (("context", Context), ("pooling", Pooling)):
             if getattr(self, name) not in known.__members__:
                 raise TypeError(f"{name} must be one of {', '.join(known.__members__)}, not {getattr(self, name)!r}")
@@ -94,6 +90,7 @@ class Checkpoint:
         pooling: What stands for a sentence.
         window_tokens: Longest window of a page where ``context`` is ``article``.
         record: Content of ``sitrep.json``; ``None`` for a folder that another program made.
+        validation: What was fitted on validation; ``None`` for such a folder, and for checkpoints from before that.
     """
 
     folder: Path
@@ -106,6 +103,7 @@ class Checkpoint:
     pooling: Pooling
     window_tokens: int
     record: CheckpointRecord | None
+    validation: ValidationFit | None
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -152,9 +150,13 @@ def open_checkpoint(location: str) -> Checkpoint:
     context = Context[record.context] if record else Context.none
     pooling = Pooling[record.pooling] if record else Pooling.cls
     window_tokens = record.window_tokens if record else default
-    thresholds = {name: 0.5 for name in outputs} if several else {}
-    thresholds |= record.thresholds if record else {}
-    return Checkpoint(folder, outputs, known, task, thresholds, max_tokens, context, pooling, window_tokens, record)
+    validation = read_validation(folder)
+    if validation and validation.labels != list(known.names):
+        raise UserError(f"{folder / VALIDATION}: its labels are {validation.labels}, the model's {list(known.names)}")
+    thresholds = dict.fromkeys(outputs, 0.5) | (validation.thresholds if validation else {}) if several else {}
+    return Checkpoint(
+        folder, outputs, known, task, thresholds, max_tokens, context, pooling, window_tokens, record, validation
+    )
 
 
 def weight_files(folder: Path) -> list[Path]:
@@ -176,7 +178,7 @@ def recorded_files(folder: Path) -> dict[str, str]:
     """Name and SHA-256 of every file that decides what the model answers."""
     deciding = [
         *weight_files(folder),
-        *(folder / name for name in ("config.json", *TOKENIZERS, "tokenizer_config.json")),
+        *(folder / name for name in ("config.json", *TOKENIZERS, "tokenizer_config.json", VALIDATION)),
     ]
     return {path.name: sha256_of(path) for path in deciding if path.is_file()}
 

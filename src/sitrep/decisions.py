@@ -1,6 +1,7 @@
-"""From the probabilities of classes that may apply together to the labels that are given."""
+"""From probabilities to what is said of a sentence: which classes apply, which label, and whether to check it."""
 
 from collections.abc import Mapping
+from typing import Literal
 
 import numpy as np
 
@@ -41,3 +42,15 @@ def label_of(applies: np.ndarray) -> list[str]:
     """
     order = [(CLASSES.index(name), name) for name in (BOILERPLATE, *PRECEDENCE)]
     return [next((name for index, name in order if row[index]), NONE) for row in applies]
+
+
+def decide(label: str, probability: float, accept: Mapping[str, float | None]) -> Literal["accept", "review"]:
+    """Whether a prediction stands as it is or goes to an analyst.
+
+    Args:
+        label: The predicted label.
+        probability: That the model gives it.
+        accept: Least probability by label; a label that is missing or ``None`` is never accepted.
+    """
+    least = accept.get(label)
+    return "accept" if least is not None and probability >= least else "review"

@@ -20,6 +20,7 @@ OUTPUT_FIELDS = frozenset(
         "label",
         "labels",
         "probabilities",
+        "decision",
         "truncated",
         "true_label",
         "true_labels",
@@ -113,6 +114,7 @@ class Prediction:
             class that it applies, each by itself.
         truncated: Whether the sentence was longer than the model reads, so that its end was not seen.
         labels: Every class that applies; ``None`` where the model answers with one label.
+        decision: ``accept`` or ``review``; ``None`` where the checkpoint holds no thresholds for that.
     """
 
     passage: Passage
@@ -120,6 +122,7 @@ class Prediction:
     probabilities: Mapping[str, float]
     truncated: bool = False
     labels: tuple[str, ...] | None = None
+    decision: str | None = None
 
     def probability_of(self, label: str) -> float:
         """Probability of a label; with ``labels``, ``none`` is as probable as the likeliest class is not."""

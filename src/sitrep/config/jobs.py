@@ -55,6 +55,8 @@ class EvaluateSettings:
     """Run folder, or the `checkpoint` folder inside it, or any Hugging Face folder with our labels."""
     data: EvaluateDataSettings = MISSING
     inference: InferenceSettings = MISSING
+    calibrated: bool = MISSING
+    """Use the temperature that was fitted on validation, so that probabilities mean what they say."""
     baselines: bool = MISSING
     """Train the two baselines on the checkpoint's training data and score them beside it."""
     output_dir: str = MISSING
@@ -77,6 +79,8 @@ class PredictSettings:
     """`auto` goes by the file's ending; on standard input a leading `{` means JSON lines, all else is an article."""
     text_field: str = MISSING
     """Column or key of a row that holds its text."""
+    calibrated: bool = MISSING
+    """Use the temperature that was fitted on validation, and say which predictions to check."""
     overwrite: bool = MISSING
     """Replace `output` if it exists."""
     inference: InferenceSettings = MISSING

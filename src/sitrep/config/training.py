@@ -117,6 +117,8 @@ class TrainSettings:
     task: Task = MISSING
     """`single_label`: one label a sentence. `multi_label`: every class that applies, each with a threshold."""
     trainer: TrainerSettings = MISSING
+    target_precision: float = MISSING
+    """Wanted share of right labels among the predictions that need no check; thresholds are chosen on validation."""
     seed: int = MISSING
     """Seed of the new layers, the order of batches and dropout."""
     seeds: list[int] = MISSING
@@ -127,6 +129,7 @@ class TrainSettings:
     def __post_init__(self) -> None:
         for name, value in [("seed", self.seed), *(("seeds", seed) for seed in self.seeds)]:
             require(0 <= value < 2**32, name, value, "must lie between 0 and 4294967295")
+        require(0 < self.target_precision < 1, "target_precision", self.target_precision, "must lie between 0 and 1")
         few = self.labels.label_set is not LabelSet.five
         if self.task is Task.multi_label:
             require(not few, "task", self.task.name, "goes with labels=five; a sentence may be none of the classes")

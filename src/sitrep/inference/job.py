@@ -29,7 +29,7 @@ def predict(settings: PredictSettings) -> None:
         message = f"{len(skipped)} files of other kinds are not read, {skipped[0]} the first of them"
         console.print(message, highlight=False, markup=False, soft_wrap=True)
     checkpoint = open_checkpoint(settings.checkpoint)
-    predictor = Predictor(checkpoint, settings.inference)
+    predictor = Predictor(checkpoint, settings.inference, calibrated=settings.calibrated)
     counts: Counter[str] = Counter()
     truncated = 0
     began = time.perf_counter()

@@ -73,6 +73,8 @@ def as_row(prediction: Prediction) -> dict[str, Any]:
     if prediction.labels is not None:
         row["labels"] = list(prediction.labels)
     row["probabilities"] = {label: round(value, 6) for label, value in prediction.probabilities.items()}
+    if prediction.decision is not None:
+        row["decision"] = prediction.decision
     if prediction.truncated:
         row["truncated"] = True
     return row | dict(passage.fields)

@@ -1,14 +1,14 @@
 """A loaded checkpoint that labels sentences."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sitrep.checkpoint import Checkpoint
 from sitrep.config import InferenceSettings, Precision
-from sitrep.decisions import classes_that_apply, label_of
+from sitrep.decisions import classes_that_apply, decide, label_of
 from sitrep.errors import UserError
 from sitrep.hardware import choose_device, choose_precision
 from sitrep.inference.batching import batches_by_length, whole_articles
@@ -47,13 +47,19 @@ class Predictor:
         checkpoint: Verified checkpoint.
         settings: Precision, batch budget and window.
         device: Where to run; ``None`` takes the GPU if there is one.
+        calibrated: Divide logits by the checkpoint's temperature, if it has one, and say which predictions to check.
+            Without it probabilities are those of a plain pipeline of ``transformers``.
 
     Raises:
         UserError: If the folder cannot be loaded.
     """
 
     def __init__(
-        self, checkpoint: Checkpoint, settings: InferenceSettings, device: "torch.device | None" = None
+        self,
+        checkpoint: Checkpoint,
+        settings: InferenceSettings,
+        device: "torch.device | None" = None,
+        calibrated: bool = True,
     ) -> None:
         import torch
         from transformers import AutoTokenizer, logging
@@ -62,6 +68,9 @@ class Predictor:
         logging.disable_progress_bar()
         self.checkpoint = checkpoint
         self.window = settings.window
+        fit = checkpoint.validation if calibrated else None
+        self.temperature = (fit.temperature if fit else None) or 1.0
+        self.accept = fit.accept if fit else {}
         self.device = device or choose_device()
         self.precision = choose_precision(settings.precision, self.device, "inference.precision")
         self.batch_tokens = settings.batch_tokens or BATCH_TOKENS[self.device.type]
@@ -106,7 +115,10 @@ class Predictor:
             for passage, label, several, row, cut in zip(
                 window, chosen, sets, rows, scored.truncated.tolist(), strict=True
             ):
-                yield Prediction(passage, label, dict(zip(self.outputs, row, strict=True)), cut, several)
+                said = Prediction(passage, label, dict(zip(self.outputs, row, strict=True)), cut, several)
+                if self.accept:
+                    said = replace(said, decision=decide(label, said.probability_of(label), self.accept))
+                yield said
 
     def choose(self, probabilities: np.ndarray) -> tuple[list[str], Sequence[tuple[str, ...] | None]]:
         """The one label of each text, and every class that applies where the model says that.
@@ -153,8 +165,9 @@ class Predictor:
                 tokens = self.batch_tokens
                 raise UserError(f"inference.batch_tokens={tokens}: the GPU's memory is too small; lower it") from None
             logits = output["logits"][answered.to(self.device)]
+            scaled = logits.double() / self.temperature
             single = self.checkpoint.task is Task.single_label
-            found = torch.softmax(logits.double(), dim=-1) if single else torch.sigmoid(logits.double())
+            found = torch.softmax(scaled, dim=-1) if single else torch.sigmoid(scaled)
             probabilities: np.ndarray = found.cpu().numpy()
         if not np.isfinite(probabilities).all():
             raise UserError(f"{self.checkpoint.folder}: the model gives no finite figures; its training diverged")
