@@ -1,0 +1,229 @@
+"""Whether the probabilities mean what they say, and one temperature that brings them nearer to it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+BINS = 15
+LEAST_PROBABILITY = float(np.finfo(np.float64).eps)
+"""Probabilities count as at least this in a logarithm, as in scikit-learn, so that one certain error is not endless."""
+TEMPERATURE_BOUNDS = (0.1, 10.0)
+FEWEST_UNITS = 50
+"""Validation units below which no temperature is fitted."""
+
+
+@dataclass(frozen=True)
+class ReliabilityBin:
+    """Units of like confidence.
+
+    Attributes:
+        confidence: Mean probability of the predicted label.
+        accuracy: Share of the units whose predicted label is right.
+        low: Lower end of the 95 % interval of the accuracy (Wilson, "Probable inference", 1927).
+        high: Upper end. Units of one article err alike, so that the true interval is somewhat wider.
+        units: Number of them.
+    """
+
+    confidence: float
+    accuracy: float
+    low: float
+    high: float
+    units: int
+
+
+@dataclass(frozen=True)
+class CalibrationFigures:
+    """How far probabilities can be taken at their word.
+
+    Attributes:
+        expected_calibration_error: Mean gap between confidence and accuracy over the bins, weighted by units.
+        class_wise_error: The same for the probability of each label against the rest, by label.
+        brier_score: Squared distance of the probabilities from the truth, summed over labels, from 0 to 2.
+        negative_log_likelihood: Mean, in nats.
+        bins: By rising confidence.
+        units: Number scored.
+    """
+
+    expected_calibration_error: float
+    class_wise_error: dict[str, float]
+    brier_score: float
+    negative_log_likelihood: float
+    bins: tuple[ReliabilityBin, ...]
+    units: int
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Figures of the probabilities as they are, and at the temperature that validation asks for.
+
+    Attributes:
+        temperature: Above 1 the model is too sure of itself, below 1 not sure enough; ``None`` if not fitted.
+        note: Why there is none, or that it lies at a bound; otherwise empty.
+        before: Figures of the probabilities as they come.
+        after: Of the same units at the temperature; ``None`` if there is none.
+    """
+
+    temperature: float | None
+    note: str
+    before: CalibrationFigures
+    after: CalibrationFigures | None
+
+
+def calibrate(
+    validation: tuple[np.ndarray, np.ndarray], test: tuple[np.ndarray, np.ndarray], labels: Sequence[str]
+) -> Calibration:
+    """Fit the temperature on validation and score the test units before and after.
+
+    Args:
+        validation: Probabilities, shape (units, labels), and indices of the true labels, shape (units,).
+        test: The same of the test units.
+        labels: Names, in the order of the columns.
+
+    Raises:
+        ValueError: If there are no test units.
+    """
+    probabilities, true = test
+    before = calibration_figures(probabilities, true, labels)
+    if len(validation[1]) < FEWEST_UNITS:
+        note = f"{len(validation[1])} validation units are too few to fit a temperature; {FEWEST_UNITS} are wanted"
+        return Calibration(None, note, before, None)
+    temperature = fit_temperature(log_probabilities(validation[0]), validation[1])
+    after = calibration_figures(apply_temperature(probabilities, temperature), true, labels)
+    at_bound = any(np.isclose(temperature, bound, rtol=1e-2) for bound in TEMPERATURE_BOUNDS)
+    note = "the loss on validation falls up to the bound of the temperature; do not rely on it" if at_bound else ""
+    return Calibration(temperature, note, before, after)
+
+
+def fit_temperature(logits: np.ndarray, true: np.ndarray) -> float:
+    """Find the temperature that gives the true labels the greatest likelihood.
+
+    Guo et al., "On calibration of modern neural networks", 2017. The loss is convex in the inverse of the
+    temperature, so that there is one minimum. Where the loss falls without end (every unit is right: towards 0;
+    the model is no better than chance: upwards), the answer is the bound, 0.1 or 10.
+
+    Args:
+        logits: Shape (units, labels); logarithms of probabilities do as well.
+        true: Indices of the true labels, shape (units,).
+
+    Raises:
+        ValueError: If there are no units.
+    """
+    from scipy.optimize import minimize_scalar
+    from scipy.special import log_softmax
+
+    if not len(true):
+        raise ValueError("no units to fit a temperature on")
+    rows = np.arange(len(true))
+    logits = np.asarray(logits, dtype=np.float64)
+
+    def loss(log_temperature: float) -> float:
+        return float(-log_softmax(logits / np.exp(log_temperature), axis=1)[rows, true].mean())
+
+    found = minimize_scalar(loss, bounds=np.log(TEMPERATURE_BOUNDS), method="bounded", options={"xatol": 1e-6})
+    return float(np.exp(found.x))
+
+
+def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
+    """Probabilities at a temperature, ``softmax(log(p) / temperature)``; the order of the labels stays.
+
+    Args:
+        probabilities: Shape (units, labels). Those below 2e-16 count as that.
+        temperature: Greater than 0.
+
+    Returns:
+        The same shape, float64; rows sum to one.
+    """
+    from scipy.special import softmax
+
+    return np.asarray(softmax(log_probabilities(probabilities) / temperature, axis=-1))
+
+
+def log_probabilities(probabilities: np.ndarray) -> np.ndarray:
+    """Natural logarithms in float64; probabilities below 2e-16 count as that."""
+    return np.log(np.maximum(np.asarray(probabilities, dtype=np.float64), LEAST_PROBABILITY))
+
+
+def outcome_pairs(probabilities: np.ndarray) -> np.ndarray:
+    """Write independent probabilities, one for each label, as labellings with two outcomes.
+
+    With them :func:`fit_temperature` and :func:`apply_temperature` scale the logit ``log(p / (1 - p))``: the softmax
+    over two outcomes is the sigmoid of the difference. The true outcome is 1 where the label applies.
+
+    Args:
+        probabilities: Shape (units, labels), each from 0 to 1.
+
+    Returns:
+        Shape (units * labels, 2): that the label does not apply, and that it does.
+    """
+    applies = np.asarray(probabilities, dtype=np.float64).ravel()
+    return np.column_stack([1 - applies, applies])
+
+
+def calibration_figures(probabilities: np.ndarray, true: np.ndarray, labels: Sequence[str]) -> CalibrationFigures:
+    """Score probabilities against the truth.
+
+    The Brier score is the original one, summed over labels (Brier, "Verification of forecasts expressed in terms of
+    probability", 1950); the log likelihood is that of scikit-learn's ``log_loss``. The class-wise error is by
+    Kull et al., "Beyond temperature scaling", 2019; it is defined for labels that never occur too.
+
+    Args:
+        probabilities: Shape (units, labels).
+        true: Indices of the true labels, shape (units,).
+        labels: Names, in the order of the columns.
+
+    Raises:
+        ValueError: If there are no units.
+    """
+    if not len(true):
+        raise ValueError("no units to score")
+    truth = np.eye(len(labels))[true]
+    bins = reliability_bins(probabilities.max(axis=1), probabilities.argmax(axis=1) == true)
+    columns = zip(labels, np.asarray(probabilities).T, truth.T, strict=True)
+    return CalibrationFigures(
+        expected_calibration_error=expected_calibration_error(bins),
+        class_wise_error={label: expected_calibration_error(reliability_bins(p, t > 0)) for label, p, t in columns},
+        brier_score=float(((probabilities - truth) ** 2).sum(axis=1).mean()),
+        negative_log_likelihood=float(-log_probabilities(probabilities)[np.arange(len(true)), true].mean()),
+        bins=bins,
+        units=len(true),
+    )
+
+
+def expected_calibration_error(bins: Sequence[ReliabilityBin]) -> float:
+    """Mean gap between confidence and accuracy, weighted by units.
+
+    Naeini et al., "Obtaining well calibrated probabilities using Bayesian binning", 2015. Chance alone makes it
+    greater than 0, the more so the fewer units a bin holds.
+    """
+    gaps = sum(bin.units * abs(bin.accuracy - bin.confidence) for bin in bins)
+    return gaps / sum(bin.units for bin in bins)
+
+
+def reliability_bins(confidence: np.ndarray, right: np.ndarray, bins: int = BINS) -> tuple[ReliabilityBin, ...]:
+    """Put units into bins of equal size by their confidence.
+
+    Equal size rather than equal width: Nguyen & O'Connor, "Posterior calibration and exploratory analysis for
+    natural language processing models", 2015; Nixon et al., "Measuring calibration in deep learning", 2019. Units
+    of equal confidence share a bin, so that there may be fewer bins and of unequal size.
+
+    Args:
+        confidence: Probabilities, shape (units,).
+        right: Whether what they are given to is the case, shape (units,).
+        bins: At most so many.
+    """
+    from scipy.stats import binomtest
+
+    _, group, sizes = np.unique(confidence, return_inverse=True, return_counts=True)
+    middle = np.cumsum(sizes) - (sizes + 1) / 2
+    place = (middle * bins // max(len(confidence), 1)).astype(np.int64)[group]
+    units = np.bincount(place, minlength=bins)
+    hits = np.bincount(place, weights=right, minlength=bins)
+    sums = np.bincount(place, weights=confidence, minlength=bins)
+    filled = []
+    for count, hit, total in zip(units.tolist(), hits.tolist(), sums.tolist(), strict=True):
+        if count:
+            interval = binomtest(int(hit), count).proportion_ci(method="wilson")
+            low, high = float(interval.low), float(interval.high)
+            filled.append(ReliabilityBin(total / count, hit / count, low, high, count))
+    return tuple(filled)
