@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
@@ -185,18 +184,6 @@ def _correlation(right: np.ndarray, predicted: np.ndarray, articles: np.ndarray)
     size = (len(right) - float((units**2).sum()) / len(right)) / (len(units) - 1)
     spread = between + (size - 1) * within
     return float(np.clip((between - within) / spread, 0, 1)) if spread > 0 else 0.0
-
-
-def decide(label: str, probability: float, thresholds: Mapping[str, float | None]) -> Literal["accept", "review"]:
-    """Whether a prediction stands as it is or goes to an analyst.
-
-    Args:
-        label: The predicted label.
-        probability: That the model gives it.
-        thresholds: By label; a label that is missing or ``None`` is never accepted.
-    """
-    threshold = thresholds.get(label)
-    return "accept" if threshold is not None and probability >= threshold else "review"
 
 
 def review(

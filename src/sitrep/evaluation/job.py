@@ -59,7 +59,9 @@ def evaluate(settings: EvaluateSettings) -> Path:
             "seen_in_training": _seen(sentences, trained_on) if isinstance(trained_on, LoadedData) else None,
             "sources": _as_json(sources),
         }
-        results = _results(Predictor(checkpoint, settings.inference, calibrated=settings.calibrated), sentences, reference, data, {})
+        results = _results(
+            Predictor(checkpoint, settings.inference, calibrated=settings.calibrated), sentences, reference, data, {}
+        )
         write_results(partial, results, settings)
     point_latest(folder, "evaluate")
     print_summary(results, folder, Console(stderr=True))

@@ -1,6 +1,6 @@
 """A loaded checkpoint that labels sentences."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -120,15 +120,18 @@ class Predictor:
                     said = replace(said, decision=decide(label, said.probability_of(label), self.accept))
                 yield said
 
-    def choose(self, probabilities: np.ndarray) -> tuple[list[str], Sequence[tuple[str, ...] | None]]:
+    def choose(
+        self, probabilities: np.ndarray, thresholds: Mapping[str, float] | None = None
+    ) -> tuple[list[str], Sequence[tuple[str, ...] | None]]:
         """The one label of each text, and every class that applies where the model says that.
 
         Args:
             probabilities: As :meth:`score` gives them.
+            thresholds: Least probability of each class that applies; by default those of the checkpoint.
         """
         if self.checkpoint.task is Task.single_label:
             return [self.outputs[index] for index in probabilities.argmax(axis=1)], [None] * len(probabilities)
-        applies = classes_that_apply(probabilities, self.checkpoint.thresholds)
+        applies = classes_that_apply(probabilities, thresholds or self.checkpoint.thresholds)
         names = [tuple(name for name, holds in zip(CLASSES, row, strict=True) if holds) for row in applies]
         return label_of(applies), names
 

@@ -17,15 +17,14 @@ from sitrep.config_text import as_plain
 from sitrep.data import LoadedData, load_data
 from sitrep.doctor.leakage import refuse_leaks
 from sitrep.evaluation import evaluate_split, print_summary, write_results
-from sitrep.evaluation.label_sets import choose_thresholds
+from sitrep.evaluation.fitting import fit_on_validation
 from sitrep.evaluation.metrics import score
 from sitrep.evaluation.results import Results, passages_of
 from sitrep.files import complete_folder, point_latest
 from sitrep.inference.predictor import Predictor
-from sitrep.labels import Task
-from sitrep.modelling.rows import reading_order
 from sitrep.training.backbone import check_backbone
 from sitrep.training.seeds import SEEDS, SeedRun, average_weights, compare_seeds, keep_checkpoint, median_run
+from sitrep.validation import VALIDATION
 
 
 def train(settings: TrainSettings) -> Path:
@@ -80,6 +79,7 @@ def _run_seeds(folder: Path, run: Path, settings: TrainSettings, data: LoadedDat
     soup = folder / ".soup" / layout.CHECKPOINT
     soup.parent.mkdir()
     average_weights(runs, soup)
+    (soup / VALIDATION).unlink()  # of the first run's weights
     keep_checkpoint(soup, soup, base)
     soup_validation = _validation_macro_f1(_settle(soup.parent, settings, data), data)
     if soup_validation > kept.validation:
@@ -95,22 +95,18 @@ def _run_seeds(folder: Path, run: Path, settings: TrainSettings, data: LoadedDat
 
 
 def _settle(folder: Path, settings: TrainSettings, data: LoadedData) -> Predictor:
-    """Load the checkpoint of a run, with what is chosen on validation written into its record."""
-    predictor = _predictor(folder, settings)
-    if settings.task is Task.single_label:
-        return predictor
-    held_out = data.split.validation
-    scored = predictor.score([sentence.text for sentence in held_out], reading_order(held_out))
-    thresholds = choose_thresholds(held_out, scored.probabilities)
-    record = predictor.checkpoint.record
+    """Load the checkpoint of a run, with what is fitted on validation written into it."""
+    predictor = _predictor(folder, settings, calibrated=False)
+    place, record = predictor.checkpoint.folder, predictor.checkpoint.record
     assert record is not None
-    replace(record, thresholds=thresholds).write(predictor.checkpoint.folder)
+    fit_on_validation(predictor, data.split.validation, settings.target_precision).write(place)
+    replace(record, files=layout.recorded_files(place)).write(place)
     return _predictor(folder, settings)
 
 
-def _predictor(folder: Path, settings: TrainSettings) -> Predictor:
+def _predictor(folder: Path, settings: TrainSettings, calibrated: bool = True) -> Predictor:
     inference = InferenceSettings(precision=settings.trainer.precision, batch_tokens=None, window=8192)
-    return Predictor(open_checkpoint(str(folder)), inference)
+    return Predictor(open_checkpoint(str(folder)), inference, calibrated=calibrated)
 
 
 def _validation_macro_f1(predictor: Predictor, data: LoadedData) -> float:
