@@ -16,8 +16,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special, stats
 
-from sitrep.evaluation.intervals import Interval, articles_with, rate_interval, resample, standard_error
-from sitrep.evaluation.metrics import rates
+from sitrep.evaluation.intervals import Interval, rate_interval
+from sitrep.evaluation.metrics import Rates, rates
+from sitrep.evaluation.resampling import effective_articles, resample, standard_error
 from sitrep.evaluation.significance import difference
 from sitrep.labels import LabelSet
 
@@ -72,8 +73,13 @@ def simulate(generator: np.random.Generator, articles: int, scenario: Scenario, 
 
 
 def figures(counts: np.ndarray) -> dict[str, np.ndarray]:
-    """The figures that are looked at, by name; casualty reports are the rarest label."""
-    found, rare = rates(counts, LABELS), LABELS.index("casualty_report")
+    """The figures that are looked at, by name."""
+    return by_name(rates(counts, LABELS))
+
+
+def by_name(found: Rates) -> dict[str, np.ndarray]:
+    """The figures that are looked at; casualty reports are the rarest label."""
+    rare = LABELS.index("casualty_report")
     return {
         "macro-F1": found.macro_f1_four,
         "accuracy": found.accuracy,
@@ -89,17 +95,7 @@ def true_figures(scenario: Scenario, better: float) -> dict[str, np.ndarray]:
     return figures(simulate(np.random.default_rng(1), 400_000, scenario, better).sum(axis=0))
 
 
-def say(counts: np.ndarray) -> dict[str, int]:
-    """Articles that have a say in each figure."""
-    rare = LABELS.index("casualty_report")
-    given, held, either = (int(numbers[rare]) for numbers in articles_with(counts))
-    return {
-        "macro-F1": len(counts), "accuracy": len(counts),
-        "rare precision": given, "rare recall": held, "rare F1": either,
-    }  # fmt: skip
-
-
-def intervals(value: float, drawn: np.ndarray, left_out: np.ndarray, articles: int) -> Iterator[tuple[str, Interval]]:
+def intervals(value: float, drawn: np.ndarray, left_out: np.ndarray, articles: float) -> Iterator[tuple[str, Interval]]:
     """The interval of a figure by each method; ``left_out`` holds the figure without each article in turn."""
     if np.isnan(value) or articles < 2:
         return
@@ -160,8 +156,8 @@ def coverage(scenario: Scenario, articles: int, sets: int, draws: int) -> None:
         total = counts.sum(axis=0)
         found, drawn = figures(total), figures(resample(counts, draws, number))
         without = figures(total - counts)
-        for name, having in say(counts).items():
-            for method, bounds in intervals(float(found[name]), drawn[name], without[name], having):
+        for name, having in by_name(effective_articles(counts, LABELS)).items():
+            for method, bounds in intervals(float(found[name]), drawn[name], without[name], float(having)):
                 hits[method][name].append(bool(bounds.low <= truth[name] <= bounds.high))
         bounds = _bootstrap_t(counts, draws, number)
         hits["bootstrap-t"]["accuracy"].append(bool(bounds.low <= truth["accuracy"] <= bounds.high))
@@ -181,7 +177,8 @@ def differences(scenario: Scenario, articles: int, sets: int, draws: int) -> Non
             found, drawn = figures(counts.sum(axis=0))["macro-F1"], figures(resample(counts, draws, number))["macro-F1"]
             low, high = np.quantile(drawn @ [1, -1], [TAIL, 1 - TAIL])
             quantiles.append(low <= truth <= high)
-            ours = difference(found, drawn, articles)
+            effective = effective_articles(counts.sum(axis=1), LABELS).macro_f1_four
+            ours = difference(found, drawn, float(effective))
             assert ours.interval is not None
             assert ours.p is not None
             chosen.append(ours.interval.low <= truth <= ours.interval.high)

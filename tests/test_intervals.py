@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from sitrep.evaluation.intervals import Interval, article_confusions, rate_interval, resample, score_intervals
+from sitrep.evaluation.intervals import Interval, rate_interval, score_intervals
 from sitrep.evaluation.metrics import rates, score
+from sitrep.evaluation.resampling import article_confusions, effective_articles, resample
 from sitrep.labels import LabelSet
 
 LABELS = LabelSet.five.names
@@ -51,7 +52,7 @@ def test_draws_hold_as_many_articles_as_there_are_and_repeat_with_their_seed():
 def test_draws_do_not_depend_on_the_size_of_the_chunks_where_one_holds_them_all(monkeypatch):
     counts = np.arange(30).reshape(10, 3)
     whole = resample(counts, 64, seed=1)
-    monkeypatch.setattr("sitrep.evaluation.intervals.WEIGHTS_AT_ONCE", 70)
+    monkeypatch.setattr("sitrep.evaluation.resampling.WEIGHTS_AT_ONCE", 70)
     assert (resample(counts, 64, seed=1) == whole).all()
 
 
@@ -79,6 +80,18 @@ def test_interval_is_that_worked_out_by_hand():
     assert found.high == pytest.approx(1 / (1 + math.exp(-(centre + width))), abs=1e-7)
 
 
+def test_effective_number_of_articles_is_their_number_where_they_are_alike_and_less_where_they_are_not():
+    alike = np.zeros((4, 5, 5), dtype=int)
+    alike[:, 0, 0] = 3
+    found = effective_articles(alike, LABELS)
+    assert (found.accuracy, found.recall[0], found.f1[0], found.recall[1]) == (4, 4, 4, 0)
+    unlike = alike.copy()
+    unlike[0, 0, 0], unlike[0, 1, 0] = 1, 2  # recall of attack from 1, 3, 3, 3 units: 10^2 / 28
+    found = effective_articles(unlike, LABELS)
+    assert found.recall[0] == pytest.approx(100 / 28)
+    assert (found.precision[0], found.recall[1], found.accuracy) == (4, 1, 4)
+
+
 def test_a_figure_without_an_error_gets_the_exact_interval_with_articles_as_trials():
     exact = stats.binomtest(20, 20).proportion_ci(0.95, "exact")
     found = rate_interval(1.0, np.ones(10), 20)
@@ -92,7 +105,7 @@ def test_undefined_figures_and_those_of_one_article_have_no_interval():
     counts = article_confusions([ATTACK, ATTACK, NONE], [ATTACK, NONE, NONE], LABELS, ["x", "y", "y"])
     found = score_intervals(counts, LABELS, 200, seed=1)
     assert found.missing == ""
-    assert found.accuracy is not None
+    assert found.accuracy is None  # two articles of unequal size are fewer than two in effect
     toll = found.per_class[TOLL]
     assert (toll.precision, toll.recall, toll.f1) == (None, None, None)
     assert found.per_class[ATTACK].precision is None  # given in one article only
@@ -122,9 +135,9 @@ def test_intervals_lie_around_their_figures_within_0_and_1_and_repeat_with_the_s
 def test_intervals_cover_the_truth_as_often_as_they_say():
     truth = rates(simulated(np.random.default_rng(0), 60_000).sum(axis=0), LABELS)
     hits = []
-    for number in range(200):
-        found = score_intervals(simulated(np.random.default_rng([1, number]), 60), LABELS, 200, seed=number)
+    for number in range(150):
+        found = score_intervals(simulated(np.random.default_rng([1, number]), 60), LABELS, 150, seed=number)
         pairs = [(found.macro_f1_four, truth.macro_f1_four), (found.accuracy, truth.accuracy)]
         pairs.append((found.per_class[TOLL].recall, truth.recall[2]))
         hits.append([interval.low <= figure <= interval.high for interval, figure in pairs])
-    assert np.mean(hits, axis=0) == pytest.approx([0.95] * 3, abs=0.05)
+    assert np.mean(hits, axis=0) == pytest.approx([0.95] * 3, abs=0.06)

@@ -6,8 +6,9 @@ from itertools import combinations
 
 import numpy as np
 
-from sitrep.evaluation.intervals import CONFIDENCE, ROUNDING, article_confusions, articles_with, resample
+from sitrep.evaluation.intervals import CONFIDENCE
 from sitrep.evaluation.metrics import rates
+from sitrep.evaluation.resampling import ROUNDING, article_confusions, effective_articles, resample
 from sitrep.evaluation.scored_runs import ScoredRun, ScoredUnit
 from sitrep.evaluation.significance import (
     Difference,
@@ -104,7 +105,7 @@ def macro_verdict(pair: PairComparison) -> str:
     if found.value is None:
         return "macro-F1 is undefined in these data"
     if found.p_adjusted is None:
-        return "chance cannot be judged: there is one article only, or every article shows the same difference"
+        return "chance cannot be judged: the units are of too few articles, or every article shows the same difference"
     if found.p_adjusted >= SIGNIFICANCE:
         return "no difference beyond chance"
     return f"{pair.first if found.value > 0 else pair.second} is better beyond chance"
@@ -134,15 +135,14 @@ def _pair(
     first, second = (runs[index] for index in both)
     labels, columns = first.labels, list(both)
     found = rates(counts[:, columns].sum(axis=0), labels)
-    # An article has a say in a label's difference if it holds the label or either run gave it.
-    _, _, articles = articles_with(counts[:, columns].sum(axis=1))
+    articles = effective_articles(counts[:, columns].sum(axis=1), labels)
     right = [[unit.predicted == unit.true for unit in run.units] for run in (first, second)]
     return PairComparison(
         first=first.name,
         second=second.name,
-        macro_f1_four=difference(found.macro_f1_four, macro[:, columns], len(counts)),
+        macro_f1_four=difference(found.macro_f1_four, macro[:, columns], float(articles.macro_f1_four)),
         f1={
-            label: difference(found.f1[:, index], f1[:, columns, index], int(articles[index]))
+            label: difference(found.f1[:, index], f1[:, columns, index], float(articles.f1[index]))
             for index, label in enumerate(labels)
         },
         disagreement=disagreement(*right),

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sitrep.evaluation.intervals import CONFIDENCE, ROUNDING, Interval, standard_error
+from sitrep.evaluation.intervals import CONFIDENCE, Interval
 from sitrep.evaluation.metrics import defined
+from sitrep.evaluation.resampling import ROUNDING, standard_error
 
 
 @dataclass(frozen=True)
@@ -23,8 +24,8 @@ class Difference:
 
     Attributes:
         value: ``None`` where the figure is undefined in either run.
-        interval: 95 % interval by paired bootstrap over articles. ``None`` where the value is, where fewer than two
-            articles have a say in it, or where it is the same in every draw without being 0.
+        interval: 95 % interval by paired bootstrap over articles. ``None`` where the value is, where its
+            units are of fewer than two articles in effect, or where it is the same in every draw without being 0.
         p: Two-sided, of no difference; ``None`` where the interval is.
         p_adjusted: By Holm's method over all pairs of runs.
     """
@@ -89,7 +90,7 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
     return adjusted
 
 
-def difference(values: np.ndarray, drawn: np.ndarray, articles: int) -> Difference:
+def difference(values: np.ndarray, drawn: np.ndarray, articles: float) -> Difference:
     """A difference with its interval and p, from the spread of the draws and Student's t.
 
     Both come from one distribution, so that the interval leaves out 0 just where p is below 0.05. Student's t
@@ -99,7 +100,7 @@ def difference(values: np.ndarray, drawn: np.ndarray, articles: int) -> Differen
     Args:
         values: The figure of both runs in the data, shape (2,); NaN where it is undefined.
         drawn: The same in each draw, shape (draws, 2).
-        articles: Number of articles that have a say in it.
+        articles: Effective number of articles, as of :func:`sitrep.evaluation.resampling.effective_articles`.
     """
     from scipy import stats
 
