@@ -5,7 +5,7 @@ import pytest
 import yaml
 from conftest import CONFIGS
 
-from sitrep.config import CheckSettings, EvaluateSettings, PredictSettings, TrainSettings
+from sitrep.config import CheckSettings, CompareSettings, EvaluateSettings, PredictSettings, TrainSettings
 from sitrep.config_text import as_plain, describe, explain
 from sitrep.errors import UsageError
 from sitrep.hydra_entry import OPEN_GROUPS, compose, rewrite_arguments, typed
@@ -15,6 +15,7 @@ SCHEMAS = {
     "evaluate": EvaluateSettings,
     "predict": PredictSettings,
     "check_data": CheckSettings,
+    "compare": CompareSettings,
 }
 GROUP_FILES = sorted(path.relative_to(CONFIGS) for path in CONFIGS.glob("*/*.yaml"))
 GIVEN = {"data=files": ["data.train_files=[x.jsonl]"], "model=custom": ["model.name=a/b"]}

@@ -65,6 +65,10 @@ def test_wrong_usage_ends_with_2_and_wrong_files_with_1(tmp_path):
     missing = one_line(call("predict.py", f"input={tmp_path}/a.txt", f"checkpoint={tmp_path}/run"), 1)
     assert missing.endswith("run: no such folder")
     assert "no such folder" in one_line(call("evaluate.py", f"checkpoint={tmp_path}/run"), 1)
+    misspelt = one_line(call("compare.py", "a=x", "b=y", "drawz=3"), 2)
+    assert misspelt == "compare.py: there is no setting drawz; did you mean draws?"
+    assert "b: no value given" in one_line(call("compare.py", "a=x"), 2)
+    assert one_line(call("compare.py", f"a={tmp_path}/my run", "b=y"), 1).endswith("my run: no such folder")
 
 
 def test_unknown_label_stops_training_with_its_row(tmp_path, toy_file):

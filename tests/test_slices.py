@@ -3,7 +3,7 @@ import pytest
 
 from sitrep.evaluation.metrics import score
 from sitrep.evaluation.properties import carried_columns, derived_columns, places
-from sitrep.evaluation.slices import clustered_difference, holm, slices
+from sitrep.evaluation.slices import clustered_difference, slices
 from sitrep.labels import CLASSES, LabelSet
 from sitrep.sentences import LabelledSentence
 
@@ -193,12 +193,6 @@ def test_no_difference_at_all_has_a_p_value_of_one():
     assert clustered_difference(units, np.array([[4] * 3, [0] * 3])).p_value == 0
     with pytest.raises(ValueError, match="at least two articles"):
         clustered_difference(np.array([[3, 0], [0, 3]]), np.zeros((2, 2)))
-
-
-def test_holm_multiplies_the_smallest_by_all_the_next_by_one_less():
-    assert holm([0.04, None, 0.01, 0.03]) == [0.06, None, 0.03, 0.06]
-    assert holm([0.9, 0.8]) == [1.0, 1.0]
-    assert holm([]) == []
 
 
 def test_slices_hold_for_four_labels_too():

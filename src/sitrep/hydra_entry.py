@@ -29,7 +29,7 @@ from sitrep.tables import ROW_SUFFIXES
 
 Settings = TypeVar("Settings")
 
-PATH_SETTINGS = {"input", "output", "checkpoint", "output_dir", "model.name", "apply"}
+PATH_SETTINGS = {"input", "output", "checkpoint", "output_dir", "model.name", "apply", "a", "b"}
 """Settings that hold a path: spaces, commas and brackets in them are not Hydra's grammar but the user's file name."""
 
 OPEN_GROUPS = {

@@ -45,6 +45,45 @@ class Scores:
     confusion: np.ndarray
 
 
+@dataclass(frozen=True)
+class Rates:
+    """Figures of any number of confusion matrices at once; NaN where the definition divides zero by zero.
+
+    Attributes:
+        precision: Shape (..., labels), as are recall and F1; the definitions are those of :class:`ClassScores`.
+        recall: By label.
+        f1: By label.
+        macro_f1_four: Shape (...), as in :class:`Scores`.
+        accuracy: Shape (...). Undefined if there are no units.
+    """
+
+    precision: np.ndarray
+    recall: np.ndarray
+    f1: np.ndarray
+    macro_f1_four: np.ndarray
+    accuracy: np.ndarray
+
+
+def rates(confusions: np.ndarray, labels: Sequence[str]) -> Rates:
+    """Compute the figures of confusion matrices, all matrices in one pass.
+
+    Args:
+        confusions: Counts, shape (..., labels, labels); rows true, columns predicted.
+        labels: Names in that order.
+    """
+    hits = np.diagonal(confusions, axis1=-2, axis2=-1)
+    support, predicted = confusions.sum(axis=-1), confusions.sum(axis=-2)
+    f1 = _quotient(2 * hits, support + predicted)
+    four = f1[..., [index for index, label in enumerate(labels) if label in CLASSES]]
+    return Rates(
+        precision=_quotient(hits, predicted),
+        recall=_quotient(hits, support),
+        f1=f1,
+        macro_f1_four=_quotient(np.nansum(four, axis=-1), (~np.isnan(four)).sum(axis=-1)),
+        accuracy=_quotient(hits.sum(axis=-1), support.sum(axis=-1)),
+    )
+
+
 def score(true: Sequence[str], predicted: Sequence[str], labels: Sequence[str]) -> Scores:
     """Compare two labellings of the same units.
 
@@ -64,35 +103,52 @@ def score(true: Sequence[str], predicted: Sequence[str], labels: Sequence[str]) 
     if not true:
         raise ValueError("no units to score")
     confusion = confusion_matrix(true, predicted, labels)
-    per_class = {label: _class_scores(confusion, index) for index, label in enumerate(labels)}
-    defined = [f1 for label in CLASSES if label in per_class and (f1 := per_class[label].f1) is not None]
+    figures = rates(confusion, labels)
     return Scores(
-        per_class=per_class,
-        macro_f1_four=sum(defined) / len(defined) if defined else None,
-        accuracy=float(np.trace(confusion) / confusion.sum()),
+        per_class={label: _class_scores(figures, confusion, index) for index, label in enumerate(labels)},
+        macro_f1_four=defined(figures.macro_f1_four),
+        accuracy=float(figures.accuracy),
         confusion=confusion,
     )
 
 
+def defined(value: np.ndarray | float) -> float | None:
+    """A figure as a number; ``None`` where it is NaN, for which JSON has no word."""
+    return None if np.isnan(value) else float(value)
+
+
 def confusion_matrix(true: Sequence[str], predicted: Sequence[str], labels: Sequence[str]) -> np.ndarray:
     """Count units by true label (rows) and predicted label (columns), in the order of ``labels``."""
+    matrix = np.zeros((len(labels), len(labels)), dtype=np.int64)
+    np.add.at(matrix, cells(true, predicted, labels), 1)
+    return matrix
+
+
+def cells(true: Sequence[str], predicted: Sequence[str], labels: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Row and column of the confusion matrix that each unit counts in.
+
+    Raises:
+        ValueError: If a label is unknown.
+    """
     index = {label: number for number, label in enumerate(labels)}
     unknown = (set(true) | set(predicted)) - set(index)
     if unknown:
         raise ValueError(f"labels {sorted(unknown)} are not among {list(labels)}")
-    matrix = np.zeros((len(labels), len(labels)), dtype=np.int64)
-    np.add.at(matrix, ([index[label] for label in true], [index[label] for label in predicted]), 1)
-    return matrix
+    rows, columns = ([index[label] for label in side] for side in (true, predicted))
+    return np.array(rows, dtype=np.int64), np.array(columns, dtype=np.int64)
 
 
-def _class_scores(confusion: np.ndarray, index: int) -> ClassScores:
-    hits = int(confusion[index, index])
-    support = int(confusion[index].sum())
-    predicted = int(confusion[:, index].sum())
+def _class_scores(figures: Rates, confusion: np.ndarray, index: int) -> ClassScores:
     return ClassScores(
-        precision=hits / predicted if predicted else None,
-        recall=hits / support if support else None,
-        f1=2 * hits / (support + predicted) if support + predicted else None,
-        support=support,
-        predicted=predicted,
+        precision=defined(figures.precision[index]),
+        recall=defined(figures.recall[index]),
+        f1=defined(figures.f1[index]),
+        support=int(confusion[index].sum()),
+        predicted=int(confusion[:, index].sum()),
     )
+
+
+def _quotient(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
+    quotient = np.full(np.shape(numerator), np.nan)
+    np.divide(numerator, denominator, out=quotient, where=np.asarray(denominator > 0))
+    return quotient

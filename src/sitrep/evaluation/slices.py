@@ -11,6 +11,7 @@ import numpy as np
 
 from sitrep.evaluation.metrics import score
 from sitrep.evaluation.properties import carried_columns, derived_columns
+from sitrep.evaluation.significance import holm
 from sitrep.sentences import LabelledSentence
 
 SMALL_UNITS = 20
@@ -91,23 +92,6 @@ def slices(
         for item, p in zip(found, adjusted, strict=True)
     ]
     return sorted(flagged, key=lambda item: (item.small, item.accuracy, -item.units))
-
-
-def holm(p_values: Sequence[float | None]) -> list[float | None]:
-    """Correct p-values for their number so that the chance of any false alarm at all stays below the level.
-
-    Holm, "A simple sequentially rejective multiple test procedure" (Scandinavian Journal of Statistics, 1979).
-
-    Args:
-        p_values: In any order; ``None`` is no test and stays ``None``.
-    """
-    tested = sorted((p, place) for place, p in enumerate(p_values) if p is not None)
-    adjusted: list[float | None] = [None] * len(p_values)
-    largest = 0.0
-    for rank, (p, place) in enumerate(tested):
-        largest = max(largest, min(1.0, p * (len(tested) - rank)))
-        adjusted[place] = largest
-    return adjusted
 
 
 @dataclass(frozen=True)
