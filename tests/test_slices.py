@@ -138,21 +138,6 @@ def test_slice_of_too_few_articles_is_not_tested():
     assert (found.articles, found.difference, found.p_value, found.worse) == (4, -1, None, False)
 
 
-def test_interval_is_asked_for_each_slice_that_is_not_small():
-    rows = corpus()
-    asked = []
-
-    def interval(true, predicted, articles):
-        asked.append((len(true), len(predicted), len(set(articles))))
-        return (0.25, 0.75)
-
-    found = slices(rows, [s.label for s in rows], LABELS, interval)
-    assert len(asked) == sum(not item.small for item in found)
-    assert (100, 100, 10) in asked
-    assert {item.macro_f1_interval for item in found} == {(0.25, 0.75)}
-    assert {item.macro_f1_interval for item in slices(rows, [s.label for s in rows], LABELS)} == {None}
-
-
 def test_no_units_have_no_slices_and_lengths_must_match():
     assert slices([], [], LABELS) == []
     assert slices([unit(0)], [NONE], LABELS) == []  # nothing parts one unit from itself

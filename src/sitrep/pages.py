@@ -1,4 +1,6 @@
-"""HTML pages out of templates, in one style."""
+"""Pages and texts out of templates, in one style."""
+
+from typing import Any
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
@@ -6,6 +8,22 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 def figure(value: float | None) -> str:
     """A score as people read it: three digits, or a dash where it is undefined."""
     return "–" if value is None else f"{value:.3f}"
+
+
+def bounds(interval: Any) -> str:
+    """An interval as people read it, or a dash where there is none."""
+    return "–" if interval is None else f"{interval.low:.3f} to {interval.high:.3f}"
+
+
+def render_text(package: str, template: str, **content: object) -> str:
+    """Render a template of a package's folder ``templates`` as it is, such as Markdown.
+
+    Args:
+        package: Dotted name of the package.
+        template: File name of the template.
+        content: What the template shows. A name that it uses but is not given is an error.
+    """
+    return _environment(package, escape=False).get_template(template).render(**content)
 
 
 def render_page(package: str, template: str, **content: object) -> str:
@@ -16,13 +34,19 @@ def render_page(package: str, template: str, **content: object) -> str:
         template: File name of the template; it may extend ``page.html.j2``.
         content: What the template shows. A name that it uses but is not given is an error.
     """
+    return _environment(package, escape=True).get_template(template).render(**content)
+
+
+def _environment(package: str, escape: bool) -> Environment:
     environment = Environment(
         loader=ChoiceLoader([PackageLoader(package), PackageLoader("sitrep")]),
-        autoescape=True,
+        autoescape=escape,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters["figure"] = figure
-    environment.filters["percent"] = lambda value: f"{value:.0%}"
-    return environment.get_template(template).render(**content)
+    environment.filters["bounds"] = bounds
+    environment.filters["percent"] = lambda value: "–" if value is None else f"{value:.0%}"
+    environment.filters["cell"] = lambda text: " ".join(str(text).split()).replace("|", "\\|")
+    return environment

@@ -59,6 +59,12 @@ class EvaluateSettings:
     """Use the temperature that was fitted on validation, so that probabilities mean what they say."""
     baselines: bool = MISSING
     """Train the two baselines on the checkpoint's training data and score them beside it."""
+    behaviour: bool = MISSING
+    """Ask the model the behaviour tests."""
+    behaviour_files: list[str] = MISSING
+    """Behaviour tests of your own (YAML, see docs/evaluation.md), beside those that are shipped."""
+    neighbours: bool = MISSING
+    """Put the training units most like it beside each error; takes a pass over the training data."""
     output_dir: str = MISSING
     """Folder of the result; it must not exist yet."""
 

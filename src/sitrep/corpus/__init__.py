@@ -39,6 +39,11 @@ def sha256() -> str:
     return total.hexdigest()
 
 
+def size() -> int:
+    """Bytes of the files of the corpus."""
+    return sum(path.stat().st_size for path in _files("articles"))
+
+
 def _files(kind: str) -> list[Path]:
     return sorted(FOLDER.glob(f"{kind}-*.jsonl"))
 

@@ -23,11 +23,13 @@ class SourceFile:
         source: As it was named in the settings.
         units: Rows read, those labelled ``none`` included.
         sha256: Of the file; ``None`` for folders and hub names.
+        bytes: Its size; likewise.
     """
 
     source: str
     units: int
     sha256: str | None
+    bytes: int | None
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ def _read_all(
         # Rows without ids of two files of one name must not get the same ones; a path would differ from place to place.
         name = f"{Path(source).stem}.{len(sources)}" if sources else Path(source).stem
         found = read_labelled(source, columns, problems, name)
-        sources.append(SourceFile(source, len(found), _sha256(source)))
+        sources.append(SourceFile(source, len(found), *_identity(source)))
         sentences.extend(found)
     seen: set[str] = set()
     for sentence in sentences:
@@ -122,7 +124,9 @@ def _read_all(
     return sentences
 
 
-def _sha256(source: str) -> str | None:
+def _identity(source: str) -> tuple[str | None, int | None]:
+    """SHA-256 and size of a file or of the shipped corpus."""
     if source == SHIPPED:
-        return corpus.sha256()
-    return sha256_of(Path(source)) if Path(source).is_file() else None
+        return corpus.sha256(), corpus.size()
+    path = Path(source)
+    return (sha256_of(path), path.stat().st_size) if path.is_file() else (None, None)

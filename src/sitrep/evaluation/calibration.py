@@ -70,29 +70,46 @@ class Calibration:
     after: CalibrationFigures | None
 
 
-def calibrate(
-    validation: tuple[np.ndarray, np.ndarray], test: tuple[np.ndarray, np.ndarray], labels: Sequence[str]
+def calibration_at(
+    probabilities: np.ndarray, true: np.ndarray, labels: Sequence[str], temperature: float | None, note: str
 ) -> Calibration:
-    """Fit the temperature on validation and score the test units before and after.
+    """Score units before and after a temperature that was fitted on others.
 
     Args:
-        validation: Probabilities, shape (units, labels), and indices of the true labels, shape (units,).
-        test: The same of the test units.
+        probabilities: As they come, shape (units, labels).
+        true: Indices of the true labels, shape (units,).
         labels: Names, in the order of the columns.
+        temperature: ``None`` if none was fitted.
+        note: Why not, or what is odd about it.
 
     Raises:
-        ValueError: If there are no test units.
+        ValueError: If there are no units.
     """
-    probabilities, true = test
     before = calibration_figures(probabilities, true, labels)
-    if len(validation[1]) < FEWEST_UNITS:
-        note = f"{len(validation[1])} validation units are too few to fit a temperature; {FEWEST_UNITS} are wanted"
+    if temperature is None:
         return Calibration(None, note, before, None)
-    temperature = fit_temperature(log_probabilities(validation[0]), validation[1])
-    after = calibration_figures(apply_temperature(probabilities, temperature), true, labels)
+    return Calibration(
+        temperature, note, before, calibration_figures(apply_temperature(probabilities, temperature), true, labels)
+    )
+
+
+def temperature_of(probabilities: np.ndarray, true: np.ndarray, units: int) -> tuple[float | None, str]:
+    """The temperature that validation asks for, and a word on it.
+
+    Args:
+        probabilities: Of validation, as they come, shape (rows, labels).
+        true: Indices of the true labels, shape (rows,).
+        units: Number of validation units; differs from the rows where a unit has a row for each class.
+
+    Returns:
+        Temperature and an empty note; or ``None`` and why; or one at the bound, with a warning.
+    """
+    if units < FEWEST_UNITS:
+        return None, f"{units} validation units are too few to fit a temperature; {FEWEST_UNITS} are wanted"
+    temperature = fit_temperature(log_probabilities(probabilities), true)
     at_bound = any(np.isclose(temperature, bound, rtol=1e-2) for bound in TEMPERATURE_BOUNDS)
     note = "the loss on validation falls up to the bound of the temperature; do not rely on it" if at_bound else ""
-    return Calibration(temperature, note, before, after)
+    return temperature, note
 
 
 def fit_temperature(logits: np.ndarray, true: np.ndarray) -> float:

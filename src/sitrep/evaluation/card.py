@@ -5,7 +5,7 @@ what to say in them.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +13,11 @@ import yaml
 
 from sitrep.checkpoint import CheckpointRecord
 from sitrep.config import Context, Pooling
+from sitrep.evaluation.intervals import Interval, ScoreIntervals
 from sitrep.hub import HUB_NAME
 from sitrep.labels import CLASSES, NONE
 from sitrep.packaged import NAME as PACKAGED_MINILM
-from sitrep.pages import figure
+from sitrep.pages import render_text
 
 if TYPE_CHECKING:
     from huggingface_hub import EvalResult, ModelCardData
@@ -51,8 +52,7 @@ class CardContent:
         record: Of the checkpoint.
         settings: Of the training run, as plain values: the content of ``config.yaml``.
         environment: Content of ``environment.json``.
-        intervals: Lower and upper bound of figures at 95 %, as far as they are known: of ``macro_f1_four``,
-            ``accuracy``, and, by label, of its F1.
+        intervals: Of the figures, as far as they are known.
         license: Identifier of a licence as the hub writes it, such as ``apache-2.0``; ``None`` leaves it out.
     """
 
@@ -60,7 +60,7 @@ class CardContent:
     record: CheckpointRecord
     settings: Mapping[str, Any]
     environment: Mapping[str, Any]
-    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    intervals: ScoreIntervals
     license: str | None = None
 
 
@@ -72,14 +72,9 @@ def model_card(content: CardContent) -> str:
     Returns:
         Markdown with a YAML header that ``huggingface_hub.ModelCard`` reads.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("sitrep.evaluation"), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters["figure"] = figure
-    environment.filters["interval"] = _interval_text
-    body = environment.get_template("card.md.j2").render(
+    body = render_text(
+        "sitrep.evaluation",
+        "card.md.j2",
         content=content,
         metrics=content.metrics,
         meanings={label: MEANINGS[label] for label in content.metrics["labels"]},
@@ -124,7 +119,7 @@ def _eval_results(content: CardContent) -> "Iterator[EvalResult]":
     ]
     for kind, name, key, value in named:
         if value is not None:
-            interval = content.intervals.get(key)
+            interval = _interval(content.intervals, key)
             yield EvalResult(
                 task_type=TASK,
                 dataset_type=NAME,
@@ -133,8 +128,15 @@ def _eval_results(content: CardContent) -> "Iterator[EvalResult]":
                 metric_type=kind,
                 metric_name=name,
                 metric_value=value,
-                metric_args={"interval_95": list(interval)} if interval else None,
+                metric_args={"interval_95": [interval.low, interval.high]} if interval else None,
             )
+
+
+def _interval(intervals: ScoreIntervals, key: str) -> Interval | None:
+    """Of ``macro_f1_four``, ``accuracy``, or a label's F1."""
+    if key in intervals.per_class:
+        return intervals.per_class[key].f1
+    return {"macro_f1_four": intervals.macro_f1_four, "accuracy": intervals.accuracy}.get(key)
 
 
 def _base_model(name: str) -> str | None:
@@ -154,7 +156,3 @@ def _shown(settings: Mapping[str, Any]) -> dict[str, Any]:
     shown = {name: settings[name] for name in SETTINGS_SHOWN if name in settings}
     name = str(shown["model"]["name"])
     return shown | {"model": {**shown["model"], "name": name if _base_model(name) else Path(name).name}}
-
-
-def _interval_text(interval: tuple[float, float] | None) -> str:
-    return "" if interval is None else f"{interval[0]:.3f}–{interval[1]:.3f}"

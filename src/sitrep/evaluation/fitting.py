@@ -5,14 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from sitrep.evaluation.abstention import thresholds as acceptance_thresholds
-from sitrep.evaluation.calibration import (
-    FEWEST_UNITS,
-    TEMPERATURE_BOUNDS,
-    apply_temperature,
-    fit_temperature,
-    log_probabilities,
-    outcome_pairs,
-)
+from sitrep.evaluation.calibration import apply_temperature, outcome_pairs, temperature_of
 from sitrep.evaluation.label_sets import choose_thresholds, membership
 from sitrep.inference.predictor import Predictor
 from sitrep.labels import Task
@@ -37,7 +30,7 @@ def fit_on_validation(
     articles = number_articles([sentence.article_id for sentence in sentences])
     several = predictor.checkpoint.task is Task.multi_label
     if several:
-        temperature, note = _temperature(outcome_pairs(probabilities), _applies(sentences), len(sentences))
+        temperature, note = temperature_of(outcome_pairs(probabilities), _applies(sentences), len(sentences))
         if temperature:
             pairs = apply_temperature(outcome_pairs(probabilities), temperature)
             probabilities = pairs[:, 1].reshape(probabilities.shape)
@@ -45,7 +38,7 @@ def fit_on_validation(
         given, _ = predictor.choose(probabilities, chosen)
         accept: dict[str, float | None] = {}
     else:
-        temperature, note = _temperature(probabilities, true, len(sentences))
+        temperature, note = temperature_of(probabilities, true, len(sentences))
         if temperature:
             probabilities = apply_temperature(probabilities, temperature)
         chosen = {}
@@ -62,14 +55,6 @@ def fit_on_validation(
         target_precision=target_precision,
         accept=accept,
     )
-
-
-def _temperature(probabilities: np.ndarray, true: np.ndarray, units: int) -> tuple[float | None, str]:
-    if units < FEWEST_UNITS:
-        return None, f"{units} validation units are too few to fit a temperature; {FEWEST_UNITS} are wanted"
-    temperature = fit_temperature(log_probabilities(probabilities), true)
-    at_bound = any(np.isclose(temperature, bound, rtol=1e-2) for bound in TEMPERATURE_BOUNDS)
-    return temperature, "the loss falls up to the bound of the temperature; do not rely on it" if at_bound else ""
 
 
 def _applies(sentences: Sequence[LabelledSentence]) -> np.ndarray:

@@ -1,6 +1,8 @@
 """The whole of ``scripts/evaluate.py``, and the part of it that ends a training run."""
 
 import json
+import random
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -18,15 +20,21 @@ from sitrep.data import LoadedData, SourceFile, load_data, load_test
 from sitrep.data.loading import columns_of
 from sitrep.data.split import digest
 from sitrep.errors import UserError
+from sitrep.evaluation.analysis import analyse
 from sitrep.evaluation.baselines import Baseline, baselines
-from sitrep.evaluation.provenance import environment
-from sitrep.evaluation.report import render
+from sitrep.evaluation.errors import with_neighbours, write_errors
+from sitrep.evaluation.provenance import cost, environment
+from sitrep.evaluation.report import ERRORS_SHOWN, render, render_markdown
 from sitrep.evaluation.results import Results, compute, describe_set, passages_of
 from sitrep.files import complete_folder, point_latest
+from sitrep.inference.embedding import Embedder
 from sitrep.inference.outputs import open_output
 from sitrep.inference.predictor import Predictor
 from sitrep.pages import figure
 from sitrep.sentences import LabelledSentence
+
+NEIGHBOURS_FROM = 20_000
+"""Training units, drawn at random, among which the neighbours of errors are looked for."""
 
 
 def evaluate(settings: EvaluateSettings) -> Path:
@@ -38,6 +46,7 @@ def evaluate(settings: EvaluateSettings) -> Path:
     Raises:
         UserError: For anything wrong with the checkpoint, the data or the place to write to.
     """
+    began = time.perf_counter()
     with complete_folder(settings.output_dir) as (partial, folder):
         checkpoint = open_checkpoint(settings.checkpoint)
         trained_on = _training_data(checkpoint)
@@ -59,9 +68,11 @@ def evaluate(settings: EvaluateSettings) -> Path:
             "seen_in_training": _seen(sentences, trained_on) if isinstance(trained_on, LoadedData) else None,
             "sources": _as_json(sources),
         }
-        results = _results(
-            Predictor(checkpoint, settings.inference, calibrated=settings.calibrated), sentences, reference, data, {}
-        )
+        predictor = Predictor(checkpoint, settings.inference, calibrated=settings.calibrated)
+        results = _results(predictor, sentences, reference, data, {}, settings.behaviour, settings.behaviour_files)
+        if isinstance(trained_on, LoadedData) and settings.neighbours:
+            results = add_neighbours(results, trained_on.split.train)
+        results.environment.update(cost(began, predictor.device.type, results.environment["scoring_seconds"]))
         write_results(partial, results, settings)
     point_latest(folder, "evaluate")
     print_summary(results, folder, Console(stderr=True))
@@ -76,8 +87,21 @@ def evaluate_split(predictor: Predictor, data: LoadedData, training: dict[str, A
     return _results(predictor, data.split.test, reference, about, training)
 
 
+def add_neighbours(results: Results, train: Sequence[LabelledSentence]) -> Results:
+    """Put the training units most like it beside each error that the report shows."""
+    shown, rest = results.errors[:ERRORS_SHOWN], results.errors[ERRORS_SHOWN:]
+    if not shown:
+        return results
+    if len(train) > NEIGHBOURS_FROM:
+        train = random.Random(0).sample(train, NEIGHBOURS_FROM)
+    embedder = Embedder()
+    vectors = embedder.embed([error.sentence.text for error in shown])
+    found = with_neighbours(shown, vectors, train, embedder.embed([sentence.text for sentence in train]))
+    return replace(results, errors=[*found, *rest])
+
+
 def write_results(folder: Path, results: Results, settings: TrainSettings | EvaluateSettings) -> None:
-    """Write ``config.yaml``, ``metrics.json``, ``report.html``, ``predictions.jsonl`` and ``environment.json``."""
+    """Write settings, metrics, report, predictions, errors and environment into a result directory."""
     plain = as_plain(settings)
     (folder / layout.CONFIG).write_text(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True), encoding="utf-8")
     _write_json(folder / layout.METRICS, results.metrics())
@@ -85,7 +109,9 @@ def write_results(folder: Path, results: Results, settings: TrainSettings | Eval
     with open_output(str(folder / layout.PREDICTIONS)) as write:
         for prediction in results.predictions:
             write(prediction)
+    write_errors(folder / layout.ERRORS, results.errors)
     (folder / layout.REPORT).write_text(render(results, plain), encoding="utf-8")
+    (folder / layout.REPORT_MARKDOWN).write_text(render_markdown(results, plain), encoding="utf-8")
 
 
 def print_summary(results: Results, folder: Path, console: Console) -> None:
@@ -97,8 +123,12 @@ def print_summary(results: Results, folder: Path, console: Console) -> None:
         cells = [figure(figures.precision), figure(figures.recall), figure(figures.f1), str(figures.support)]
         table.add_row(label, *cells)
     console.print(table)
+    interval = results.analysis.intervals.macro_f1_four
+    bounds = f" (95 % interval {figure(interval.low)} to {figure(interval.high)})" if interval else ""
     console.print(
-        f"macro-F1 over the four classes: [bold]{figure(results.scores.macro_f1_four)}[/bold]", highlight=False
+        f"macro-F1 over the four classes: [bold]{figure(results.scores.macro_f1_four)}[/bold]{bounds}",
+        highlight=False,
+        soft_wrap=True,
     )
     if sets := results.label_sets:
         console.print(
@@ -129,12 +159,25 @@ def _results(
     reference: Sequence[Baseline] | str,
     data: dict[str, Any],
     training: dict[str, Any],
+    behaviour: bool = True,
+    behaviour_files: Sequence[str] = (),
 ) -> Results:
+    began = time.perf_counter()
     predictions = list(predictor.predict(passages_of(sentences)))
+    seconds = time.perf_counter() - began
+
+    def label(texts: Sequence[str]) -> Sequence[str]:
+        return predictor.choose(predictor.score(texts).probabilities)[0]
+
+    asked = label if behaviour else None
+    analysis = analyse(sentences, predictions, predictor.checkpoint, predictor.calibrated, asked, behaviour_files)
     made_with = environment(predictor.device.type, predictor.precision.name)
+    made_with["scoring_seconds"] = round(seconds, 2)
     checkpoint = predictor.checkpoint
     thresholds = checkpoint.thresholds
-    results = compute(sentences, predictions, predictor.labels, reference, data, training, made_with, thresholds)
+    results = compute(
+        sentences, predictions, predictor.labels, analysis, reference, data, training, made_with, thresholds
+    )
     if checkpoint.context is Context.none and checkpoint.is_plain:
         return results
     how = f"With model.context={checkpoint.context.name} and model.pooling={checkpoint.pooling.name}"

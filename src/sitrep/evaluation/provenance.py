@@ -4,6 +4,7 @@ import os
 import platform
 import shlex
 import sys
+import time
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -40,6 +41,21 @@ def environment(device: str, precision: str) -> dict[str, Any]:
         "gpu": _gpu_name() if device == "cuda" else None,
         "device": device,
         "precision": precision,
+    }
+
+
+def cost(began: float, device: str, on_device_seconds: float) -> dict[str, Any]:
+    """Seconds that a run took.
+
+    Args:
+        began: ``time.perf_counter()`` at its beginning.
+        device: That the model ran on.
+        on_device_seconds: Spent in training and scoring.
+    """
+    return {
+        "wall_seconds": round(time.perf_counter() - began, 1),
+        "cpu_seconds": round(time.process_time(), 1),
+        "gpu_seconds": round(on_device_seconds, 1) if device == "cuda" else None,
     }
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from sitrep.evaluation.analysis import Analysis
 from sitrep.evaluation.baselines import Baseline
 from sitrep.evaluation.errors import Misclassification, misclassifications
 from sitrep.evaluation.label_sets import LabelSetScores, score_label_sets
@@ -14,7 +15,11 @@ from sitrep.evaluation.metrics import Scores, score
 from sitrep.labels import CLASSES
 from sitrep.sentences import LabelledSentence, Passage, Prediction, carried_fields
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""Of ``metrics.json``; docs/evaluation.md says what it holds."""
+
+TOLERABLE_RISKS = (0.01, 0.02, 0.05, 0.1)
+"""Shares of errors for which ``metrics.json`` says how many units can be accepted."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +29,7 @@ class Results:
     Attributes:
         labels: In the order of the taxonomy.
         scores: Of the model.
+        analysis: Everything else that follows from predictions and checkpoint.
         label_sets: Of the classes that it gave, where it answers with every class that applies; else ``None``.
         baselines: Title and scores of each baseline, by name.
         without_baselines: Why there are none; empty where there are.
@@ -39,6 +45,7 @@ class Results:
 
     labels: tuple[str, ...]
     scores: Scores
+    analysis: Analysis
     label_sets: LabelSetScores | None
     baselines: dict[str, tuple[str, Scores]]
     without_baselines: str
@@ -56,6 +63,7 @@ class Results:
             "schema_version": SCHEMA_VERSION,
             **_scores_as_json(self.scores),
             "labels": list(self.labels),
+            **_analysis_as_json(self.analysis),
             "label_sets": None if self.label_sets is None else asdict(self.label_sets),
             "baselines": {name: _scores_as_json(scores) for name, (_, scores) in self.baselines.items()},
             "errors": len(self.errors),
@@ -69,6 +77,7 @@ def compute(
     sentences: Sequence[LabelledSentence],
     predictions: Sequence[Prediction],
     labels: tuple[str, ...],
+    analysis: Analysis,
     reference: Sequence[Baseline] | str,
     data: dict[str, Any],
     training: dict[str, Any],
@@ -81,6 +90,7 @@ def compute(
         sentences: Units with their true labels.
         predictions: One each, in the same order.
         labels: All labels in order.
+        analysis: As in :class:`Results`.
         reference: The baselines, or why there are none.
         data: As in :class:`Results`.
         training: As in :class:`Results`; empty outside training.
@@ -94,6 +104,7 @@ def compute(
     return Results(
         labels=labels,
         scores=scores,
+        analysis=analysis,
         label_sets=_score_label_sets(sentences, predictions, thresholds) if thresholds else None,
         baselines={item.name: (item.title, score(true, item.predicted, labels)) for item in found},
         without_baselines=reference if isinstance(reference, str) else "",
@@ -165,4 +176,25 @@ def _scores_as_json(scores: Scores) -> dict[str, Any]:
         "accuracy": scores.accuracy,
         "per_class": {label: asdict(figures) for label, figures in scores.per_class.items()},
         "confusion_rows_true": scores.confusion.tolist(),
+    }
+
+
+def _analysis_as_json(analysis: Analysis) -> dict[str, Any]:
+    curve = analysis.risk_coverage
+    abstention = {
+        "target_precision": analysis.target_precision,
+        "thresholds": analysis.accept,
+        "review": None if analysis.review is None else asdict(analysis.review),
+        "risk_coverage_area": None if curve is None else curve.area,
+        "coverage_at_risk": {} if curve is None else {str(risk): curve.coverage_at(risk) for risk in TOLERABLE_RISKS},
+    }
+    return {
+        "intervals": asdict(analysis.intervals),
+        "ceiling": None if analysis.ceiling is None else asdict(analysis.ceiling),
+        "calibration": None if analysis.calibration is None else asdict(analysis.calibration),
+        "abstention": abstention,
+        "counts": None if analysis.counts is None else asdict(analysis.counts),
+        "slices": [asdict(item) for item in analysis.slices],
+        "behaviour": [asdict(outcome) for outcome in analysis.behaviour],
+        "missing": analysis.missing,
     }

@@ -4,7 +4,7 @@ Many slices are looked at, so some come out low by chance alone: believe :attr:`
 number, and take any other low figure as a question, not as an answer.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,9 +17,6 @@ from sitrep.sentences import LabelledSentence
 SMALL_UNITS = 20
 FEWEST_ARTICLES = 5
 LEVEL = 0.05
-
-Interval = Callable[[Sequence[str], Sequence[str], Sequence[str]], tuple[float, float] | None]
-"""Bounds of a figure of ``(true, predicted, articles)``, one each a unit; ``None`` where it is undefined."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +31,6 @@ class Slice:
         macro_f1_four: As :func:`sitrep.evaluation.metrics.score` defines it, on these units alone: a class that neither
             occurs nor is predicted in the slice is left out of the mean, one that is predicted but never true counts as
             0. Slices that hold different classes are therefore not to be compared by it.
-        macro_f1_interval: Bounds of it, by the function that was given; ``None`` without one and in small slices.
         accuracy: Share of these units given their label.
         difference: Accuracy of the slice minus that of all other units; ``None`` if there are no others.
         difference_interval: 95 % bounds of the difference; ``None`` where it is not tested.
@@ -49,7 +45,6 @@ class Slice:
     units: int
     articles: int
     macro_f1_four: float | None
-    macro_f1_interval: tuple[float, float] | None
     accuracy: float
     difference: float | None
     difference_interval: tuple[float, float] | None
@@ -62,7 +57,6 @@ def slices(
     sentences: Sequence[LabelledSentence],
     predicted: Sequence[str],
     labels: Sequence[str],
-    interval: Interval | None = None,
 ) -> list[Slice]:
     """Score each slice of each column that the rows carry and of each property of the units themselves.
 
@@ -70,7 +64,6 @@ def slices(
         sentences: Units with their true labels.
         predicted: The label that each was given.
         labels: All labels, in the order of the taxonomy.
-        interval: Bounds of macro-F1, such as a bootstrap over articles; called once a slice that is not small.
 
     Returns:
         Worst accuracy first, small slices after the others. The order goes by accuracy, not by macro-F1, since every
@@ -79,7 +72,7 @@ def slices(
     Raises:
         ValueError: If the lengths differ or a label is unknown.
     """
-    test_set = _TestSet(sentences, predicted, labels, interval)
+    test_set = _TestSet(sentences, predicted, labels)
     columns = [*carried_columns(sentences).items(), *derived_columns(sentences).items()]
     found = []
     for column, values in columns:
@@ -151,12 +144,10 @@ class _TestSet:
         sentences: Sequence[LabelledSentence],
         predicted: Sequence[str],
         labels: Sequence[str],
-        interval: Interval | None,
     ) -> None:
         if len(sentences) != len(predicted):
             raise ValueError(f"{len(sentences)} sentences against {len(predicted)} predicted labels")
         self.labels = labels
-        self.interval = interval
         self.true = np.array([sentence.label for sentence in sentences], dtype=object)
         self.predicted = np.array(predicted, dtype=object)
         self.articles = np.array([sentence.article_id for sentence in sentences], dtype=object)
@@ -181,7 +172,6 @@ class _TestSet:
             units=len(members),
             articles=len(set(articles)),
             macro_f1_four=scores.macro_f1_four,
-            macro_f1_interval=None if small or not self.interval else self.interval(true, predicted, articles),
             accuracy=scores.accuracy,
             difference=None if rest is None else float(scores.accuracy - rest),
             difference_interval=tested.interval if tested else None,

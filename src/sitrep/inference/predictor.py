@@ -68,6 +68,7 @@ class Predictor:
         logging.disable_progress_bar()
         self.checkpoint = checkpoint
         self.window = settings.window
+        self.calibrated = calibrated
         fit = checkpoint.validation if calibrated else None
         self.temperature = (fit.temperature if fit else None) or 1.0
         self.accept = fit.accept if fit else {}

@@ -11,14 +11,16 @@ from typing import Any
 from rich.console import Console
 
 from sitrep import checkpoint as layout
-from sitrep.checkpoint import open_checkpoint, record_of
+from sitrep.checkpoint import open_checkpoint, read_record, record_of
 from sitrep.config import InferenceSettings, TrainSettings
 from sitrep.config_text import as_plain
 from sitrep.data import LoadedData, load_data
 from sitrep.doctor.leakage import refuse_leaks
-from sitrep.evaluation import evaluate_split, print_summary, write_results
+from sitrep.evaluation import add_neighbours, evaluate_split, print_summary, write_results
+from sitrep.evaluation.card import CardContent, model_card
 from sitrep.evaluation.fitting import fit_on_validation
 from sitrep.evaluation.metrics import score
+from sitrep.evaluation.provenance import cost
 from sitrep.evaluation.results import Results, passages_of
 from sitrep.files import complete_folder, point_latest
 from sitrep.inference.predictor import Predictor
@@ -37,6 +39,7 @@ def train(settings: TrainSettings) -> Path:
         UserError: For anything wrong with the data, the backbone or the place to write to.
     """
     console = Console(stderr=True)
+    began = time.perf_counter()
     with complete_folder(settings.output_dir) as (folder, run):
         check_backbone(settings.model)
         data = load_data(settings.data, settings.labels.label_set)
@@ -47,12 +50,26 @@ def train(settings: TrainSettings) -> Path:
             results = _run_seeds(folder, run, settings, data, console)
         else:
             results = _run(folder, run, settings, data, console)
+        results = add_neighbours(results, data.split.train)
+        on_device = results.training.get("training_seconds", 0.0) + results.environment["scoring_seconds"]
+        results.environment.update(cost(began, results.environment["device"], on_device))
         write_results(folder, results, settings)
         record = {"split_seed": settings.data.split_seed, "article_ids": data.split.article_ids()}
         (folder / layout.SPLIT).write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        _write_card(folder, results, settings)
     point_latest(run, "train")
     print_summary(results, run, console)
     return run
+
+
+def _write_card(folder: Path, results: Results, settings: TrainSettings) -> None:
+    place = folder / layout.CHECKPOINT
+    record = read_record(place)
+    assert record is not None
+    card = model_card(
+        CardContent(results.metrics(), record, as_plain(settings), results.environment, results.analysis.intervals)
+    )
+    (place / layout.CARD).write_text(card, encoding="utf-8")
 
 
 def _run(
