@@ -11,7 +11,7 @@ import sys
 import numpy as np
 from simulation import draw
 
-from sitrep.evaluation.abstention import thresholds
+from sitrep.evaluation.abstention import risk_coverage, thresholds
 from sitrep.labels import LabelSet
 
 LABELS = LabelSet.five.names
@@ -20,17 +20,19 @@ LABELS = LabelSet.five.names
 def measure(articles: int, target: float, noise: float, in_articles: float, sets: int) -> tuple[float, float, float]:
     """Shares of classes with a threshold and with a broken one, and the share of fresh units accepted."""
     fresh = draw(np.random.default_rng(0), 10_000, noise=noise, in_articles=in_articles)
-    confidence = fresh.probabilities.max(axis=1)
+    curves = [
+        risk_coverage(fresh.true[own], fresh.probabilities[own])
+        for own in (fresh.predicted == index for index in range(len(LABELS)))
+    ]
     given, broken, accepted = [], [], []
     for seed in range(1, sets + 1):
         found = draw(np.random.default_rng(seed), articles, noise=noise, in_articles=in_articles)
         chosen = thresholds(found.true, found.probabilities, found.articles, LABELS, target)
-        for index, least in enumerate(chosen.values()):
-            own = fresh.predicted == index
-            passed = own & (confidence >= (np.inf if least is None else least))
-            given.append(least is not None)
-            broken.append(least is not None and (fresh.true[passed] == index).mean() < target)
-            accepted.append(passed.sum() / own.sum())
+        for curve, least in zip(curves, chosen.values(), strict=True):
+            passed = 0 if least is None else int((curve.confidence >= least).sum())
+            given.append(passed > 0)
+            broken.append(passed > 0 and 1 - curve.risk[passed - 1] < target)
+            accepted.append(curve.coverage[passed - 1] if passed else 0)
     return float(np.mean(given)), float(np.mean(broken)), float(np.mean(accepted))
 
 

@@ -107,11 +107,10 @@ def likelihood_maximum(validation: Articles, raw: np.ndarray) -> np.ndarray:
 def prior_adjusted(validation: Articles, target: Articles) -> np.ndarray:
     """Counts by EM on the probabilities (Saerens et al., "Adjusting the outputs of a classifier", 2002)."""
     prior = validation.probabilities.mean(axis=0)
-    shares = prior
+    shares, ratios = prior, target.probabilities / prior
     for _ in range(60):
-        weights = target.probabilities * (shares / prior)
-        shares = (weights / weights.sum(axis=1, keepdims=True)).mean(axis=0)
-    return np.asarray(shares * len(target.true))
+        shares = shares * (ratios.T @ (1 / (ratios @ shares))) / len(ratios)
+    return np.asarray(shares * len(ratios))
 
 
 def measure(drawer: Drawer, sets: int) -> tuple[dict[str, float], list[float]]:
