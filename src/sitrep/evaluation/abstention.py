@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-STEPS = 20
+STEPS = 10
 """Thresholds tried for a class, at equal shares of its units."""
 CONFIDENCE = 0.9
 """Of one class's promise that fresh units reach the wanted precision."""
@@ -102,7 +102,7 @@ def thresholds(
 
     Precision on the units that a threshold was chosen on is too good. Hence a threshold is only taken if the lower
     90 % confidence bound of its precision (Clopper & Pearson, "The use of confidence or fiducial limits", 1934)
-    reaches the target, and thresholds are tried from the strictest downwards in up to 20 steps of equal size until
+    reaches the target, and thresholds are tried from the strictest downwards in up to 10 steps of equal size until
     the first that fails (fixed sequence testing: Angelopoulos et al., "Learn then test", 2021). Steps with too few
     units to pass even without an error are passed over. Units of one article err together, so that the bound takes
     the units for as many as they are worth (Korn & Graubard, "Confidence intervals for proportions with small

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-CONFIDENCE = 0.95
+TAIL = 0.975
+"""Quantile of the upper end of a 95 % interval."""
 SUM_WEIGHT = 1e3
 """Weight of the equation that the shares sum to one, beside those of the single labels."""
 LEAST_SINGULAR_VALUE = 0.05
@@ -85,7 +86,8 @@ def corrected_counts(validation: LabelledUnits, target: PredictedUnits, labels: 
     often than on average. Both are measured by leaving out one validation article after the other (Efron & Stein,
     "The jackknife estimate of variance", 1981), so that errors that come together in an article widen the interval.
     Its width takes Student's t with the degrees of freedom that the articles' influences have (Satterthwaite, "An
-    approximate distribution of estimates of variance components", 1946).
+    approximate distribution of estimates of variance components", 1946). It is never narrower than units that err each
+    for itself allow.
 
     It assumes that a unit of a given true label is confused as often in the target set as in validation; the shares
     of the labels may differ freely (label shift: Lipton et al., "Detecting and correcting for label shift with black
@@ -176,7 +178,7 @@ def _margin(confusion: np.ndarray, corrected: np.ndarray, raw: np.ndarray, dispe
     jackknife or the bootstrap would have it (Andrews, "Inconsistency of the bootstrap when a parameter is on the
     boundary of the parameter space", 2000).
     """
-    from scipy.stats import t
+    from scipy.stats import norm, t
 
     total = confusion.sum(axis=0)
     without = _rates(total - confusion)
@@ -191,10 +193,21 @@ def _margin(confusion: np.ndarray, corrected: np.ndarray, raw: np.ndarray, dispe
     squares = influence.sum(axis=0)
     fourth = np.maximum((influence**2).sum(axis=0), np.finfo(float).tiny)
     freedom = np.maximum(3 * squares**2 / fourth - 1, 1)  # 3: the fourth moment of a normal variable
-    error = np.sqrt((len(confusion) - 1) / len(confusion) * squares)
-    half = t.ppf((1 + CONFIDENCE) / 2, freedom) * error
+    by_articles = t.ppf(TAIL, freedom) * np.sqrt((len(confusion) - 1) / len(confusion) * squares)
+    half = np.maximum(by_articles, norm.ppf(TAIL) * _error_of_independent_units(total, corrected, inverse))
     centre = inverse @ raw
     return np.stack([centre - half, centre + half])
+
+
+def _error_of_independent_units(total: np.ndarray, corrected: np.ndarray, inverse: np.ndarray) -> np.ndarray:
+    """Standard errors of the counts if units erred each for itself: the least that can be.
+
+    Without it the interval would vanish where validation shows no error, as all articles are then alike.
+    """
+    rates, units = _rates(total), total.sum(axis=1)
+    scatter = np.einsum("tp,lp->tlp", rates, inverse)
+    variance = (scatter * inverse).sum(axis=2) - scatter.sum(axis=2) ** 2  # of one unit's part, (true, corrected)
+    return np.asarray(np.sqrt((corrected**2 / units + corrected) @ np.maximum(variance, 0)))
 
 
 def _unit_weighted_length(articles: np.ndarray) -> float:
