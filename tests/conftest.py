@@ -6,8 +6,12 @@ import pytest
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # a test that wants the network is wrong, and fails at once
 
-from sitrep.config import DataSettings, InferenceSettings, Precision, TrainSettings
+from sitrep.checkpoint import Checkpoint
+from sitrep.config import Context, DataSettings, InferenceSettings, Pooling, Precision, TrainSettings
+from sitrep.evaluation.analysis import analyse
+from sitrep.evaluation.results import Results, compute
 from sitrep.hydra_entry import compose, typed
+from sitrep.labels import LabelSet, Task
 
 PROJECT = Path(__file__).parents[1]
 CONFIGS = PROJECT / "configs"
@@ -74,3 +78,27 @@ def run_directory(toy_file: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 @pytest.fixture
 def inference_settings() -> InferenceSettings:
     return InferenceSettings(precision=Precision.fp32, batch_tokens=None, window=64)
+
+
+def bare_checkpoint(labels: tuple[str, ...]) -> Checkpoint:
+    """A checkpoint of which nothing is known but its labels."""
+    label_set = next(known for known in LabelSet if known.names == labels)
+    return Checkpoint(
+        folder=Path("."),
+        outputs=labels,
+        label_set=label_set,
+        task=Task.single_label,
+        thresholds={},
+        max_tokens=256,
+        context=Context.none,
+        pooling=Pooling.cls,
+        window_tokens=256,
+        record=None,
+        validation=None,
+    )
+
+
+def results_of(sentences, predictions, labels, data, baselines="none were asked for") -> Results:
+    """Results of predictions that no model made."""
+    analysis = analyse(sentences, predictions, bare_checkpoint(labels), calibrated=True)
+    return compute(sentences, predictions, labels, analysis, baselines, data, {}, {"packages": {}})

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from sitrep.evaluation.abstention import decide, review, risk_coverage, thresholds
+from sitrep.decisions import decide
+from sitrep.evaluation.abstention import review, risk_coverage, thresholds
 from sitrep.labels import LabelSet
 
 draw = runpy.run_path(str(Path(__file__).parents[1] / "benchmarks" / "simulation.py"))["draw"]

@@ -9,10 +9,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from conftest import results_of
 
 from sitrep.evaluation.errors import with_neighbours
 from sitrep.evaluation.report import render
-from sitrep.evaluation.results import compute, describe_set
+from sitrep.evaluation.results import describe_set
 from sitrep.labels import LabelSet
 from sitrep.sentences import LabelledSentence, Passage, Prediction
 
@@ -96,7 +97,7 @@ def toy():
         for n, s in enumerate(sentences)
     ]
     data = {"test": describe_set(sentences, LABELS), "seen_in_training": 0, "left_out_none": 0, "sources": []}
-    results = compute(sentences, predictions, LABELS, "none were asked for", data, {}, {"packages": {}})
+    results = results_of(sentences, predictions, LABELS, data)
     vectors = np.ones((len(results.errors), 2))
     results = replace(results, errors=with_neighbours(results.errors, vectors, sentences, np.ones((200, 2))))
     return results, render(results, {})

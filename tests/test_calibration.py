@@ -11,13 +11,14 @@ from sklearn.metrics import log_loss
 from sitrep.evaluation.calibration import (
     TEMPERATURE_BOUNDS,
     apply_temperature,
-    calibrate,
+    calibration_at,
     calibration_figures,
     expected_calibration_error,
     fit_temperature,
     log_probabilities,
     outcome_pairs,
     reliability_bins,
+    temperature_of,
 )
 from sitrep.labels import LabelSet
 
@@ -138,7 +139,8 @@ def test_certain_error_costs_much_but_not_endlessly():
 
 def test_temperature_of_validation_mends_the_test_units():
     (validation, seen), (test, unseen) = drawn(3000, 5, 3.0, seed=1), drawn(3000, 5, 3.0, seed=2)
-    result = calibrate((softmax(validation, axis=1), seen), (softmax(test, axis=1), unseen), FIVE)
+    temperature, note = temperature_of(softmax(validation, axis=1), seen, len(seen))
+    result = calibration_at(softmax(test, axis=1), unseen, FIVE, temperature, note)
     assert result.temperature == pytest.approx(3, rel=0.1)
     assert result.note == ""
     assert result.after.expected_calibration_error < 0.05 < result.before.expected_calibration_error
@@ -152,15 +154,15 @@ def test_temperature_of_validation_mends_the_test_units():
 def test_too_little_validation_leaves_the_temperature_out_and_says_so(units):
     logits, true = drawn(60, 4)
     rows = softmax(logits, axis=1)
-    result = calibrate((rows[:units], true[:units]), (rows, true), FOUR)
+    result = calibration_at(rows, true, FOUR, *temperature_of(rows[:units], true[:units], units))
     assert result.temperature is None
     assert result.after is None
     assert result.note.startswith(f"{units} validation units are too few")
     with pytest.raises(ValueError, match="no units"):
-        calibrate((rows, true), (rows[:0], true[:0]), FOUR)
+        calibration_at(rows[:0], true[:0], FOUR, 1.0, "")
 
 
 def test_validation_without_an_error_is_noted():
     logits, _ = drawn(100, 4)
     rows = softmax(logits, axis=1)
-    assert "do not rely on it" in calibrate((rows, rows.argmax(axis=1)), (rows, rows.argmax(axis=1)), FOUR).note
+    assert "do not rely on it" in temperature_of(rows, rows.argmax(axis=1), 100)[1]

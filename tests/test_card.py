@@ -1,14 +1,16 @@
 from dataclasses import replace
 
 import pytest
+from conftest import results_of
 from huggingface_hub import ModelCard
 
 from sitrep.checkpoint import CheckpointRecord
+from sitrep.evaluation.baselines import Baseline
 from sitrep.evaluation.card import CardContent, model_card
-from sitrep.evaluation.metrics import score
-from sitrep.evaluation.results import Results, describe_set
+from sitrep.evaluation.intervals import Interval
+from sitrep.evaluation.results import describe_set, passages_of
 from sitrep.labels import LabelSet
-from sitrep.sentences import LabelledSentence
+from sitrep.sentences import LabelledSentence, Prediction
 
 ATTACK, STATEMENT, TOLL, BOILERPLATE, NONE = LabelSet.five.names
 
@@ -22,10 +24,12 @@ def content(true, predicted, labels=LabelSet.five.names, model="packaged:minilm"
         "sources": [{"source": "sitrep:corpus", "units": 9, "sha256": "0"},
                     {"source": "/home/somebody/secret/mine.jsonl", "units": 9, "sha256": "0"}],
     }  # fmt: skip
-    scores = score(true, predicted, labels)
-    results = Results(
-        labels, scores, {"majority": ("Majority", scores)}, "", [], 0, units, [], data, {}, {}, ["Mind the gap."]
-    )
+    predictions = [
+        Prediction(passage, label, {name: float(name == label) for name in labels})
+        for passage, label in zip(passages_of(units), predicted, strict=True)
+    ]
+    results = results_of(units, predictions, labels, data, [Baseline("majority", "Majority", predicted)])
+    results = replace(results, notes=["Mind the gap."])
     environment = {
         "sitrep": "0.1.0", "time_utc": "2031-02-03T04:05:06+00:00", "command": "python x=/home/somebody",
         "python": "3.11", "packages": {"torch": "2", "datasets": None}, "system": "Linux x86_64", "device": "cpu",
@@ -33,7 +37,15 @@ def content(true, predicted, labels=LabelSet.five.names, model="packaged:minilm"
     }  # fmt: skip
     settings = {"model": {"name": model}, "trainer": {"epochs": 3.0}, "seed": 1, "output_dir": "/home/somebody/run"}
     made = CheckpointRecord(label_set="five", max_tokens=256, files={}, **record)
-    return CardContent(results.metrics(), made, settings, environment)
+    return CardContent(results.metrics(), made, settings, environment, results.analysis.intervals)
+
+
+def bounded(intervals):
+    """Intervals that are known, where all units are of one article."""
+    attack = replace(intervals.per_class[ATTACK], f1=Interval(0.5, 0.75))
+    return replace(
+        intervals, macro_f1_four=Interval(0.8, 0.97), per_class=intervals.per_class | {ATTACK: attack}, missing=""
+    )
 
 
 @pytest.fixture
@@ -44,7 +56,7 @@ def ordinary():
 
 
 def test_header_is_read_by_the_hubs_own_parser_and_gives_the_same_figures(ordinary):
-    made = replace(ordinary, intervals={"macro_f1_four": (0.8, 0.97)}, license="apache-2.0")
+    made = replace(ordinary, intervals=bounded(ordinary.intervals), license="apache-2.0")
     data = ModelCard(model_card(made)).data
     assert (data.language, data.license, data.library_name) == ("en", "apache-2.0", "transformers")
     assert data.pipeline_tag == "text-classification"
@@ -63,9 +75,9 @@ def test_header_is_read_by_the_hubs_own_parser_and_gives_the_same_figures(ordina
 
 
 def test_tables_show_figures_intervals_and_baselines(ordinary):
-    text = model_card(replace(ordinary, intervals={"macro_f1_four": (0.8, 0.97), ATTACK: (0.5, 0.75)}))
-    assert "| macro-F1 over the four classes | 0.917 | 0.800–0.970 |" in text  # (2/3 + 1 + 1 + 1) / 4
-    assert "| `attack_description` | 1.000 | 0.500 | 0.667 | 0.500–0.750 | 2 |" in text
+    text = model_card(replace(ordinary, intervals=bounded(ordinary.intervals)))
+    assert "| macro-F1 over the four classes | 0.917 | 0.800 to 0.970 |" in text  # (2/3 + 1 + 1 + 1) / 4
+    assert "| `attack_description` | 1.000 | 0.500 | 0.667 | 0.500 to 0.750 | 2 |" in text
     assert "| baseline `majority`: macro-F1 | 0.917 | |" in text
     assert "- Mind the gap." in text
     assert "| train | 6 | 1 | 2 | 1 | 1 | 1 | 1 |" in text
@@ -84,7 +96,7 @@ def test_tables_are_whole(ordinary):
 def test_undefined_figures_are_a_dash_and_no_metadata():
     text = model_card(content([NONE, NONE], [NONE, NONE]))
     assert "| macro-F1 over the four classes | – |" in text
-    assert "| `casualty_report` | – | – | – |  | 0 |" in text
+    assert "| `casualty_report` | – | – | – | – | 0 |" in text
     names = {result.metric_name for result in ModelCard(text).data.eval_results}
     assert names == {"accuracy", "F1 of none", "precision of none", "recall of none"}
 

@@ -6,7 +6,7 @@ import pytest
 from scipy.special import softmax
 
 from sitrep.evaluation.abstention import risk_coverage
-from sitrep.evaluation.calibration import calibrate
+from sitrep.evaluation.calibration import calibration_at, temperature_of
 from sitrep.evaluation.curves import precision_recall_svg, reliability_svg, risk_coverage_svg, thinned
 from sitrep.labels import LabelSet
 
@@ -17,7 +17,8 @@ def pictures(units, labels, validation=1000):
     generator = np.random.default_rng(0)
     true = generator.integers(0, len(labels), units)
     rows = softmax(2 * np.eye(len(labels))[true] + generator.normal(size=(units, len(labels))), axis=1)
-    calibration = calibrate((rows[:validation], true[:validation]), (rows, true), labels)
+    fitted = temperature_of(rows[:validation], true[:validation], validation)
+    calibration = calibration_at(rows, true, labels, *fitted)
     return [
         reliability_svg(calibration),
         risk_coverage_svg(risk_coverage(true, rows)),

@@ -4,14 +4,14 @@ import shutil
 from html.parser import HTMLParser
 
 import pytest
-from conftest import CONFIGS, rows, write_jsonl
+from conftest import CONFIGS, results_of, rows, write_jsonl
 
 from sitrep.config import EvaluateSettings
 from sitrep.errors import UserError
 from sitrep.evaluation import evaluate
 from sitrep.evaluation.baselines import majority, tfidf_logistic_regression
 from sitrep.evaluation.report import render
-from sitrep.evaluation.results import compute, describe_set, passages_of
+from sitrep.evaluation.results import describe_set, passages_of
 from sitrep.hydra_entry import compose, typed
 from sitrep.labels import LabelSet
 from sitrep.sentences import LabelledSentence, Prediction
@@ -37,7 +37,8 @@ def test_own_test_split_is_scored_as_training_scored_it(run, run_directory):
     assert metrics["per_class"] == trained["per_class"]
     assert metrics["baselines"] == trained["baselines"]
     assert {path.name for path in folder.iterdir()} == {
-        "config.yaml", "environment.json", "metrics.json", "predictions.jsonl", "report.html",
+        "config.yaml", "environment.json", "errors.csv", "metrics.json", "predictions.jsonl", "report.html",
+        "report.md",
     }  # fmt: skip
 
 
@@ -183,7 +184,7 @@ def test_page_of_many_errors_stays_small_whatever_their_texts_hold(text, most_by
         for passage in passages_of(sentences)
     ]
     data = {"test": describe_set(sentences, labels), "seen_in_training": 0, "left_out_none": 0, "sources": []}
-    results = compute(sentences, predictions, labels, "none were asked for", data, {}, {"packages": {}})
+    results = results_of(sentences, predictions, labels, data)
     page = render(results, {})
     assert len(page.encode()) < most_bytes
     assert page.count("<tr><td><p>") == 1000

@@ -1,5 +1,6 @@
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from sitrep.errors import UserError
 from sitrep.evaluation import evaluate
 from sitrep.hydra_entry import compose, typed
 from sitrep.inference import Predictor
-from sitrep.inference.outputs import open_output
+from sitrep.inference.outputs import as_row, open_output
 from sitrep.labels import CLASSES, Task
 from sitrep.sentences import Passage
 from sitrep.training import train
@@ -104,6 +105,15 @@ def test_table_output_joins_the_classes(run, tmp_path, inference_settings):
     header, line = (tmp_path / "out.csv").read_text().splitlines()
     assert "attack_description|casualty_report" in line
     assert header.split(",")[7] == "labels"
+
+
+def test_labels_of_the_input_stay_beside_those_of_the_model(run, inference_settings):
+    predictor = Predictor(open_checkpoint(str(run)), inference_settings)
+    given = replace(passage("shells hit the bridge"), fields={"labels": ["boilerplate"]})
+    [said] = predictor.predict([given])
+    row = as_row(said)
+    assert row["input_labels"] == ["boilerplate"]
+    assert row["labels"] == ["attack_description"]
 
 
 def test_choice_of_a_batch_is_the_choice_of_each(run, inference_settings):

@@ -47,7 +47,10 @@ def test_article_gives_one_object_a_sentence_with_exact_offsets(run, tmp_path):
     assert all(row["text"] == ARTICLE[row["start"] : row["end"]] for row in found)
     assert [row["position"] for row in found] == [0, 1, 2, 3]
     assert {row["article_id"] for row in found} == {"page"}
-    assert list(found[0]) == ["id", "article_id", "position", "start", "end", "text", "label", "probabilities"]
+    assert list(found[0]) == [
+        "id", "article_id", "position", "start", "end", "text", "label", "probabilities", "decision",
+    ]  # fmt: skip
+    assert {row["decision"] for row in found} <= {"accept", "review"}
 
 
 def test_probabilities_name_every_label_in_order_and_sum_to_one(run, tmp_path):

@@ -32,9 +32,11 @@ def test_run_directory_holds_what_the_contract_says(run_directory):
         "checkpoint",
         "config.yaml",
         "environment.json",
+        "errors.csv",
         "metrics.json",
         "predictions.jsonl",
         "report.html",
+        "report.md",
         "split.json",
     }
     assert (run_directory.parent / "latest").resolve() == run_directory.resolve()

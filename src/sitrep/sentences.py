@@ -18,7 +18,6 @@ OUTPUT_FIELDS = frozenset(
         "end",
         "text",
         "label",
-        "labels",
         "probabilities",
         "decision",
         "truncated",

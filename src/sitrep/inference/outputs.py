@@ -77,7 +77,10 @@ def as_row(prediction: Prediction) -> dict[str, Any]:
         row["decision"] = prediction.decision
     if prediction.truncated:
         row["truncated"] = True
-    return row | dict(passage.fields)
+    fields = dict(passage.fields)
+    if prediction.labels is not None and "labels" in fields:  # only such a model has a field of that name itself
+        fields["input_labels"] = fields.pop("labels")
+    return row | fields
 
 
 def _jsonl_writer(file: IO[str]) -> Write:
