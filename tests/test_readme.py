@@ -4,7 +4,7 @@ import shlex
 import pytest
 from conftest import CONFIGS, PROJECT
 
-from sitrep.config import CheckSettings, EvaluateSettings, PredictSettings, TrainSettings
+from sitrep.config import CheckSettings, CompareSettings, EvaluateSettings, PredictSettings, TrainSettings
 from sitrep.config_text import describe
 from sitrep.hydra_entry import compose, default_of, typed
 
@@ -14,6 +14,7 @@ SCHEMAS = {
     "evaluate": EvaluateSettings,
     "predict": PredictSettings,
     "check_data": CheckSettings,
+    "compare": CompareSettings,
 }
 
 

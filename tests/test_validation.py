@@ -1,0 +1,148 @@
+import json
+import shutil
+from dataclasses import asdict, replace
+
+import numpy as np
+import pytest
+from conftest import CONFIGS, train_settings
+
+from sitrep.checkpoint import open_checkpoint
+from sitrep.config import EvaluateSettings
+from sitrep.decisions import decide
+from sitrep.errors import UserError
+from sitrep.evaluation import evaluate
+from sitrep.evaluation.abstention import thresholds
+from sitrep.evaluation.calibration import apply_temperature
+from sitrep.hydra_entry import compose, typed
+from sitrep.inference import Predictor
+from sitrep.labels import LabelSet
+from sitrep.sentences import Passage
+from sitrep.training import train
+from sitrep.validation import VALIDATION, ValidationFit, number_articles, read_validation
+
+
+def fit(**changes):
+    content = {
+        "labels": list(LabelSet.five.names),
+        "true": [0, 1],
+        "predicted": [0, 4],
+        "articles": [0, 1],
+        "temperature": 1.5,
+        "temperature_note": "",
+        "thresholds": {},
+        "target_precision": 0.95,
+        "accept": {"boilerplate": 0.7, "none": None},
+    }
+    return ValidationFit(**content | changes)
+
+
+@pytest.fixture(scope="module")
+def tempered(toy_file, tmp_path_factory):
+    """A run whose validation split is large enough to fit a temperature on."""
+    settings = train_settings(
+        toy_file, tmp_path_factory.mktemp("tempered") / "run", "data.validation_fraction=0.45", "data.test_fraction=0.1"
+    )
+    return train(settings)
+
+
+def test_file_is_read_as_it_was_written(tmp_path):
+    fit().write(tmp_path)
+    assert read_validation(tmp_path) == fit()
+    assert read_validation(tmp_path / "nowhere") is None
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"temperature": 0.0}, "temperature"),
+        ({"true": [0]}, "same units"),
+        ({"predicted": [0, 5]}, "number the labels"),
+        ({"accept": {"boilerplate": 2.0}}, "accept"),
+        ({"accept": {"weather": 0.5}}, "weather"),
+        ({"thresholds": {"boilerplate": 3.0}}, "boilerplate"),
+        ({"labels": "five"}, "labels"),
+        ({"version": 9}, "version 9"),
+    ],
+)
+def test_broken_file_is_refused_by_name(tmp_path, change, named):
+    (tmp_path / VALIDATION).write_text(json.dumps(asdict(fit()) | change))
+    with pytest.raises(UserError, match=named):
+        read_validation(tmp_path)
+
+
+def test_articles_are_numbers_without_names():
+    assert number_articles(["b", "a", "b", "c"]) == [0, 1, 0, 2]
+
+
+def test_changed_file_is_refused_as_weights_are(run_directory, tmp_path):
+
+    folder = tmp_path / "copy"
+    shutil.copytree(run_directory / "checkpoint", folder)
+    found = read_validation(folder)
+    replace(found, accept={}).write(folder)
+    with pytest.raises(UserError, match=r"validation\.json: its sha256"):
+        open_checkpoint(str(folder))
+
+
+def passages(texts):
+    return [Passage(str(n), str(n), 0, 0, len(text), text) for n, text in enumerate(texts)]
+
+
+def test_temperature_of_the_checkpoint_is_used_unless_turned_off(tempered, inference_settings):
+    checkpoint = open_checkpoint(str(tempered))
+    texts = ["four were killed", "share this page"]
+    with_it = Predictor(checkpoint, inference_settings).score(texts).probabilities
+    without = Predictor(checkpoint, inference_settings, calibrated=False).score(texts).probabilities
+    assert checkpoint.validation.temperature != 1
+    assert with_it == pytest.approx(apply_temperature(without, checkpoint.validation.temperature), abs=1e-6)
+    assert np.abs(with_it - without).max() > 1e-4
+    assert (with_it.argmax(axis=1) == without.argmax(axis=1)).all()
+
+
+def test_decisions_follow_the_thresholds_and_fall_silent_without_calibration(tempered, inference_settings):
+    checkpoint = open_checkpoint(str(tempered))
+    accept = dict.fromkeys(checkpoint.labels, 0.3) | {"boilerplate": None}
+    checkpoint = replace(checkpoint, validation=replace(checkpoint.validation, accept=accept))
+    given = passages(["four were killed in district 3", "share this page", "a widow remembers the market"])
+    for said in Predictor(checkpoint, inference_settings).predict(given):
+        assert said.decision == decide(said.label, said.probabilities[said.label], accept)
+    plain = Predictor(checkpoint, inference_settings, calibrated=False).predict(given)
+    assert [said.decision for said in plain] == [None] * 3
+
+
+def test_thresholds_in_the_checkpoint_are_those_of_its_validation_split(run_directory, inference_settings):
+    found = read_validation(run_directory / "checkpoint")
+    assert set(found.accept) == set(LabelSet.five.names)
+    assert found.target_precision == 0.95
+    assert len(found.true) == json.loads((run_directory / "metrics.json").read_text())["data"]["validation"]["units"]
+    always = thresholds(np.zeros(200, int), np.tile([0.9, 0.1], (200, 1)), np.arange(200), ("a", "b"), 0.9)
+    assert always["a"] is not None
+
+
+def test_report_says_what_an_older_checkpoint_lacks(run_directory, toy_file, tmp_path):
+
+    folder = tmp_path / "old"
+    shutil.copytree(run_directory / "checkpoint", folder)
+    (folder / VALIDATION).unlink()
+    record = json.loads((folder / "sitrep.json").read_text())
+    del record["files"][VALIDATION]
+    (folder / "sitrep.json").write_text(json.dumps(record))
+    overrides = [f"checkpoint={folder}", f"data.test_files=[{toy_file}]", f"output_dir={tmp_path / 'out'}"]
+    made = evaluate(typed(compose(CONFIGS, "evaluate", EvaluateSettings, overrides), EvaluateSettings))
+    metrics = json.loads((made / "metrics.json").read_text())
+    lacking = "the checkpoint holds no figures of its validation split"
+    assert metrics["calibration"]["temperature"] is None
+    assert metrics["calibration"]["note"] == lacking
+    assert metrics["missing"]["counts"] == metrics["missing"]["review"] == lacking
+    assert metrics["counts"] is None
+    assert lacking in (made / "report.html").read_text()
+    assert lacking in (made / "report.md").read_text()
+
+
+def test_checkpoint_has_a_card_with_the_figures_of_the_report(run_directory):
+    from huggingface_hub import ModelCard
+
+    metrics = json.loads((run_directory / "metrics.json").read_text())
+    card = ModelCard.load(run_directory / "checkpoint" / "README.md")
+    assert card.data.eval_results[0].metric_value == metrics["macro_f1_four"]
+    assert "sitrep" in card.text
