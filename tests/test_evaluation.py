@@ -4,7 +4,7 @@ import shutil
 from html.parser import HTMLParser
 
 import pytest
-from conftest import CONFIGS, results_of, rows, write_jsonl
+from conftest import CONFIGS, PROJECT, results_of, rows, write_jsonl
 
 from sitrep.config import EvaluateSettings
 from sitrep.errors import UserError
@@ -189,3 +189,9 @@ def test_page_of_many_errors_stays_small_whatever_their_texts_hold(text, most_by
     assert len(page.encode()) < most_bytes
     assert page.count("<tr><td><p>") == 1000
     assert "234 more are in <code>errors.csv</code>" in page
+
+
+def test_every_name_in_the_metrics_is_explained(run_directory):
+    page = (PROJECT / "docs" / "evaluation.md").read_text(encoding="utf-8")
+    for name in json.loads((run_directory / "metrics.json").read_text()):
+        assert f"`{name}`" in page, name
