@@ -36,7 +36,7 @@ def test_file_map_names_every_module_once_and_nothing_else():
 
 
 def commands():
-    blocks = re.findall(r"^```\n(.*?)^```", README, re.M | re.S)
+    blocks = re.findall(r"^```\w*\n(.*?)^```", README, re.M | re.S)
     lines = [line.partition(" #")[0].strip() for block in blocks for line in block.splitlines()]
     return [line for line in lines if "scripts/" in line]
 
