@@ -195,3 +195,45 @@ def test_every_name_in_the_metrics_is_explained(run_directory):
     page = (PROJECT / "docs" / "evaluation.md").read_text(encoding="utf-8")
     for name in json.loads((run_directory / "metrics.json").read_text()):
         assert f"`{name}`" in page, name
+
+
+def test_one_article_has_no_intervals_and_the_report_says_so(run, run_directory, tmp_path):
+    path = write_jsonl(tmp_path / "one.jsonl", rows(1))
+    folder, metrics = run(run_directory, f"data.test_files=[{path}]")
+    assert metrics["intervals"]["macro_f1_four"] is None
+    assert "all units are of one article" in metrics["intervals"]["missing"]
+    assert "No intervals: all units are of one article" in (folder / "report.html").read_text()
+    assert all(count["low"] is None for count in metrics["counts"]["counts"].values())
+
+
+def test_own_behaviour_tests_are_asked_and_can_be_turned_off(run, run_directory, tmp_path):
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(
+        "- name: markets\n  kind: minimum\n  capability: vocabulary\n  why: Prices are no attacks.\n"
+        "  label: none\n  cases:\n    - prices rose in spring\n",
+        encoding="utf-8",
+    )
+    folder, metrics = run(run_directory, f"behaviour_files=[{mine}]")
+    assert metrics["behaviour"][-1]["name"] == "markets"
+    assert "Prices are no attacks." in (folder / "report.html").read_text() or not metrics["behaviour"][-1]["failures"]
+    _, without = run(run_directory, "behaviour=false", "neighbours=false", f"output_dir={tmp_path / 'second'}")
+    assert without["behaviour"] == []
+    assert "behaviour=false" in without["missing"]["behaviour"]
+
+
+def test_errors_stand_beside_their_neighbours_in_training(run_directory):
+    metrics = json.loads((run_directory / "metrics.json").read_text())
+    page = (run_directory / "report.html").read_text()
+    lines = (run_directory / "errors.csv").read_text().splitlines()
+    assert len(lines) >= metrics["errors"] + 1
+    assert ("like it in training" in page) == (metrics["errors"] > 0)
+
+
+def test_markdown_report_has_the_figures_of_the_metrics(run_directory):
+    metrics = json.loads((run_directory / "metrics.json").read_text())
+    text = (run_directory / "report.md").read_text()
+    assert f"**{metrics['macro_f1_four']:.3f}** macro-F1" in text
+    for outcome in metrics["behaviour"]:
+        assert outcome["name"] in text
+    for heading in ("How many there are", "How sure it is", "What to check by hand", "Where it does worse"):
+        assert f"## {heading}" in text
