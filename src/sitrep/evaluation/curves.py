@@ -47,7 +47,7 @@ def reliability_svg(calibration: Calibration) -> str:
             f"{figures.bins[-1].confidence:.2f} and are right in {figures.bins[-1].accuracy:.0%}"
             for name, figures in shown
         )
-        return _svg(figure, f"Reliability diagram. {words}.")
+        return svg_of(figure, f"Reliability diagram. {words}.")
 
 
 def risk_coverage_svg(curve: RiskCoverage) -> str:
@@ -60,7 +60,7 @@ def risk_coverage_svg(curve: RiskCoverage) -> str:
             f"{risk:.1%} of the surest {share:.0%}"
             for share, risk in zip(SPOKEN, np.interp(SPOKEN, curve.coverage, curve.risk), strict=True)
         )
-        return _svg(figure, f"Risk-coverage curve, area {curve.area:.4f}. Wrong are {shares}.")
+        return svg_of(figure, f"Risk-coverage curve, area {curve.area:.4f}. Wrong are {shares}.")
 
 
 def precision_recall_svg(true: np.ndarray, probabilities: np.ndarray, labels: Sequence[str]) -> str:
@@ -88,7 +88,7 @@ def precision_recall_svg(true: np.ndarray, probabilities: np.ndarray, labels: Se
         axes.set(xlim=(0, 1), ylim=(0, 1.02))
         if axes.lines:
             axes.legend(frameon=False, loc="lower left", fontsize=9)
-        return _svg(figure, f"Precision-recall curves. {'; '.join(words)}.")
+        return svg_of(figure, f"Precision-recall curves. {'; '.join(words)}.")
 
 
 def thinned(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -139,13 +139,12 @@ def _axes(x: str, y: str) -> Iterator[tuple[Any, Any]]:
             pyplot.close(figure)
 
 
-def _svg(figure: Any, words: str) -> str:
+def svg_of(figure: Any, words: str) -> str:
+    """A figure as SVG text for a page, with what it shows in words for those who do not see it."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
     svg = buffer.getvalue()
     # Several pictures stand in one page: drop the running numbers, which nothing points to, so that no id is twice.
-    svg = re.sub(
-        r' id="(?:figure|axes|patch|text|line2d|legend|xtick|ytick|matplotlib\.axis|\w*Collection)_\d+"', "", svg
-    )
+    svg = RUNNING_ID.sub("", svg)
     svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
     return svg.replace("<svg", f'<svg role="img" aria-label="{escape(words)}"', 1)

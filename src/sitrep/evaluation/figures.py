@@ -1,9 +1,10 @@
 """Pictures of the report as SVG text to be put into the page."""
 
-import io
 from collections.abc import Sequence
 
 import numpy as np
+
+from sitrep.evaluation.curves import svg_of
 
 
 def confusion_svg(confusion: np.ndarray, labels: Sequence[str]) -> str:
@@ -47,12 +48,9 @@ def confusion_svg(confusion: np.ndarray, labels: Sequence[str]) -> str:
                     va="center",
                     color="white" if shares[row, column] > 0.55 else "#16202c",
                 )
-        buffer = io.StringIO()
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
+        svg = svg_of(figure, _in_words(confusion, labels))
         pyplot.close(figure)
-    svg = buffer.getvalue()
-    svg = svg[svg.index("<svg") :]
-    return svg.replace("<svg", f'<svg role="img" aria-label="{_in_words(confusion, labels)}"', 1)
+    return svg
 
 
 def _in_words(confusion: np.ndarray, labels: Sequence[str]) -> str:

@@ -31,23 +31,25 @@ def predict(settings: PredictSettings) -> None:
     checkpoint = open_checkpoint(settings.checkpoint)
     predictor = Predictor(checkpoint, settings.inference, calibrated=settings.calibrated)
     counts: Counter[str] = Counter()
-    truncated = 0
+    truncated = review = 0
     began = time.perf_counter()
     with open_output(settings.output, settings.overwrite) as write:
         for prediction in _shown(predictor.predict(read_passages(settings)), console):
             write(prediction)
             counts[prediction.label] += 1
             truncated += prediction.truncated
+            review += prediction.decision == "review"
     if settings.output != STANDARD_OUTPUT or sys.stderr.isatty():
         seconds = time.perf_counter() - began
-        console.print(summary(counts, checkpoint.labels, truncated, seconds), highlight=False, soft_wrap=True)
+        console.print(summary(counts, checkpoint.labels, review, truncated, seconds), highlight=False, soft_wrap=True)
         if settings.output != STANDARD_OUTPUT:
             console.print(f"written to {settings.output}", highlight=False, soft_wrap=True)
 
 
-def summary(counts: Counter[str], labels: tuple[str, ...], truncated: int, seconds: float) -> str:
-    """One line: sentences, time, how many got each label, how many were cut."""
+def summary(counts: Counter[str], labels: tuple[str, ...], review: int, truncated: int, seconds: float) -> str:
+    """One line: sentences, time, how many got each label, how many to check by hand, how many were cut."""
     each = ", ".join(f"{counts[label]} {label}" for label in labels)
+    each += f"; {review} to review" if review else ""
     cut = f"; {truncated} were too long and read in part" if truncated else ""
     return f"{counts.total()} sentences in {seconds:.1f} s: {each}{cut}"
 
