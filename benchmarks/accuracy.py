@@ -30,7 +30,11 @@ from sitrep.checkpoint import open_checkpoint, record_of
 from sitrep.config import InferenceSettings, TrainSettings
 from sitrep.data import Split, load_data
 from sitrep.data.reading import Columns, read_labelled
+from sitrep.evaluation.comparison_report import p_value
+from sitrep.evaluation.metrics import rates
+from sitrep.evaluation.resampling import article_confusions, effective_articles, resample
 from sitrep.evaluation.results import passages_of
+from sitrep.evaluation.significance import Difference, difference
 from sitrep.hydra_entry import compose, typed
 from sitrep.inference import Predictor
 from sitrep.labels import LabelSet
@@ -41,7 +45,7 @@ CONFIGS = Path(__file__).parents[1] / "configs"
 DEFAULT = "default"
 PEER = "peer:"
 OWN, OTHER = "own test", "other"
-DRAWS = 10_000
+DRAWS = 2000
 
 Sets = dict[str, tuple[LabelledSentence, ...]]
 
@@ -133,40 +137,23 @@ def measure(row: str, seed: int, articles: int, split: Split, scored: Sets, resu
     return run
 
 
-def article_confusions(units: Sequence[LabelledSentence], predicted: Sequence[str]) -> np.ndarray:
-    """Counts of shape (articles, labels, labels), rows true, articles in order of first appearance."""
-    labels = {name: index for index, name in enumerate(LabelSet.five.names)}
-    articles = {name: index for index, name in enumerate(dict.fromkeys(unit.article_id for unit in units))}
-    counts = np.zeros((len(articles), len(labels), len(labels)))
-    for unit, label in zip(units, predicted, strict=True):
-        counts[articles[unit.article_id], labels[unit.label], labels[label]] += 1
-    return counts
+def compare(units: Sequence[LabelledSentence], ours: Sequence[Run], others: Sequence[Run], name: str) -> Difference:
+    """The difference between the mean macro-F1 of two rows, as `scripts/compare.py` tests that of two runs."""
+    labels = LabelSet.five.names
+    true, articles = [unit.label for unit in units], [unit.article_id for unit in units]
 
+    def counted(runs: Sequence[Run]) -> np.ndarray:
+        return np.stack([article_confusions(true, run.predicted[name], labels, articles) for run in runs], axis=1)
 
-def macro_f1_of(counts: np.ndarray) -> np.ndarray:
-    """Macro-F1 over the four from confusion counts of shape (..., labels, labels)."""
-    hits = np.diagonal(counts, axis1=-2, axis2=-1)[..., :4]
-    both = counts.sum(-1)[..., :4] + counts.sum(-2)[..., :4]
-    f1 = np.divide(2 * hits, both, out=np.full(hits.shape, np.nan), where=both > 0)
-    mean: np.ndarray = np.nanmean(f1, axis=-1)
-    return mean
+    def mean(counts: np.ndarray) -> np.ndarray:
+        figures: np.ndarray = rates(counts, labels).macro_f1_four.mean(axis=-1)
+        return figures
 
-
-def p_value(units: Sequence[LabelledSentence], ours: Sequence[Run], others: Sequence[Run], name: str) -> float:
-    """Two-sided p of the difference between the mean figures of two rows, articles drawn with replacement."""
-    chance = np.random.default_rng(0)
-    articles = len({unit.article_id for unit in units})
-    weights = chance.multinomial(articles, np.full(articles, 1 / articles), size=DRAWS).astype(float)
-
-    def drawn(runs: Sequence[Run]) -> np.ndarray:
-        tables = [article_confusions(units, run.predicted[name]) for run in runs]
-        figures = [macro_f1_of(np.tensordot(weights, table, axes=1)) for table in tables]
-        mean: np.ndarray = np.mean(figures, axis=0)
-        return mean
-
-    differences = drawn(ours) - drawn(others)
-    beyond = min((differences <= 0).mean(), (differences >= 0).mean())
-    return float(min(1.0, 2 * (beyond * DRAWS + 1) / (DRAWS + 1)))
+    tables = [counted(runs) for runs in (ours, others)]
+    values = np.array([float(mean(table.sum(axis=0))) for table in tables])
+    drawn = np.stack([mean(resample(table, DRAWS, seed=0)) for table in tables], axis=1)
+    effective = effective_articles(sum(table.sum(axis=1) for table in tables), labels)
+    return difference(values, drawn, float(effective.macro_f1_four))
 
 
 def print_table(table: dict[str, list[Run]], scored: Sets) -> None:
@@ -187,7 +174,7 @@ def print_table(table: dict[str, list[Run]], scored: Sets) -> None:
             cells.append(f"{statistics.mean(values):.{digits}f}{spread}" if values else "")
         for column in tested:
             name = column.removeprefix("p, ")
-            cells.append("" if row == DEFAULT else f"{p_value(scored[name], table[DEFAULT], runs, name):.4f}")
+            cells.append("" if row == DEFAULT else p_value(compare(scored[name], table[DEFAULT], runs, name).p))
         print(f"| `{row}` | " + " | ".join(cells) + " |")
 
 

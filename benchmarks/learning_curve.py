@@ -1,10 +1,11 @@
 """How good each method becomes with few and with all labelled articles of the shipped corpus.
 
-    python benchmarks/learning_curve.py [other=FILE] [seeds=1,2,3] [sizes=10,25,50,100,200,0] [results=FOLDER] [ROW...]
+    python benchmarks/learning_curve.py [other=FILE] [seeds=1,2,3] [sizes=10,25,50,100,200,0] [results=FOLDER]
+        [picture=FILE] [ROW...]
 
 Articles are drawn at random from the training split (size 0: all of them); validation and test are those of
 `make train`. Rows, `other` and `results` are those of `benchmarks/accuracy.py`; without rows it is `default` and every
-peer. Writes `docs/learning_curve.svg` and prints the table.
+peer. Draws `picture` (docs/learning_curve.svg) and prints the table.
 """
 
 import statistics
@@ -17,7 +18,7 @@ from peers import PEERS
 from sitrep.data import load_data
 
 PICTURE = Path(__file__).parents[1] / "docs" / "learning_curve.svg"
-NAMED = {"other", "seeds", "sizes", "results"}
+NAMED = {"other", "seeds", "sizes", "results", "picture"}
 TITLES = {OWN: "own test split", OTHER: "other pages"}
 
 Curves = dict[str, dict[int, list[Run]]]
@@ -41,7 +42,7 @@ def main() -> None:
             curves[row][size or whole] = [measure(row, seed, size, split, scored, results) for seed in seeds]
     for name in scored:
         print_table(curves, name)
-    draw(curves, list(scored))
+    draw(curves, list(scored), Path(options.get("picture", PICTURE)))
 
 
 def print_table(curves: Curves, name: str) -> None:
@@ -59,7 +60,7 @@ def title_of(row: str) -> str:
     return "sitrep" if row == DEFAULT else row.removeprefix(PEER)
 
 
-def draw(curves: Curves, names: list[str]) -> None:
+def draw(curves: Curves, names: list[str], picture: Path) -> None:
     """Curves of the means with bars of one standard deviation, a panel for each scored set."""
     import matplotlib
 
@@ -86,7 +87,7 @@ def draw(curves: Curves, names: list[str]) -> None:
             axes.grid(alpha=0.3)
         panels[0][0].set_ylabel("macro-F1 over the four classes")
         panels[0][-1].legend(loc="lower right")
-        figure.savefig(PICTURE, metadata={"Date": None})
+        figure.savefig(picture, metadata={"Date": None})
 
 
 if __name__ == "__main__":
