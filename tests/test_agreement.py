@@ -51,7 +51,7 @@ def test_no_units_and_unknown_labels_are_refused():
 
 
 def test_units_of_the_shipped_corpus_have_the_readings_that_came_with_it():
-    readings = list(corpus.load_readings())
+    readings = corpus.load_readings()
     units = [LabelledSentence("prices rose", NONE, (), row["id"], "a", 0) for row in readings]
     found = ceiling_of(units)
     assert found.units == len(units)

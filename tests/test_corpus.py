@@ -23,7 +23,7 @@ def units():
 
 @pytest.fixture(scope="module")
 def readings():
-    return list(corpus.load_readings())
+    return corpus.load_readings()
 
 
 def words(text):

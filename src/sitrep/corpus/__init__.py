@@ -1,9 +1,10 @@
 """The shipped corpus: pages written for this project, one row a unit. See ``docs/corpus.md``."""
 
 import hashlib
+import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import datasets
@@ -18,17 +19,22 @@ def load() -> "datasets.Dataset":
         One row a unit, articles in order: ``id``, ``article_id``, ``position``, ``text``, ``label``, ``labels`` and,
         of the article, ``region``, ``event``, ``register``, ``noise``, ``year``.
     """
-    return _read("articles")
+    import datasets
+
+    datasets.disable_progress_bars()
+    with TemporaryDirectory() as cache:  # the corpus is small: nothing is left in the user's cache
+        files = [str(path) for path in _files("articles")]
+        return datasets.Dataset.from_json(files, cache_dir=cache, keep_in_memory=True)
 
 
-def load_readings() -> "datasets.Dataset":
+def load_readings() -> list[dict[str, Any]]:
     """Read what each of the two readers said of each unit.
 
     Returns:
         One row a unit, in the order of :func:`load`: ``id``, ``first_label``, ``first_labels``, ``second_label``,
         ``second_labels`` and, where the readers parted on the label, ``decided``: the kind of question it was.
     """
-    return _read("readings")
+    return [json.loads(line) for path in _files("readings") for line in path.read_bytes().splitlines()]
 
 
 def sha256() -> str:
@@ -46,11 +52,3 @@ def size() -> int:
 
 def _files(kind: str) -> list[Path]:
     return sorted(FOLDER.glob(f"{kind}-*.jsonl"))
-
-
-def _read(kind: str) -> "datasets.Dataset":
-    import datasets
-
-    datasets.disable_progress_bars()
-    with TemporaryDirectory() as cache:  # the corpus is small: nothing is left in the user's cache
-        return datasets.Dataset.from_json([str(path) for path in _files(kind)], cache_dir=cache, keep_in_memory=True)
