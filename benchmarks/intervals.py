@@ -4,7 +4,7 @@
 
 The articles have 5 to 60 units, a mix of labels of their own and an error rate of their own; two runs share the
 difficulty of an article in part. The truth is the figure of 400,000 simulated articles. `chosen` is what
-`sitrep.evaluation.intervals` and `sitrep.evaluation.significance` compute. About 15 minutes.
+`sitrep.evaluation.intervals` and `sitrep.evaluation.significance` compute. Some minutes on one free core.
 """
 
 import functools
