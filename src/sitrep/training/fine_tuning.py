@@ -99,6 +99,7 @@ def fine_tune(
     chosen = settings.model
     reader = Reader(tokenizer, chosen.context, chosen.pooling, chosen.max_tokens, chosen.window_tokens)
     examples, held_out = (Examples(part, reader, labels) for part in (split.train, split.validation))
+    held_out.rows.sort(key=lambda row: len(row.ids))  # batches of like length: little is padded
     parts = {
         "model": model,
         "train_dataset": examples,
