@@ -98,7 +98,7 @@ def test_saved_settings_read_back_the_same(toy_file):
         ("data.label_map={none: nothing}", "data.label_map.none=nothing: use one of attack_description"),
         ("model.max_tokens=100000000000", "model.max_tokens=100000000000: must lie between 8 and 1,000,000"),
         ("~seed", "~seed: a setting cannot be taken away"),
-        ("experiment=nope", "experiment=nope: no such choice; use one of quick"),
+        ("experiment=nope", "experiment=nope: no such choice; use one of few_labels, quick"),
     ],
 )
 def test_wrong_settings_are_named_with_the_remedy(override, message):
