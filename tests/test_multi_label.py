@@ -23,13 +23,13 @@ from sitrep.validation import VALIDATION, read_validation
 def run(tmp_path_factory):
     """A model that has learnt that a line about shells with a toll in it is both."""
     folder = tmp_path_factory.mktemp("multi")
-    made = rows()
+    made = rows(24)
     for row in made:
         if row["label"] == "casualty_report" and row["position"] > 4:
             row["text"] = f"shells hit the bridge and {row['text']}"
             row["labels"] = ["attack_description", "casualty_report"]
     data = write_jsonl(folder / "toy.jsonl", made)
-    recipe = ["trainer.learning_rate=0.005", "trainer.epochs=30", "trainer.batch_size=8", "seed=2"]
+    recipe = ["trainer.learning_rate=0.002", "trainer.epochs=30", "trainer.batch_size=8", "trainer.token_masking=0"]
     return train(train_settings(data, folder / "run", *recipe, "task=multi_label", "trainer.early_stopping_patience=0"))
 
 
