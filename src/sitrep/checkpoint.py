@@ -12,7 +12,7 @@ from typing import Any, get_origin
 
 from sitrep.config import Context, ModelSettings, Pooling
 from sitrep.errors import UserError
-from sitrep.files import sha256_of
+from sitrep.files import read_json, sha256_of
 from sitrep.labels import CLASSES, LabelSet, Task, outputs_of
 from sitrep.validation import VALIDATION, ValidationFit, read_validation
 
@@ -130,7 +130,7 @@ def open_checkpoint(location: str) -> Checkpoint:
             with other labels than the taxonomy's.
     """
     folder = _find(Path(location))
-    config = _read_json(folder / "config.json")
+    config = read_json(folder / "config.json")
     record = read_record(folder)
     outputs = _outputs_of(config, folder)
     several = config.get("problem_type") == f"{Task.multi_label.name}_classification"
@@ -237,20 +237,10 @@ def read_record(folder: Path) -> CheckpointRecord | None:
     path = folder / RECORD
     if not path.is_file():
         return None
-    content = _read_json(path)
+    content = read_json(path)
     if content.get("version") != RECORD_VERSION:
         raise UserError(f"{path}: version {content.get('version')}, this program reads {RECORD_VERSION}")
     try:
         return CheckpointRecord(**content)
     except TypeError as error:
         raise UserError(f"{path}: {error}") from None
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not valid JSON: {error}") from None
-    if not isinstance(content, dict):
-        raise UserError(f"{path}: must hold a JSON object")
-    return content

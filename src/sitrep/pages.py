@@ -1,5 +1,6 @@
 """Pages and texts out of templates, in one style."""
 
+from collections.abc import Callable
 from typing import Any
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
@@ -10,9 +11,9 @@ def figure(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
 
 
-def bounds(interval: Any) -> str:
-    """An interval as people read it, or a dash where there is none."""
-    return "–" if interval is None else f"{interval.low:.3f} to {interval.high:.3f}"
+def bounds(interval: Any, written: Callable[[float], str] = figure) -> str:
+    """An interval as people read it, or a dash where there is none; ``written`` says how each end is written."""
+    return "–" if interval is None else f"{written(interval.low)} to {written(interval.high)}"
 
 
 def render_text(package: str, template: str, **content: object) -> str:

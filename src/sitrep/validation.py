@@ -8,6 +8,7 @@ from types import UnionType
 from typing import Any, get_origin
 
 from sitrep.errors import UserError
+from sitrep.files import read_json
 
 VALIDATION = "validation.json"
 VERSION = 1
@@ -72,13 +73,9 @@ def read_validation(folder: Path) -> ValidationFit | None:
     path = folder / VALIDATION
     if not path.is_file():
         return None
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not valid JSON: {error}") from None
-    if not isinstance(content, dict) or content.get("version") != VERSION:
-        version = content.get("version") if isinstance(content, dict) else None
-        raise UserError(f"{path}: version {version}, this program reads {VERSION}")
+    content = read_json(path)
+    if content.get("version") != VERSION:
+        raise UserError(f"{path}: version {content.get('version')}, this program reads {VERSION}")
     try:
         return ValidationFit(**content)
     except TypeError as error:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -64,7 +63,7 @@ def analyse(
     checkpoint: Checkpoint,
     calibrated: bool,
     predict: Callable[[Sequence[str]], Sequence[str]] | None = None,
-    behaviour_files: Sequence[str] = (),
+    tests: Sequence[behaviour.BehaviourTest] = (),
 ) -> Analysis:
     """Work out every part that the predictions and the checkpoint allow.
 
@@ -74,7 +73,7 @@ def analyse(
         checkpoint: That made them.
         calibrated: Whether the probabilities are those at the checkpoint's temperature.
         predict: From texts to labels, for the behaviour tests; ``None`` leaves them out.
-        behaviour_files: Tests beside those that are shipped.
+        tests: That it is asked.
     """
     labels = checkpoint.labels
     true = [sentence.label for sentence in sentences]
@@ -99,7 +98,6 @@ def analyse(
             missing["review"] = "thresholds hold for calibrated probabilities (calibrated=false)"
     if parts.risk is None:
         missing["risk_coverage"] = SEVERAL
-    tests = behaviour.load_tests([*behaviour.shipped_files(), *map(Path, behaviour_files)])
     return Analysis(
         intervals=score_intervals(article_confusions(true, given, labels, articles), labels, DRAWS, SEED),
         ceiling=ceiling,

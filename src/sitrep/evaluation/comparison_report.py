@@ -11,10 +11,10 @@ from rich.table import Table
 
 from sitrep.config_text import as_plain
 from sitrep.evaluation.comparison import Flip, PairComparison
-from sitrep.evaluation.intervals import CONFIDENCE, Interval, ScoreIntervals
+from sitrep.evaluation.intervals import CONFIDENCE, ScoreIntervals
 from sitrep.evaluation.metrics import Scores
 from sitrep.evaluation.significance import Difference
-from sitrep.pages import figure, render_page
+from sitrep.pages import bounds, figure, render_page
 
 SCHEMA_VERSION = 1
 FLIPS_SHOWN = 50
@@ -98,11 +98,6 @@ def in_words(pair: PairComparison) -> str:
 def signed(value: float | None) -> str:
     """A difference as people read it: with its sign, or a dash where it is undefined."""
     return "–" if value is None else f"{value:+.3f}"
-
-
-def bounds(interval: Interval | None, written: Any = figure) -> str:
-    """An interval as people read it."""
-    return "–" if interval is None else f"{written(interval.low)} to {written(interval.high)}"
 
 
 def p_value(p: float | None) -> str:

@@ -20,6 +20,7 @@ from sitrep.data import LoadedData, SourceFile, load_data, load_test
 from sitrep.data.loading import columns_of
 from sitrep.data.split import digest
 from sitrep.errors import UserError
+from sitrep.evaluation import behaviour
 from sitrep.evaluation.analysis import analyse
 from sitrep.evaluation.baselines import Baseline, baselines
 from sitrep.evaluation.errors import with_neighbours, write_errors
@@ -159,9 +160,11 @@ def _results(
     reference: Sequence[Baseline] | str,
     data: dict[str, Any],
     training: dict[str, Any],
-    behaviour: bool = True,
+    asked: bool = True,
     behaviour_files: Sequence[str] = (),
 ) -> Results:
+    # Before any scoring, so that a broken file is not found after the work is done.
+    tests = behaviour.load_tests([*behaviour.shipped_files(), *behaviour_files]) if asked else []
     began = time.perf_counter()
     predictions = list(predictor.predict(passages_of(sentences)))
     seconds = time.perf_counter() - began
@@ -169,8 +172,8 @@ def _results(
     def label(texts: Sequence[str]) -> Sequence[str]:
         return predictor.choose(predictor.score(texts).probabilities)[0]
 
-    asked = label if behaviour else None
-    analysis = analyse(sentences, predictions, predictor.checkpoint, predictor.calibrated, asked, behaviour_files)
+    ask = label if asked else None
+    analysis = analyse(sentences, predictions, predictor.checkpoint, predictor.calibrated, ask, tests)
     made_with = environment(predictor.device.type, predictor.precision.name)
     made_with["scoring_seconds"] = round(seconds, 2)
     checkpoint = predictor.checkpoint

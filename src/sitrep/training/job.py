@@ -21,7 +21,7 @@ from sitrep.evaluation.card import CardContent, model_card
 from sitrep.evaluation.fitting import fit_on_validation
 from sitrep.evaluation.metrics import score
 from sitrep.evaluation.provenance import cost
-from sitrep.evaluation.results import Results, passages_of
+from sitrep.evaluation.results import Results
 from sitrep.files import complete_folder, point_latest
 from sitrep.inference.predictor import Predictor
 from sitrep.training.backbone import check_backbone
@@ -98,7 +98,7 @@ def _run_seeds(folder: Path, run: Path, settings: TrainSettings, data: LoadedDat
     average_weights(runs, soup)
     (soup / VALIDATION).unlink()  # of the first run's weights
     keep_checkpoint(soup, soup, base)
-    soup_validation = _validation_macro_f1(_settle(soup.parent, settings, data), data)
+    soup_validation = _validation_macro_f1(_settle(soup.parent, settings, data))
     if soup_validation > kept.validation:
         soup.rename(folder / layout.CHECKPOINT)
         compared = compare_seeds(runs, soup_validation, "soup")
@@ -126,9 +126,12 @@ def _predictor(folder: Path, settings: TrainSettings, calibrated: bool = True) -
     return Predictor(open_checkpoint(str(folder)), inference, calibrated=calibrated)
 
 
-def _validation_macro_f1(predictor: Predictor, data: LoadedData) -> float:
-    predicted = [prediction.label for prediction in predictor.predict(passages_of(data.split.validation))]
-    return score([s.label for s in data.split.validation], predicted, predictor.labels).macro_f1_four or 0.0
+def _validation_macro_f1(predictor: Predictor) -> float:
+    """From the labels that :func:`_settle` has kept of the validation split."""
+    fit = predictor.checkpoint.validation
+    assert fit is not None
+    true, predicted = ([fit.labels[number] for number in numbers] for numbers in (fit.true, fit.predicted))
+    return score(true, predicted, fit.labels).macro_f1_four or 0.0
 
 
 def _base(run: Path) -> str:
