@@ -94,6 +94,7 @@ def train_ours(settings: TrainSettings, split: Split, scored: Sets) -> Run:
     figures = {
         "validation": trained.validation,
         f"{OWN}, alone": macro_f1(split.test, alone),
+        "training seconds": trained.seconds,
         "trained/s": trained.sentences / trained.seconds,
         "predicted/s": units_scored / seconds,
     }
