@@ -56,6 +56,9 @@ def test_wrong_usage_ends_with_2_and_wrong_files_with_1(tmp_path):
     assert one_line(call("train.py", "trainer.epoch=3"), 2) == (
         "train.py: there is no setting trainer.epoch; did you mean trainer.epochs?"
     )
+    assert "there is no setting data; there are data.test_files, " in one_line(
+        call("evaluate.py", "checkpoint=x", "data=x.jsonl"), 2
+    )
     assert "input: no value given" in one_line(call("predict.py"), 2)
     assert "input=: name a file or a folder" in one_line(call("predict.py", "input="), 2)
     assert "there is no option --bogus" in one_line(call("predict.py", "--bogus"), 2)

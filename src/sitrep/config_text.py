@@ -91,6 +91,9 @@ def explain(error: Exception, schema: type, open_groups: Collection[str]) -> str
 def nearest(name: str, schema: type) -> str:
     """The remedy for a setting that does not exist: the most similar one that does."""
     settings = [setting.name for setting in describe(schema)]
+    inside = [setting for setting in settings if setting.startswith(f"{name}.")]
+    if inside:
+        return f"there are {', '.join(inside)}"
     known = settings + sorted({setting.partition(".")[0] for setting in settings})
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.6) or [
         setting for setting in settings if setting.rpartition(".")[2] == name.rpartition(".")[2]
