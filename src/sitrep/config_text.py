@@ -89,7 +89,7 @@ def explain(error: Exception, schema: type, open_groups: Collection[str]) -> str
 
 
 def nearest(name: str, schema: type) -> str:
-    """The remedy for a setting that does not exist: the most similar one that does."""
+    """The remedy for a setting that does not exist: those below it if it is a group, else the most similar one."""
     settings = [setting.name for setting in describe(schema)]
     inside = [setting for setting in settings if setting.startswith(f"{name}.")]
     if inside:
