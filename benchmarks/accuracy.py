@@ -19,7 +19,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -187,10 +187,16 @@ def score_sets(split: Split, other: str | None) -> Sets:
     return scored
 
 
+def arguments(names: Collection[str]) -> tuple[dict[str, str], list[str]]:
+    """Part the command line into options of these names and the rest, which may hold a `=` of its own."""
+    options = [item for item in sys.argv[1:] if item.split("=")[0] in names]
+    return dict(item.split("=", 1) for item in options), [item for item in sys.argv[1:] if item not in options]
+
+
 def main() -> None:
     """Measure every row with every seed and print the table."""
-    options = dict(item.split("=", 1) for item in sys.argv[1:] if item.split("=")[0] in OPTIONS)
-    rows = [item for item in sys.argv[1:] if item.split("=")[0] not in OPTIONS] or [DEFAULT]
+    options, rows = arguments({"other", "seeds", "articles", "results"})
+    rows = rows or [DEFAULT]
     seeds = [int(seed) for seed in options.get("seeds", "1,2,3").split(",")]
     base = settings_of(DEFAULT, seeds[0])
     split = load_data(base.data, base.labels.label_set).split
@@ -200,8 +206,6 @@ def main() -> None:
     table = {row: [measure(row, seed, articles, split, scored, results) for seed in seeds] for row in rows}
     print_table(table, scored)
 
-
-OPTIONS = {"other", "seeds", "articles", "results"}
 
 if __name__ == "__main__":
     main()

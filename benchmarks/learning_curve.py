@@ -9,16 +9,14 @@ peer. Draws `picture` (docs/learning_curve.svg) and prints the table.
 """
 
 import statistics
-import sys
 from pathlib import Path
 
-from accuracy import DEFAULT, OTHER, OWN, PEER, Run, measure, score_sets, settings_of
+from accuracy import DEFAULT, OTHER, OWN, PEER, Run, arguments, measure, score_sets, settings_of
 from peers import PEERS
 
 from sitrep.data import load_data
 
 PICTURE = Path(__file__).parents[1] / "docs" / "learning_curve.svg"
-NAMED = {"other", "seeds", "sizes", "results", "picture"}
 TITLES = {OWN: "own test split", OTHER: "other pages"}
 
 Curves = dict[str, dict[int, list[Run]]]
@@ -26,8 +24,7 @@ Curves = dict[str, dict[int, list[Run]]]
 
 def main() -> None:
     """Train every row with every size and seed, print the table, draw the picture."""
-    options = dict(item.split("=", 1) for item in sys.argv[1:] if item.split("=")[0] in NAMED)
-    rows = [item for item in sys.argv[1:] if item.split("=")[0] not in NAMED]
+    options, rows = arguments({"other", "seeds", "sizes", "results", "picture"})
     rows = rows or [DEFAULT, *(PEER + name for name in PEERS)]
     seeds = [int(seed) for seed in options.get("seeds", "1,2,3").split(",")]
     base = settings_of(DEFAULT, seeds[0])

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from accuracy import DEFAULT, settings_of
+from accuracy import DEFAULT, arguments, settings_of
 from peers import PEERS, macro_f1
 
 from sitrep.data import Split
@@ -97,9 +97,7 @@ def ours(row: str, split: Split, seed: int) -> list[str]:
 
 def main() -> None:
     """Measure every row with every seed on every data set."""
-    named = {"seeds", "rows", "text", "label"}
-    options = dict(item.split("=", 1) for item in sys.argv[1:] if item.split("=")[0] in named)
-    data = [item for item in sys.argv[1:] if item.split("=")[0] not in named]
+    options, data = arguments({"seeds", "rows", "text", "label"})
     if not data:
         sys.exit(__doc__)
     rows = options["rows"].split(",") if "rows" in options else [DEFAULT, *PEERS]

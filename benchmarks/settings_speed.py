@@ -9,10 +9,9 @@ so that longer schedules and further passes show in it.
 """
 
 import statistics
-import sys
 from collections import defaultdict
 
-from accuracy import DEFAULT, OWN, Run, draw_articles, settings_of, train_ours
+from accuracy import DEFAULT, OWN, Run, arguments, draw_articles, settings_of, train_ours
 
 from sitrep.data import Split, load_data
 
@@ -29,8 +28,8 @@ def few(split: Split, articles: int) -> Split:
 
 def main() -> None:
     """Measure the rows in turns and print the table."""
-    options = dict(item.split("=", 1) for item in sys.argv[1:] if item.split("=")[0] in OPTIONS)
-    rows = [DEFAULT, *(item for item in sys.argv[1:] if item.split("=")[0] not in OPTIONS and item != DEFAULT)]
+    options, given = arguments({"rounds", "articles"})
+    rows = [DEFAULT, *(row for row in given if row != DEFAULT)]
     base = settings_of(DEFAULT, 1)
     split = few(load_data(base.data, base.labels.label_set).split, int(options.get("articles", "24")))
     runs: dict[str, list[Run]] = defaultdict(list)
@@ -52,7 +51,6 @@ def median(runs: list[Run], name: str) -> float:
 
 
 COLUMNS = ("training seconds", "trained/s", "predicted/s")
-OPTIONS = {"rounds", "articles"}
 
 if __name__ == "__main__":
     main()
