@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export TOKENIZERS_PARALLELISM = true
 
-.PHONY: install train test lint types clean
+.PHONY: install train test quick lint types settings clean
 
 install: $(INSTALLED)
 
@@ -25,12 +25,20 @@ train: $(INSTALLED)
 test: $(INSTALLED)
 	$(BIN)/python -m pytest
 
+# Lint, types, and the tests that take under a second each: in under a minute.
+quick: lint types
+	$(BIN)/python -m pytest -m "not slow"
+
 lint: $(INSTALLED)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 
 types: $(INSTALLED)
 	$(BIN)/mypy
+
+# docs/settings.md, out of the dataclasses.
+settings: $(INSTALLED)
+	$(BIN)/python -m sitrep.cli.settings_page > docs/settings.md
 
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache

@@ -11,7 +11,7 @@ import sys
 import numpy as np
 from simulation import draw
 
-from sitrep.evaluation.abstention import risk_coverage, thresholds
+from sitrep.metrics.abstention import risk_coverage, thresholds
 from sitrep.labels import LabelSet
 
 LABELS = LabelSet.five.names

@@ -26,17 +26,18 @@ from pathlib import Path
 import numpy as np
 from peers import PEERS, macro_f1
 
-from sitrep.checkpoint import open_checkpoint, record_of
-from sitrep.config import InferenceSettings, TrainSettings
-from sitrep.data import Split, load_data
+from sitrep.model.checkpoint import open_checkpoint, record_of
+from sitrep.settings import InferenceSettings, TrainSettings
+from sitrep.data.split import Split
+from sitrep.data.loading import load_data
 from sitrep.data.reading import Columns, read_labelled
-from sitrep.evaluation.comparison_report import p_value
-from sitrep.evaluation.metrics import rates
-from sitrep.evaluation.resampling import article_confusions, effective_articles, resample
+from sitrep.report.comparison import p_value
+from sitrep.metrics.scores import rates
+from sitrep.metrics.resampling import article_confusions, effective_articles, resample
 from sitrep.evaluation.results import passages_of
-from sitrep.evaluation.significance import Difference, difference
-from sitrep.hydra_entry import compose, typed
-from sitrep.inference import Predictor
+from sitrep.metrics.significance import Difference, difference
+from sitrep.cli.composition import compose, typed
+from sitrep.inference.predictor import Predictor
 from sitrep.labels import LabelSet
 from sitrep.sentences import LabelledSentence
 from sitrep.training.fine_tuning import fine_tune, save_model
@@ -147,14 +148,14 @@ def compare(units: Sequence[LabelledSentence], ours: Sequence[Run], others: Sequ
         return np.stack([article_confusions(true, run.predicted[name], labels, articles) for run in runs], axis=1)
 
     def mean(counts: np.ndarray) -> np.ndarray:
-        figures: np.ndarray = rates(counts, labels).macro_f1_four.mean(axis=-1)
+        figures: np.ndarray = rates(counts, labels).macro_f1.mean(axis=-1)
         return figures
 
     tables = [counted(runs) for runs in (ours, others)]
     values = np.array([float(mean(table.sum(axis=0))) for table in tables])
     drawn = np.stack([mean(resample(table, DRAWS, seed=0)) for table in tables], axis=1)
     effective = effective_articles(sum(table.sum(axis=1) for table in tables), labels)
-    return difference(values, drawn, float(effective.macro_f1_four))
+    return difference(values, drawn, float(effective.macro_f1))
 
 
 def print_table(table: dict[str, list[Run]], scored: Sets) -> None:

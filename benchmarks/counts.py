@@ -17,7 +17,7 @@ import numpy as np
 from simulation import OTHER_SHARES, Articles, draw
 
 from sitrep.data.reading import SHIPPED, Columns, read_labelled
-from sitrep.evaluation.counts import LabelledUnits, PredictedUnits, corrected_counts
+from sitrep.metrics.counts import LabelledUnits, PredictedUnits, corrected_counts
 from sitrep.labels import LabelSet
 
 LABELS = LabelSet.five.names

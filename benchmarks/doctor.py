@@ -14,10 +14,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from sitrep import corpus
+from sitrep.data import corpus
 from sitrep.data.reading import SHIPPED, Columns, read_labelled
-from sitrep.doctor.corrections import corrected
-from sitrep.doctor.label_checks import suspected_errors
+from sitrep.quality.corrections import corrected
+from sitrep.quality.label_checks import suspected_errors
 from sitrep.labels import LabelSet
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "check_data.py"

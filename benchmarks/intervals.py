@@ -4,7 +4,7 @@
 
 The articles have 5 to 60 units, a mix of labels of their own and an error rate of their own; two runs share the
 difficulty of an article in part. The truth is the figure of 400,000 simulated articles. `chosen` is what
-`sitrep.evaluation.intervals` and `sitrep.evaluation.significance` compute. Some minutes on one free core.
+`sitrep.metrics.intervals` and `sitrep.metrics.significance` compute. Some minutes on one free core.
 """
 
 import functools
@@ -16,10 +16,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special, stats
 
-from sitrep.evaluation.intervals import Interval, rate_interval
-from sitrep.evaluation.metrics import Rates, rates
-from sitrep.evaluation.resampling import effective_articles, resample, standard_error
-from sitrep.evaluation.significance import difference
+from sitrep.metrics.intervals import Interval, rate_interval
+from sitrep.metrics.scores import Rates, rates
+from sitrep.metrics.resampling import effective_articles, resample, standard_error
+from sitrep.metrics.significance import difference
 from sitrep.labels import LabelSet
 
 LABELS = LabelSet.five.names
@@ -81,7 +81,7 @@ def by_name(found: Rates) -> dict[str, np.ndarray]:
     """The figures that are looked at; casualty reports are the rarest label."""
     rare = LABELS.index("casualty_report")
     return {
-        "macro-F1": found.macro_f1_four,
+        "macro-F1": found.macro_f1,
         "accuracy": found.accuracy,
         "rare precision": found.precision[..., rare],
         "rare recall": found.recall[..., rare],
@@ -177,7 +177,7 @@ def differences(scenario: Scenario, articles: int, sets: int, draws: int) -> Non
             found, drawn = figures(counts.sum(axis=0))["macro-F1"], figures(resample(counts, draws, number))["macro-F1"]
             low, high = np.quantile(drawn @ [1, -1], [TAIL, 1 - TAIL])
             quantiles.append(low <= truth <= high)
-            effective = effective_articles(counts.sum(axis=1), LABELS).macro_f1_four
+            effective = effective_articles(counts.sum(axis=1), LABELS).macro_f1
             ours = difference(found, drawn, float(effective))
             assert ours.interval is not None
             assert ours.p is not None

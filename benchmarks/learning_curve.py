@@ -14,7 +14,7 @@ from pathlib import Path
 from accuracy import DEFAULT, OTHER, OWN, PEER, Run, arguments, measure, score_sets, settings_of
 from peers import PEERS
 
-from sitrep.data import load_data
+from sitrep.data.loading import load_data
 
 PICTURE = Path(__file__).parents[1] / "docs" / "learning_curve.svg"
 TITLES = {OWN: "own test split", OTHER: "other pages"}

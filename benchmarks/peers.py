@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from sitrep.config import Precision
-from sitrep.hardware import choose_device, choose_precision
+from sitrep.settings import Precision
+from sitrep.model.hardware import choose_device, choose_precision
 from sitrep.inference.embedding import Embedder
 from sitrep.labels import CLASSES, NONE
-from sitrep.packaged import packaged_minilm
+from sitrep.model.packaged import packaged_minilm
 from sitrep.sentences import LabelledSentence
 
 Units = Sequence[LabelledSentence]

@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from sitrep import corpus
-from sitrep.checkpoint import open_checkpoint
-from sitrep.config import InferenceSettings, Precision
-from sitrep.inference import Predictor
+from sitrep.data import corpus
+from sitrep.model.checkpoint import open_checkpoint
+from sitrep.settings import InferenceSettings, Precision
+from sitrep.inference.predictor import Predictor
 
 METHODS = ("pipeline as it comes", "sitrep fp32", "sitrep auto")
 worker: dict[str, Any] = {}

@@ -24,9 +24,9 @@ import torch
 from accuracy import DEFAULT, arguments, settings_of
 from peers import PEERS, macro_f1
 
-from sitrep.data import Split
-from sitrep.modelling.classifier import batch_of
-from sitrep.modelling.rows import Reader
+from sitrep.data.split import Split
+from sitrep.model.classifier import batch_of
+from sitrep.model.encoding import Reader
 from sitrep.training.fine_tuning import fine_tune
 
 VALIDATION, TEST = 0.1, 0.2

@@ -16,17 +16,17 @@ from pathlib import Path
 
 import numpy as np
 
-from sitrep.checkpoint import Checkpoint
-from sitrep.config import Context, EvaluateSettings, Pooling
+from sitrep.model.checkpoint import Checkpoint
+from sitrep.settings import Context, EvaluateSettings, Pooling
 from sitrep.data.reading import SHIPPED, Columns, read_labelled
-from sitrep.evaluation import write_results
+from sitrep.evaluation.run import write_results
 from sitrep.evaluation.analysis import analyse
 from sitrep.evaluation.provenance import environment
 from sitrep.evaluation.results import compute, describe_set, passages_of
-from sitrep.hydra_entry import compose, typed
+from sitrep.cli.composition import compose, typed
 from sitrep.labels import LabelSet, Task
 from sitrep.sentences import LabelledSentence, Prediction
-from sitrep.validation import ValidationFit
+from sitrep.model.validation_fit import ValidationFit
 
 SURENESS = 2.55
 """By how much the true label's logit stands above the noise: about a tenth of the labels come out wrong."""

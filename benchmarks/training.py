@@ -17,16 +17,16 @@ from typing import Any
 import datasets
 import transformers
 
-from sitrep.config import TrainSettings
-from sitrep.data import load_data
-from sitrep.hardware import choose_device, choose_precision
-from sitrep.hydra_entry import compose, typed
-from sitrep.modelling.rows import Reader
+from sitrep.settings import TrainSettings
+from sitrep.data.loading import load_data
+from sitrep.model.hardware import choose_device, choose_precision
+from sitrep.cli.composition import compose, typed
+from sitrep.model.encoding import Reader
 from sitrep.training.arguments import training_arguments
-from sitrep.training.backbone import load_backbone
+from sitrep.model.backbone import load_backbone
 from sitrep.training.examples import Collator, Examples, pad_id
 from sitrep.training.losses import Objective
-from sitrep.training.robustness import hide_tokens
+from sitrep.training.regularization import hide_tokens
 from sitrep.training.trainer import SentenceTrainer
 
 CONFIGS = Path(__file__).parents[1] / "configs"

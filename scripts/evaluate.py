@@ -1,16 +1,6 @@
 """Score a checkpoint on labelled data and write the report."""
 
-from sitrep.config import EvaluateSettings
-from sitrep.hydra_entry import job
-
-
-@job("evaluate", EvaluateSettings)
-def main(settings: EvaluateSettings) -> None:
-    """Score a checkpoint on its own test split, or on any labelled file, and write a report."""
-    from sitrep.evaluation import evaluate
-
-    evaluate(settings)
-
+from sitrep.cli.start import run_script
 
 if __name__ == "__main__":
-    main()
+    run_script("evaluate")

@@ -3,18 +3,22 @@ import os
 from pathlib import Path
 
 import pytest
+import tokenizers
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # a test that wants the network is wrong, and fails at once
 
-from sitrep.checkpoint import Checkpoint
-from sitrep.config import Context, DataSettings, InferenceSettings, Pooling, Precision, TrainSettings
+from sitrep.cli.composition import compose_settings
 from sitrep.evaluation.analysis import analyse
 from sitrep.evaluation.results import Results, compute
-from sitrep.hydra_entry import compose, typed
-from sitrep.labels import LabelSet, Task
+from sitrep.labels import Task, Taxonomy, shipped_taxonomy
+from sitrep.model.checkpoint import Checkpoint
+from sitrep.model.tokenizer import TextTokenizer
+from sitrep.settings import Context, DataSettings, TrainSettings
 
 PROJECT = Path(__file__).parents[1]
 CONFIGS = PROJECT / "configs"
+TAXONOMY, WITHOUT_NONE = shipped_taxonomy("five"), shipped_taxonomy("four")
+CLASSES = TAXONOMY.classes
 
 PHRASES = {
     "attack_description": ["shells hit the bridge", "gunmen stormed the post", "a bomb tore open the gate"],
@@ -56,49 +60,53 @@ def toy_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def data_settings(toy_file: Path) -> DataSettings:
-    return typed(compose(CONFIGS, "train", TrainSettings, [f"data={toy_file}"]), TrainSettings).data
+    return compose_settings("train", TrainSettings, [f"data={toy_file}"]).data
 
 
 def train_settings(toy_file: Path, output: Path, *overrides: str) -> TrainSettings:
     """Settings of a run of a second: random two-layer model, toy corpus, one epoch."""
     common = [f"data={toy_file}", "model=tiny", "trainer.epochs=1", "trainer.precision=fp32", f"output_dir={output}"]
-    return typed(compose(CONFIGS, "train", TrainSettings, [*common, *overrides]), TrainSettings)
+    return compose_settings("train", TrainSettings, [*common, *overrides])
 
 
 @pytest.fixture(scope="session")
 def run_directory(toy_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A complete run of a model that has learnt the toy corpus."""
-    from sitrep.training import train
+    from sitrep.training.run import train
 
     output = tmp_path_factory.mktemp("outputs") / "train" / "run"
     recipe = ["trainer.learning_rate=0.005", "trainer.epochs=30", "trainer.batch_size=8", "seed=2"]
     return train(train_settings(toy_file, output, *recipe, "trainer.early_stopping_patience=0"))
 
 
-@pytest.fixture
-def inference_settings() -> InferenceSettings:
-    return InferenceSettings(precision=Precision.fp32, batch_tokens=None, window=64)
-
-
-def bare_checkpoint(labels: tuple[str, ...]) -> Checkpoint:
+def bare_checkpoint(taxonomy: Taxonomy) -> Checkpoint:
     """A checkpoint of which nothing is known but its labels."""
-    label_set = next(known for known in LabelSet if known.names == labels)
     return Checkpoint(
         folder=Path("."),
-        outputs=labels,
-        label_set=label_set,
+        taxonomy=taxonomy,
         task=Task.single_label,
-        thresholds={},
         max_tokens=256,
         context=Context.none,
-        pooling=Pooling.cls,
         window_tokens=256,
         record=None,
         validation=None,
     )
 
 
-def results_of(sentences, predictions, labels, data, baselines="none were asked for") -> Results:
+def results_of(sentences, predictions, taxonomy, data, baselines="none were asked for") -> Results:
     """Results of predictions that no model made."""
-    analysis = analyse(sentences, predictions, bare_checkpoint(labels), calibrated=True)
-    return compute(sentences, predictions, labels, analysis, baselines, data, {}, {"packages": {}})
+    analysis = analyse(sentences, predictions, bare_checkpoint(taxonomy), calibrated=True)
+    return compute(sentences, predictions, taxonomy, analysis, baselines, data, {}, {"packages": {}})
+
+
+def word_tokenizer() -> TextTokenizer:
+    """A tokenizer of one token a word, whose words are numbers and stand for themselves."""
+    special = {"[PAD]": 0, "[CLS]": 1, "[SEP]": 2}
+    made = tokenizers.Tokenizer(
+        tokenizers.models.WordLevel(special | {str(n): n for n in range(3, 1000)}, unk_token="[PAD]")
+    )
+    made.pre_tokenizer = tokenizers.pre_tokenizers.WhitespaceSplit()
+    made.post_processor = tokenizers.processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 1), ("[SEP]", 2)]
+    )
+    return TextTokenizer(made, "[PAD]", "[CLS]", "[SEP]")

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import TAXONOMY, WITHOUT_NONE
 from scipy.stats import binomtest
 
 from sitrep.decisions import decide
-from sitrep.evaluation.abstention import review, risk_coverage, thresholds
-from sitrep.labels import LabelSet
+from sitrep.metrics.abstention import review, risk_coverage, thresholds
 
 draw = runpy.run_path(str(Path(__file__).parents[1] / "benchmarks" / "simulation.py"))["draw"]
-FIVE, FOUR = LabelSet.five.names, LabelSet.four.names
+FIVE, FOUR = TAXONOMY.labels, WITHOUT_NONE.labels
 
 
 def rows(predicted, confidence, labels=4):

@@ -2,15 +2,15 @@ import json
 from dataclasses import asdict
 
 import pytest
+from conftest import TAXONOMY, WITHOUT_NONE
 from scipy.stats import binomtest
 
 from sitrep.errors import UserError
 from sitrep.evaluation.behaviour import BehaviourTest, Case, Kind, load_tests, run, shipped_files
 from sitrep.evaluation.behaviour.perturbations import no_punctuation, tokenised, typing_errors
-from sitrep.labels import LabelSet
-from sitrep.sentences import KNOWN_LABELS
 
-ATTACK, STATEMENT, TOLL, BOILERPLATE, NONE = LabelSet.five.names
+ATTACK, STATEMENT, TOLL, BOILERPLATE, NONE = TAXONOMY.labels
+LABELS = TAXONOMY.labels
 SHIPPED = load_tests(shipped_files())
 
 
@@ -40,7 +40,7 @@ def test_shipped_test_has_twenty_to_sixty_different_cases(test):
 def test_shipped_tests_have_unique_names_and_try_every_kind_and_label():
     assert len({test.name for test in SHIPPED}) == len(SHIPPED) == 18
     assert {test.kind for test in SHIPPED} == set(Kind)
-    assert {case.label for test in SHIPPED for case in test.cases} == set(KNOWN_LABELS)
+    assert {case.label for test in SHIPPED for case in test.cases} == set(TAXONOMY.labels)
 
 
 def test_shipped_tests_never_give_one_text_two_labels():
@@ -51,16 +51,16 @@ def test_shipped_tests_never_give_one_text_two_labels():
                 assert labels.setdefault(text, label) == label, text
 
 
-@pytest.mark.parametrize("label_set", LabelSet)
-def test_model_that_knows_the_codebook_fails_nothing(label_set):
-    outcomes = run(oracle(SHIPPED), SHIPPED, label_set.names)
+@pytest.mark.parametrize("taxonomy", [TAXONOMY, WITHOUT_NONE])
+def test_model_that_knows_the_codebook_fails_nothing(taxonomy):
+    outcomes = run(oracle(SHIPPED), SHIPPED, taxonomy.labels)
     assert [outcome.failures for outcome in outcomes] == [0] * len(SHIPPED)
     assert all(outcome.failure_rate in (0, None) and outcome.examples == () for outcome in outcomes)
 
 
-@pytest.mark.parametrize("label", KNOWN_LABELS)
+@pytest.mark.parametrize("label", TAXONOMY.labels)
 def test_model_with_one_answer_fails_what_asks_for_another_and_whatever_must_change(label):
-    for test, outcome in zip(SHIPPED, run(lambda texts: [label] * len(texts), SHIPPED), strict=True):
+    for test, outcome in zip(SHIPPED, run(lambda texts: [label] * len(texts), SHIPPED, LABELS), strict=True):
         if test.kind is Kind.invariance:
             assert outcome.failure_rate == 0
         elif test.kind is Kind.direction:
@@ -75,6 +75,7 @@ def test_invariance_compares_with_the_models_own_label_of_the_original():
     [outcome] = run(
         lambda texts: [NONE if "Goma" in text else BOILERPLATE for text in texts],
         [BehaviourTest("places", Kind.invariance, "vocabulary", "why", cases)],
+        LABELS,
     )
     assert (outcome.cases, outcome.failures, outcome.failure_rate) == (2, 1, 0.5)
     assert asdict(outcome.examples[0]) == {
@@ -86,8 +87,8 @@ def test_invariance_compares_with_the_models_own_label_of_the_original():
 def test_direction_fails_where_the_label_is_right_but_was_so_before():
     case = Case("Shells fell, killing two.", TOLL, "Shells fell.", ATTACK)
     tests = [BehaviourTest("toll", Kind.direction, "casualties", "why", (case,))]
-    [passed] = run(lambda texts: [TOLL if "killing" in text else NONE for text in texts], tests)
-    [failed] = run(lambda texts: [TOLL] * len(texts), tests)
+    [passed] = run(lambda texts: [TOLL if "killing" in text else NONE for text in texts], tests, LABELS)
+    [failed] = run(lambda texts: [TOLL] * len(texts), tests, LABELS)
     assert passed.failures == 0
     assert (failed.failures, failed.examples[0].expected, failed.examples[0].given) == (1, TOLL, TOLL)
 
@@ -95,7 +96,7 @@ def test_direction_fails_where_the_label_is_right_but_was_so_before():
 def test_interval_is_wilsons():
     cases = tuple(Case(f"Text {number}.", NONE) for number in range(10))
     tests = [BehaviourTest("n", Kind.minimum, "c", "w", cases)]
-    [outcome] = run(lambda texts: [TOLL if text < "Text 3" else NONE for text in texts], tests)
+    [outcome] = run(lambda texts: [TOLL if text < "Text 3" else NONE for text in texts], tests, LABELS)
     assert outcome.failures == 3
     # (p + z²/2n ± z √(p(1-p)/n + z²/4n²)) / (1 + z²/n) with p = 0.3, n = 10, z = 1.959963984540054
     assert outcome.interval == pytest.approx((0.10779126740630075, 0.6032218525388546), abs=1e-12)
@@ -104,7 +105,7 @@ def test_interval_is_wilsons():
 
 def test_examples_are_three_spread_over_all_failures():
     cases = tuple(Case(f"Text {number}.", NONE) for number in range(9))
-    [outcome] = run(lambda texts: [TOLL] * len(texts), [BehaviourTest("n", Kind.minimum, "c", "w", cases)])
+    [outcome] = run(lambda texts: [TOLL] * len(texts), [BehaviourTest("n", Kind.minimum, "c", "w", cases)], LABELS)
     assert [failure.text for failure in outcome.examples] == ["Text 0.", "Text 3.", "Text 6."]
 
 
@@ -112,18 +113,18 @@ def test_examples_are_never_more_than_three():
     cases = tuple(Case(f"Text {number}.", NONE) for number in range(30))
     for count in range(1, 31):
         tests = [BehaviourTest("n", Kind.minimum, "c", "w", cases[:count])]
-        assert len(run(lambda texts: [TOLL] * len(texts), tests)[0].examples) <= min(3, count)
+        assert len(run(lambda texts: [TOLL] * len(texts), tests, LABELS)[0].examples) <= min(3, count)
 
 
 def test_every_distinct_text_is_asked_once():
     asked = []
-    run(lambda texts: asked.append(list(texts)) or [NONE] * len(texts), SHIPPED)
+    run(lambda texts: asked.append(list(texts)) or [NONE] * len(texts), SHIPPED, LABELS)
     assert len(asked) == 1
     assert len(set(asked[0])) == len(asked[0])
 
 
 def test_cases_labelled_none_are_left_out_for_a_model_without_none():
-    outcomes = {outcome.name: outcome for outcome in run(oracle(SHIPPED), SHIPPED, LabelSet.four.names)}
+    outcomes = {outcome.name: outcome for outcome in run(oracle(SHIPPED), SHIPPED, WITHOUT_NONE.labels)}
     for test in SHIPPED:
         outcome = outcomes[test.name]
         assert outcome.left_out == sum(NONE in (case.label, case.original_label) for case in test.cases)
@@ -133,17 +134,17 @@ def test_cases_labelled_none_are_left_out_for_a_model_without_none():
 
 
 def test_outcomes_can_be_written_as_json():
-    outcomes = run(lambda texts: [NONE] * len(texts), SHIPPED)
+    outcomes = run(lambda texts: [NONE] * len(texts), SHIPPED, LABELS)
     json.dumps([asdict(outcome) for outcome in outcomes], allow_nan=False)
 
 
 def test_nothing_is_asked_where_there_are_no_tests():
-    assert run(lambda texts: pytest.fail("was asked"), []) == []
+    assert run(lambda texts: pytest.fail("was asked"), [], LABELS) == []
 
 
 def test_model_that_gives_too_few_labels_is_refused():
     with pytest.raises(ValueError, match="argument 2 is shorter"):
-        run(lambda texts: [NONE], SHIPPED)
+        run(lambda texts: [NONE], SHIPPED, LABELS)
 
 
 def test_slots_are_swapped_against_their_first_value_or_filled_in_step(tmp_path):

@@ -9,16 +9,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import results_of
+from conftest import TAXONOMY, results_of
 
-from sitrep.evaluation.errors import with_neighbours
-from sitrep.evaluation.report import render
-from sitrep.evaluation.results import describe_set
-from sitrep.labels import LabelSet
+from sitrep.data.split import describe_set
+from sitrep.evaluation.misclassifications import with_neighbours
+from sitrep.report.evaluation import render
 from sitrep.sentences import LabelledSentence, Passage, Prediction
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
-LABELS = LabelSet.five.names
+LABELS = TAXONOMY.labels
 WIDTHS_PIXELS = (390, 1400)
 
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine")
@@ -96,8 +95,8 @@ def toy():
         said(s, LABELS[(n // 5) % 5] if n < 50 else s.label, 0.9 if n >= 50 or n == 1 else 0.3 + n / 1000)
         for n, s in enumerate(sentences)
     ]
-    data = {"test": describe_set(sentences, LABELS), "seen_in_training": 0, "left_out_none": 0, "sources": []}
-    results = results_of(sentences, predictions, LABELS, data)
+    data = {"test": describe_set(sentences, LABELS), "seen_in_training": 0, "left_out": 0, "sources": []}
+    results = results_of(sentences, predictions, TAXONOMY, data)
     vectors = np.ones((len(results.errors), 2))
     results = replace(results, errors=with_neighbours(results.errors, vectors, sentences, np.ones((200, 2))))
     return results, render(results, {})

@@ -4,11 +4,12 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
+from conftest import TAXONOMY, WITHOUT_NONE
 from scipy.special import expit, log_softmax, logit, softmax
 from scipy.stats import binomtest
 from sklearn.metrics import log_loss
 
-from sitrep.evaluation.calibration import (
+from sitrep.metrics.calibration import (
     TEMPERATURE_BOUNDS,
     apply_temperature,
     calibration_at,
@@ -20,9 +21,8 @@ from sitrep.evaluation.calibration import (
     reliability_bins,
     temperature_of,
 )
-from sitrep.labels import LabelSet
 
-FIVE, FOUR = LabelSet.five.names, LabelSet.four.names
+FIVE, FOUR = TAXONOMY.labels, WITHOUT_NONE.labels
 
 
 def drawn(units, labels, sharpness=1.0, seed=0):

@@ -1,26 +1,27 @@
 from dataclasses import replace
 
 import pytest
-from conftest import results_of
+from conftest import TAXONOMY, WITHOUT_NONE, bare_checkpoint, results_of
 from huggingface_hub import ModelCard
 
-from sitrep.checkpoint import CheckpointRecord
-from sitrep.evaluation.baselines import Baseline
-from sitrep.evaluation.card import CardContent, model_card
-from sitrep.evaluation.intervals import Interval
-from sitrep.evaluation.results import describe_set, passages_of
-from sitrep.labels import LabelSet
+from sitrep.data.split import describe_set
+from sitrep.evaluation.results import passages_of
+from sitrep.metrics.intervals import Interval
+from sitrep.model.baselines import Baseline
+from sitrep.report.card import CardContent, model_card
 from sitrep.sentences import LabelledSentence, Prediction
+from sitrep.settings import Context
 
-ATTACK, STATEMENT, TOLL, BOILERPLATE, NONE = LabelSet.five.names
+ATTACK, STATEMENT, TOLL, BOILERPLATE, NONE = TAXONOMY.labels
 
 
-def content(true, predicted, labels=LabelSet.five.names, model="packaged:minilm", **record):
+def content(true, predicted, taxonomy=TAXONOMY, model="packaged:minilm", context=Context.none):
+    labels = taxonomy.labels
     units = [LabelledSentence(f"t{n}", label, () if label == NONE else (label,), f"i{n}", "a", n)
              for n, label in enumerate(true)]  # fmt: skip
     described = describe_set(units, labels)
     data = {
-        "train": described, "test": described, "left_out_none": 0, "seen_in_training": 0,
+        "train": described, "test": described, "left_out": 0, "seen_in_training": 0,
         "sources": [{"source": "sitrep:corpus", "units": 9, "sha256": "0"},
                     {"source": "/home/somebody/secret/mine.jsonl", "units": 9, "sha256": "0"}],
     }  # fmt: skip
@@ -28,7 +29,7 @@ def content(true, predicted, labels=LabelSet.five.names, model="packaged:minilm"
         Prediction(passage, label, {name: float(name == label) for name in labels})
         for passage, label in zip(passages_of(units), predicted, strict=True)
     ]
-    results = results_of(units, predictions, labels, data, [Baseline("majority", "Majority", predicted)])
+    results = results_of(units, predictions, taxonomy, data, [Baseline("majority", "Majority", predicted)])
     results = replace(results, notes=["Mind the gap."])
     environment = {
         "sitrep": "0.1.0", "time_utc": "2031-02-03T04:05:06+00:00", "command": "python x=/home/somebody",
@@ -36,7 +37,7 @@ def content(true, predicted, labels=LabelSet.five.names, model="packaged:minilm"
         "precision": "bf16",
     }  # fmt: skip
     settings = {"model": {"name": model}, "trainer": {"epochs": 3.0}, "seed": 1, "output_dir": "/home/somebody/run"}
-    made = CheckpointRecord(label_set="five", max_tokens=256, files={}, **record)
+    made = replace(bare_checkpoint(taxonomy), context=context)
     return CardContent(results.metrics(), made, settings, environment, results.analysis.intervals)
 
 
@@ -44,7 +45,7 @@ def bounded(intervals):
     """Intervals that are known, where all units are of one article."""
     attack = replace(intervals.per_class[ATTACK], f1=Interval(0.5, 0.75))
     return replace(
-        intervals, macro_f1_four=Interval(0.8, 0.97), per_class=intervals.per_class | {ATTACK: attack}, missing=""
+        intervals, macro_f1=Interval(0.8, 0.97), per_class=intervals.per_class | {ATTACK: attack}, missing=""
     )
 
 
@@ -63,7 +64,7 @@ def test_header_is_read_by_the_hubs_own_parser_and_gives_the_same_figures(ordina
     assert data.base_model == "sentence-transformers/all-MiniLM-L6-v2"
     figures = {result.metric_name: result.metric_value for result in data.eval_results}
     metrics = ordinary.metrics
-    assert figures.pop("macro-F1 over the four classes") == metrics["macro_f1_four"]
+    assert figures.pop("macro-F1 over the four classes") == metrics["macro_f1"]
     assert figures.pop("accuracy") == metrics["accuracy"]
     for label, scores in metrics["per_class"].items():
         assert figures.pop(f"F1 of {label}") == scores["f1"]
@@ -121,14 +122,10 @@ def test_base_model_is_a_name_of_the_hub_or_left_out(name, base):
 
 def test_card_says_how_the_checkpoint_can_be_loaded(ordinary):
     assert 'pipeline("text-classification"' in model_card(ordinary)
-    pooled = model_card(content([ATTACK], [ATTACK], pooling="mean"))
-    assert "a plain pipeline of transformers refuses it (`model.pooling=mean`)" in pooled
-    assert "import pipeline" not in pooled
-    assert ModelCard(pooled).data.library_name == "sitrep"
-    assert "(`model.context=article`)" in model_card(content([ATTACK], [ATTACK], context="article"))
+    assert "(`model.context=article`)" in model_card(content([ATTACK], [ATTACK], context=Context.article))
 
 
 def test_model_of_four_labels_says_that_it_has_no_none():
-    text = model_card(content([ATTACK, TOLL], [ATTACK, TOLL], labels=LabelSet.four.names))
+    text = model_card(content([ATTACK, TOLL], [ATTACK, TOLL], taxonomy=WITHOUT_NONE))
     assert "trained without the label `none`" in text
     assert "| `none` |" not in text

@@ -4,19 +4,18 @@ import re
 
 import numpy as np
 import pytest
-from conftest import CONFIGS
+from conftest import TAXONOMY
 from test_configs import error_of
 from test_evaluation import Page
 
-from sitrep.config import CompareSettings
+from sitrep.cli.composition import compose_settings
+from sitrep.comparison.pairs import compare_runs, flips
+from sitrep.comparison.run import compare
+from sitrep.comparison.scored_runs import ScoredRun, ScoredUnit, align, read_run
 from sitrep.errors import UserError
-from sitrep.evaluation.comparison import compare_runs, flips
-from sitrep.evaluation.comparison_job import compare
-from sitrep.evaluation.scored_runs import ScoredRun, ScoredUnit, align, read_run
-from sitrep.hydra_entry import compose, typed
-from sitrep.labels import LabelSet
+from sitrep.settings import CompareSettings
 
-LABELS = LabelSet.five.names
+LABELS = TAXONOMY.labels
 ATTACK, STATEMENT, TOLL, BOILERPLATE, NONE = LABELS
 
 
@@ -37,7 +36,7 @@ def rows(error_rate, articles=30, seed=0):
 
 def write_run(folder, content, seeds=(), labels=LABELS):
     folder.mkdir(parents=True)
-    training = {"seeds": {"runs": [{"seed": n, "macro_f1_four": value} for n, value in enumerate(seeds)]}}
+    training = {"seeds": {"runs": [{"seed": n, "macro_f1": value} for n, value in enumerate(seeds)]}}
     metrics = {"labels": list(labels), "training": training if seeds else {}}
     (folder / "metrics.json").write_text(json.dumps(metrics))
     (folder / "predictions.jsonl").write_text("".join(json.dumps(item) + "\n" for item in content))
@@ -49,22 +48,22 @@ def run_of(name, content, seeds=()):
         ScoredUnit(r["id"], r["article_id"], r["position"], r["text"], r["true_label"], r["label"], r["probabilities"])
         for r in content
     ]
-    return ScoredRun(name, name, LABELS, units, tuple(seeds))
+    return ScoredRun(name, name, TAXONOMY, units, tuple(seeds))
 
 
 @pytest.fixture
 def call(tmp_path):
     def run(*overrides):
         fixed = [f"output_dir={tmp_path / 'compare' / 'result'}", "draws=200"]
-        return compare(typed(compose(CONFIGS, "compare", CompareSettings, [*fixed, *overrides]), CompareSettings))
+        return compare(compose_settings("compare", CompareSettings, [*fixed, *overrides]))
 
     return run
 
 
 def test_a_clear_difference_is_beyond_chance_and_the_better_run_is_named():
     pair = compare_runs([run_of("old", rows(0.3)), run_of("new", rows(0.1))], 300, 1)[0]
-    assert pair.macro_f1_four.value < -0.1
-    assert pair.macro_f1_four.interval.high < 0
+    assert pair.macro_f1.value < -0.1
+    assert pair.macro_f1.interval.high < 0
     assert pair.verdict == "new is better beyond chance"
     assert pair.disagreement.only_first_right == 0
     assert pair.seed_verdict == "the noise of seeds is not known from one seed each"
@@ -72,28 +71,28 @@ def test_a_clear_difference_is_beyond_chance_and_the_better_run_is_named():
 
 def test_equal_and_nearly_equal_runs_do_not_differ_beyond_chance():
     same = compare_runs([run_of("a", rows(0.2)), run_of("b", rows(0.2))], 200, 1)[0]
-    assert (same.macro_f1_four.value, same.macro_f1_four.p, same.disagreement.p) == (0, 1, 1)
+    assert (same.macro_f1.value, same.macro_f1.p, same.disagreement.p) == (0, 1, 1)
     near = compare_runs([run_of("a", rows(0.2)), run_of("b", rows(0.2, seed=1))], 200, 1)[0]
     assert same.verdict == near.verdict == "no difference beyond chance"
 
 
 def test_pairing_makes_intervals_narrower_than_those_of_runs_that_err_apart():
-    paired = compare_runs([run_of("a", rows(0.2)), run_of("b", rows(0.18))], 300, 1)[0].macro_f1_four.interval
-    apart = compare_runs([run_of("a", rows(0.2)), run_of("b", rows(0.18, seed=1))], 300, 1)[0].macro_f1_four.interval
+    paired = compare_runs([run_of("a", rows(0.2)), run_of("b", rows(0.18))], 300, 1)[0].macro_f1.interval
+    apart = compare_runs([run_of("a", rows(0.2)), run_of("b", rows(0.18, seed=1))], 300, 1)[0].macro_f1.interval
     assert paired.high - paired.low < (apart.high - apart.low) / 2
 
 
 def test_three_runs_make_three_pairs_with_adjusted_p_values():
     pairs = compare_runs([run_of(name, rows(rate)) for name, rate in (("a", 0.3), ("b", 0.25), ("c", 0.1))], 200, 1)
     assert [(pair.first, pair.second) for pair in pairs] == [("a", "b"), ("a", "c"), ("b", "c")]
-    p_values = sorted(pair.macro_f1_four.p for pair in pairs)
-    assert min(pair.macro_f1_four.p_adjusted for pair in pairs) == pytest.approx(3 * p_values[0])
+    p_values = sorted(pair.macro_f1.p for pair in pairs)
+    assert min(pair.macro_f1.p_adjusted for pair in pairs) == pytest.approx(3 * p_values[0])
     assert all(pair.disagreement.p_adjusted >= pair.disagreement.p for pair in pairs)
 
 
 def test_one_article_gives_a_difference_but_no_judgement():
     pair = compare_runs([run_of("a", rows(0.5, articles=1)), run_of("b", rows(0, articles=1))], 50, 1)[0]
-    assert pair.macro_f1_four.interval is None
+    assert pair.macro_f1.interval is None
     assert pair.verdict.startswith("chance cannot be judged")
 
 
@@ -136,8 +135,8 @@ def test_comparison_leaves_a_complete_folder(call, tmp_path, capsys):
     assert content["schema_version"] == 1
     assert (content["units"], content["articles"], len(content["pairs"])) == (300, 30, 3)
     assert content["pairs"][0]["verdict"] == "new is better beyond chance"
-    assert content["pairs"][1]["macro_f1_four"]["value"] == 0
-    assert content["runs"][0]["intervals"]["macro_f1_four"]["low"] < content["runs"][0]["macro_f1_four"]
+    assert content["pairs"][1]["macro_f1"]["value"] == 0
+    assert content["runs"][0]["intervals"]["macro_f1"]["low"] < content["runs"][0]["macro_f1"]
     with (folder / "flipped.csv").open(encoding="utf-8", newline="") as file:
         flipped = list(csv.DictReader(file))
     assert len(flipped) == content["flipped"]
@@ -237,5 +236,5 @@ def test_wrong_settings_are_named(overrides, message):
 
 def test_folders_with_blanks_and_commas_need_no_quoting():
     overrides = ["a=my run, old", "b=it's (2)", "others=['c, d']"]
-    settings = typed(compose(CONFIGS, "compare", CompareSettings, overrides), CompareSettings)
+    settings = compose_settings("compare", CompareSettings, overrides)
     assert settings.runs() == {"a": "my run, old", "b": "it's (2)", "c": "c, d"}

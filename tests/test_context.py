@@ -1,13 +1,13 @@
 """A model that reads context, from training to prediction."""
 
 import json
-import shutil
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
 import torch
-from conftest import CONFIGS, rows, train_settings, write_jsonl
+from conftest import rows, train_settings, write_jsonl
+from test_encoding import encoder
 from transformers import (
     AutoConfig,
     AutoModelForSequenceClassification,
@@ -16,37 +16,37 @@ from transformers import (
     pipeline,
 )
 
-from sitrep.checkpoint import open_checkpoint
-from sitrep.config import Context, PredictSettings
+from sitrep.cli.composition import compose_settings
 from sitrep.errors import UsageError, UserError
-from sitrep.hydra_entry import compose, typed
-from sitrep.inference import Predictor, predict
-from sitrep.modelling.classifier import FirstTokens, batch_of
-from sitrep.modelling.rows import Row
-from sitrep.training import train
+from sitrep.inference.predictor import Predictor
+from sitrep.inference.run import predict
+from sitrep.model.checkpoint import open_checkpoint
+from sitrep.model.classifier import WindowClassifier
+from sitrep.model.encoding import EncodedRow
+from sitrep.settings import Context, PredictSettings
+from sitrep.training.run import train
 
 ORDER = ["a bomb tore open the gate", "nine wounded", "it was the third", "share this page", "the governor urged calm"]
 
 
-@pytest.fixture(scope="module", params=["neighbours mean", "neighbours cls", "article mean", "article cls"])
-def run(request, toy_file, tmp_path_factory):
+@pytest.fixture(scope="module")
+def run(toy_file, tmp_path_factory):
     output = tmp_path_factory.mktemp("context") / "run"
-    context, pooling = request.param.split()
-    steps = ["trainer.epochs=8", "trainer.batch_size=8"]
-    context = [f"model.context={context}", f"model.pooling={pooling}", "model.max_tokens=64", "model.window_tokens=64"]
-    return train(train_settings(toy_file, output, *context, "trainer.learning_rate=0.005", *steps))
+    context = ["model.context=article", "model.max_tokens=64", "model.window_tokens=64"]
+    steps = ["trainer.epochs=8", "trainer.batch_size=8", "trainer.learning_rate=0.005"]
+    return train(train_settings(toy_file, output, *context, *steps))
 
 
 @pytest.fixture
-def predictor(run, inference_settings):
-    return Predictor(open_checkpoint(str(run)), inference_settings)
+def predictor(run):
+    return Predictor.from_checkpoint(run, precision="fp32")
 
 
 def test_answer_changes_with_what_stands_around_the_sentence(predictor):
     page = [list(range(len(ORDER)))]
-    with_context = predictor.score(ORDER, page).probabilities
-    alone = predictor.score(ORDER).probabilities
-    other = predictor.score([*ORDER[:1], "prices rose in spring", *ORDER[2:]], page).probabilities
+    with_context = predictor.predict_proba(ORDER, page)
+    alone = predictor.predict_proba(ORDER)
+    other = predictor.predict_proba([*ORDER[:1], "prices rose in spring", *ORDER[2:]], page)
     assert np.abs(with_context - alone).max() > 1e-4
     assert np.abs(with_context[2] - other[2]).max() > 1e-5
 
@@ -56,11 +56,11 @@ def test_answer_does_not_change_with_other_articles_in_the_batch(predictor):
     page = list(range(len(ORDER)))
     crowd = [*ORDER, *others]
     articles = [page, list(range(5, 25)), list(range(25, len(crowd)))]
-    together = predictor.score(crowd, articles).probabilities[: len(ORDER)]
-    assert np.abs(together - predictor.score(ORDER, [page]).probabilities).max() < 1e-5
+    together = predictor.predict_proba(crowd, articles)[: len(ORDER)]
+    assert np.abs(together - predictor.predict_proba(ORDER, [page])).max() < 1e-5
 
 
-def test_checkpoint_carries_the_choice_and_rows_are_read_by_article_and_position(run, tmp_path, inference_settings):
+def test_checkpoint_carries_the_choice_and_rows_are_read_by_article_and_position(run, tmp_path):
     checkpoint = open_checkpoint(str(run))
     assert checkpoint.context is not Context.none
     page = [{"article_id": "p", "position": n, "id": str(n), "text": text} for n, text in enumerate(ORDER)]
@@ -68,37 +68,27 @@ def test_checkpoint_carries_the_choice_and_rows_are_read_by_article_and_position
     mixed = write_jsonl(tmp_path / "rows.jsonl", [page[3], lone, page[0], page[4], page[2], page[1]])
     output = tmp_path / "out.jsonl"
     overrides = [f"checkpoint={run}", f"input={mixed}", f"output={output}", "inference.precision=fp32"]
-    predict(typed(compose(CONFIGS, "predict", PredictSettings, overrides), PredictSettings))
+    predict(compose_settings("predict", PredictSettings, overrides))
     found = [json.loads(line) for line in output.read_text().splitlines()]
     assert [row["id"] for row in found] == ["3", "q0", "0", "4", "2", "1"], "the order of the input is kept"
-    wanted = Predictor(checkpoint, inference_settings).score(ORDER, [list(range(len(ORDER)))]).probabilities
+    wanted = Predictor.from_checkpoint(checkpoint, precision="fp32").predict_proba(ORDER, [list(range(len(ORDER)))])
     for row in found:
         if row["article_id"] == "p":
             assert list(row["probabilities"].values()) == pytest.approx(wanted[row["position"]].tolist(), abs=1e-5)
 
 
-def test_plain_pipeline_answers_lone_sentences_or_refuses_and_the_report_says_which(run, predictor):
+def test_plain_pipeline_answers_lone_sentences_and_the_report_says_so(run, predictor):
     (note,) = [n for n in json.loads((run / "metrics.json").read_text())["notes"] if "plain pipeline" in n]
-    if open_checkpoint(str(run)).is_plain:
-        assert "without its context" in note
-        plain = pipeline("text-classification", model=str(run / "checkpoint"), device="cpu", top_k=None)(ORDER)
-        alone = predictor.score(ORDER).probabilities
-        for answer, row in zip(plain, alone, strict=True):
-            by_label = {item["label"]: item["score"] for item in answer}
-            assert [by_label[label] for label in predictor.labels] == pytest.approx(row.tolist(), abs=1e-5)
-    else:
-        assert "refuses" in note
-        with pytest.raises(ValueError, match=r"no file named model\.safetensors"):
-            pipeline("text-classification", model=str(run / "checkpoint"))
+    assert "without its context" in note
+    plain = pipeline("text-classification", model=str(run / "checkpoint"), device="cpu", top_k=None)(ORDER)
+    for answer, row in zip(plain, predictor.predict_proba(ORDER), strict=True):
+        by_label = {item["label"]: item["score"] for item in answer}
+        assert [by_label[label] for label in predictor.class_names] == pytest.approx(row.tolist(), abs=1e-5)
 
 
-def test_context_weights_without_record_are_refused(run, tmp_path):
-    if open_checkpoint(str(run)).is_plain:
-        pytest.skip("is a plain folder, whose lone sentences any program can read")
-    folder = shutil.copytree(run / "checkpoint", tmp_path / "checkpoint")
-    (folder / "sitrep.json").unlink()
-    with pytest.raises(UserError, match=r"sitrep\.json: no such file; without it nothing says how"):
-        open_checkpoint(str(folder))
+def tensors(row):
+    batch = encoder(Context.article).batch([row], 8)
+    return {item.name: torch.from_numpy(getattr(batch, item.name)) for item in fields(batch)}
 
 
 def test_first_token_of_a_sentence_is_not_moved_by_the_order_of_pages_around_it():
@@ -106,19 +96,19 @@ def test_first_token_of_a_sentence_is_not_moved_by_the_order_of_pages_around_it(
     torch.manual_seed(0)
     sizes = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
     config = BertConfig(vocab_size=50, num_labels=5, initializer_range=0.5, **sizes)
-    model = FirstTokens(BertForSequenceClassification(config).eval())
-    row = Row([1, 11, 2, 1, 12, 13, 2], [0] * 7, [(0, 1), (3, 4)], [0, 1], [0, 0, 0, 1, 1, 1, 1])
+    model = WindowClassifier(BertForSequenceClassification(config).eval())
+    row = EncodedRow([1, 11, 2, 1, 12, 13, 2], [0, 3], [0, 1], [0, 0, 0, 1, 1, 1, 1])
     changed = replace(row, ids=[1, 11, 2, 1, 12, 14, 2])
     with torch.inference_mode():
-        before, after = (model(**batch_of([item], 0, 8, False))["logits"][0] for item in (row, changed))
+        before, after = (model(**tensors(item))["logits"][0] for item in (row, changed))
     assert torch.allclose(before[0], after[0], atol=1e-6), "one layer: the other sentence's words are two steps away"
     assert not torch.allclose(before[1], after[1], atol=1e-4)
 
 
-def test_architectures_whose_head_is_not_known_are_sent_to_the_mean():
+def test_architectures_whose_head_is_not_known_are_refused():
     config = AutoConfig.for_model("distilbert", vocab_size=20, dim=8, n_layers=1, n_heads=2, hidden_dim=8)
-    with pytest.raises(UserError, match=r"not for distilbert; use model\.pooling=mean"):
-        FirstTokens(AutoModelForSequenceClassification.from_config(config))
+    with pytest.raises(UserError, match="not for distilbert; use none"):
+        WindowClassifier(AutoModelForSequenceClassification.from_config(config))
 
 
 def test_window_longer_than_the_backbone_reads_is_refused(toy_file, tmp_path, run_directory):

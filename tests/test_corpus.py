@@ -4,12 +4,11 @@ import re
 from collections import Counter, defaultdict
 
 import pytest
-from conftest import PROJECT
+from conftest import PROJECT, TAXONOMY
 from sklearn.metrics import cohen_kappa_score
 
-from sitrep import corpus
+from sitrep.data import corpus
 from sitrep.data.reading import SHIPPED, Columns, read_labelled
-from sitrep.labels import LabelSet
 
 CARD = (PROJECT / "docs" / "corpus.md").read_text(encoding="utf-8")
 MENU_WORDS = 6
@@ -55,7 +54,7 @@ def test_corpus_is_as_large_as_the_card_says(units):
 
 def test_shares_of_the_labels_are_about_those_of_real_pages(units):
     counts = Counter(unit["label"] for unit in units)
-    wanted = dict(zip(LabelSet.five.names, (0.23, 0.20, 0.13, 0.19, 0.25), strict=True))
+    wanted = dict(zip(TAXONOMY.labels, (0.23, 0.20, 0.13, 0.19, 0.25), strict=True))
     for label, share in wanted.items():
         found = counts[label] / len(units)
         assert abs(found - share) < 0.03, label

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import TAXONOMY, WITHOUT_NONE
 
-from sitrep.evaluation.counts import LabelledUnits, PredictedUnits, corrected_counts
-from sitrep.labels import LabelSet
+from sitrep.metrics.counts import LabelledUnits, PredictedUnits, corrected_counts
 
 simulation = runpy.run_path(str(Path(__file__).parents[1] / "benchmarks" / "simulation.py"))
 draw, OTHER_SHARES = simulation["draw"], simulation["OTHER_SHARES"]
-FIVE, FOUR = LabelSet.five.names, LabelSet.four.names
+FIVE, FOUR = TAXONOMY.labels, WITHOUT_NONE.labels
 
 
 def known(drawn):

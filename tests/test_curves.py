@@ -3,14 +3,14 @@ import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 import pytest
+from conftest import TAXONOMY, WITHOUT_NONE
 from scipy.special import softmax
 
-from sitrep.evaluation.abstention import risk_coverage
-from sitrep.evaluation.calibration import calibration_at, temperature_of
-from sitrep.evaluation.curves import precision_recall_svg, reliability_svg, risk_coverage_svg, thinned
-from sitrep.labels import LabelSet
+from sitrep.metrics.abstention import risk_coverage
+from sitrep.metrics.calibration import calibration_at, temperature_of
+from sitrep.report.plots import precision_recall_svg, reliability_svg, risk_coverage_svg, thinned
 
-FIVE, FOUR = LabelSet.five.names, LabelSet.four.names
+FIVE, FOUR = TAXONOMY.labels, WITHOUT_NONE.labels
 
 
 def pictures(units, labels, validation=1000):

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
+from conftest import CLASSES, TAXONOMY
 
 from sitrep.decisions import classes_that_apply, label_of
-from sitrep.labels import CLASSES
 
 THRESHOLDS = dict(zip(CLASSES, (0.5, 0.4, 0.6, 0.5), strict=True))
 
@@ -20,17 +20,17 @@ THRESHOLDS = dict(zip(CLASSES, (0.5, 0.4, 0.6, 0.5), strict=True))
     ],
 )
 def test_classes_and_label_follow_from_probabilities_and_thresholds(probabilities, sets, label):
-    applies = classes_that_apply(np.array([probabilities]), THRESHOLDS)
+    applies = classes_that_apply(np.array([probabilities]), THRESHOLDS, TAXONOMY)
     assert applies.astype(int).tolist() == [list(sets)]
-    assert label_of(applies) == [label]
+    assert label_of(applies, TAXONOMY) == [label]
 
 
 def test_boilerplate_never_stands_beside_another_class():
     drawn = np.random.default_rng(0).random((1000, 4))
-    applies = classes_that_apply(drawn, THRESHOLDS)
+    applies = classes_that_apply(drawn, THRESHOLDS, TAXONOMY)
     assert not (applies[:, 3] & applies[:, :3].any(axis=1)).any()
     assert applies[:, 3].any()
 
 
 def test_no_units_give_no_labels():
-    assert label_of(classes_that_apply(np.empty((0, 4)), THRESHOLDS)) == []
+    assert label_of(classes_that_apply(np.empty((0, 4)), THRESHOLDS, TAXONOMY), TAXONOMY) == []

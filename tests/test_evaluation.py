@@ -4,24 +4,24 @@ import shutil
 from html.parser import HTMLParser
 
 import pytest
-from conftest import CONFIGS, PROJECT, results_of, rows, write_jsonl
+from conftest import PROJECT, TAXONOMY, results_of, rows, write_jsonl
 
-from sitrep.config import EvaluateSettings
+from sitrep.cli.composition import compose_settings
+from sitrep.data.split import describe_set
 from sitrep.errors import UserError
-from sitrep.evaluation import evaluate
-from sitrep.evaluation.baselines import majority, tfidf_logistic_regression
-from sitrep.evaluation.report import render
-from sitrep.evaluation.results import describe_set, passages_of
-from sitrep.hydra_entry import compose, typed
-from sitrep.labels import LabelSet
+from sitrep.evaluation.results import passages_of
+from sitrep.evaluation.run import evaluate
+from sitrep.model.baselines import majority, tfidf_logistic_regression
+from sitrep.report.evaluation import render
 from sitrep.sentences import LabelledSentence, Prediction
+from sitrep.settings import EvaluateSettings
 
 
 @pytest.fixture
 def run(tmp_path):
     def call(checkpoint, *overrides):
         fixed = [f"checkpoint={checkpoint}", f"output_dir={tmp_path / 'result'}", "inference.precision=fp32"]
-        folder = evaluate(typed(compose(CONFIGS, "evaluate", EvaluateSettings, [*fixed, *overrides]), EvaluateSettings))
+        folder = evaluate(compose_settings("evaluate", EvaluateSettings, [*fixed, *overrides]))
         return folder, json.loads((folder / "metrics.json").read_text())
 
     return call
@@ -59,7 +59,7 @@ def test_any_labelled_file_is_scored_with_the_columns_that_it_has(run, run_direc
 def test_columns_of_training_hold_where_none_are_given(run, toy_file, tmp_path):
     from conftest import train_settings
 
-    from sitrep.training import train
+    from sitrep.training.run import train
 
     renamed = [{("sentence" if key == "text" else key): value for key, value in row.items()} for row in rows()]
     path = write_jsonl(tmp_path / "renamed.jsonl", renamed)
@@ -95,7 +95,7 @@ def test_changed_training_data_are_noticed(run, run_directory, tmp_path):
 def test_data_labelled_none_only_cannot_be_scored_without_none(run, toy_file, tmp_path):
     from conftest import train_settings
 
-    from sitrep.training import train
+    from sitrep.training.run import train
 
     checkpoint = train(train_settings(toy_file, tmp_path / "run", "labels=four"))
     path = write_jsonl(tmp_path / "test.jsonl", [{"text": "a", "label": "none"}])
@@ -156,9 +156,9 @@ def test_report_is_one_well_formed_page_that_fetches_nothing(run_directory):
 def test_report_shows_the_figures_of_the_metrics_file(run_directory):
     text = (run_directory / "report.html").read_text(encoding="utf-8")
     metrics = json.loads((run_directory / "metrics.json").read_text())
-    assert f"<b>{metrics['macro_f1_four']:.3f}</b>" in text
+    assert f"<b>{metrics['macro_f1']:.3f}</b>" in text
     for figures in [*metrics["per_class"].values(), *metrics["baselines"].values()]:
-        value = figures.get("f1", figures.get("macro_f1_four"))
+        value = figures.get("f1", figures.get("macro_f1"))
         assert (f"{value:.3f}" if value is not None else "–") in text
     for name in ("TF-IDF + logistic regression", "Always the commonest label", "random:tiny"):
         assert name in text
@@ -177,14 +177,14 @@ def test_text_of_a_page_cannot_become_markup_of_the_report(run, run_directory, t
     ("text", "most_bytes"), [("four were killed at the gate " * 3, 1_000_000), ('"<&>' * 5000, 10_000_000)]
 )
 def test_page_of_many_errors_stays_small_whatever_their_texts_hold(text, most_bytes):
-    labels = LabelSet.five.names
+    labels = TAXONOMY.labels
     sentences = [unit(f"{text}{n}", article=f"article-{n // 30}", position=n % 30) for n in range(1234)]
     predictions = [
         Prediction(passage, "boilerplate", {name: 0.6 if name == "boilerplate" else 0.1 for name in labels})
         for passage in passages_of(sentences)
     ]
-    data = {"test": describe_set(sentences, labels), "seen_in_training": 0, "left_out_none": 0, "sources": []}
-    results = results_of(sentences, predictions, labels, data)
+    data = {"test": describe_set(sentences, labels), "seen_in_training": 0, "left_out": 0, "sources": []}
+    results = results_of(sentences, predictions, TAXONOMY, data)
     page = render(results, {})
     assert len(page.encode()) < most_bytes
     assert page.count("<tr><td><p>") == 1000
@@ -200,7 +200,7 @@ def test_every_name_in_the_metrics_is_explained(run_directory):
 def test_one_article_has_no_intervals_and_the_report_says_so(run, run_directory, tmp_path):
     path = write_jsonl(tmp_path / "one.jsonl", rows(1))
     folder, metrics = run(run_directory, f"data.test_files=[{path}]")
-    assert metrics["intervals"]["macro_f1_four"] is None
+    assert metrics["intervals"]["macro_f1"] is None
     assert "all units are of one article" in metrics["intervals"]["missing"]
     assert "No intervals: all units are of one article" in (folder / "report.html").read_text()
     assert all(count["low"] is None for count in metrics["counts"]["counts"].values())
@@ -232,7 +232,7 @@ def test_errors_stand_beside_their_neighbours_in_training(run_directory):
 def test_markdown_report_has_the_figures_of_the_metrics(run_directory):
     metrics = json.loads((run_directory / "metrics.json").read_text())
     text = (run_directory / "report.md").read_text()
-    assert f"**{metrics['macro_f1_four']:.3f}** macro-F1" in text
+    assert f"**{metrics['macro_f1']:.3f}** macro-F1" in text
     for outcome in metrics["behaviour"]:
         assert outcome["name"] in text
     for heading in ("How many there are", "How sure it is", "What to check by hand", "Where it does worse"):

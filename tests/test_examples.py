@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
-from test_rows import reader
+from conftest import TAXONOMY
+from test_encoding import encoder
 
-from sitrep.config import Context, Pooling
-from sitrep.labels import LabelSet
 from sitrep.sentences import LabelledSentence
+from sitrep.settings import Context
 from sitrep.training.examples import IGNORED, Collator, Examples, RowBatches
 
 
@@ -16,12 +16,12 @@ def sentences(*lengths, article="a"):
 
 
 def examples(context, *parts):
-    return Examples([s for part in parts for s in part], reader(context), LabelSet.five.names)
+    return Examples([s for part in parts for s in part], encoder(context), TAXONOMY)
 
 
 def test_sentences_of_an_article_are_read_in_the_order_of_their_position():
     given = sentences(2, 3, 4)
-    made = Examples([given[2], given[0], given[1]], reader(Context.article), LabelSet.five.names)
+    made = Examples([given[2], given[0], given[1]], encoder(Context.article), TAXONOMY)
     assert [row.answers for row in made.rows] == [[1, 2, 0]]
 
 
@@ -29,7 +29,7 @@ def test_sentences_of_an_article_are_read_in_the_order_of_their_position():
 def test_every_epoch_trains_on_every_sentence_once_in_the_same_number_of_batches(context):
     parts = [sentences(*[4] * 13, article=name) for name in "abcdefgh"]
     made = examples(context, *parts)
-    batches = RowBatches(made, 8, True, 0.25, 0.0, seed=1)
+    batches = RowBatches(made, 8, 0.25, seed=1)
     seen = []
     for _ in range(4):
         epoch = list(batches)
@@ -44,32 +44,32 @@ def test_every_epoch_trains_on_every_sentence_once_in_the_same_number_of_batches
 
 def test_pages_are_cut_elsewhere_in_each_epoch_and_some_are_read_sentence_by_sentence():
     made = examples(Context.article, *(sentences(*[4] * 20, article=name) for name in "abcdefghij"))
-    chance = np.random.default_rng(1)
-    made.draw(0.3, 0.0, chance)
+    rng = np.random.default_rng(1)
+    made.draw(0.3, rng)
     first = [row.answers for row in made.rows]
-    made.draw(0.3, 0.0, chance)
+    made.draw(0.3, rng)
     assert [row.answers for row in made.rows] != first
     assert 0 < sum(len(answers) == 1 for answers in first) < 200
-    made.draw(1.0, 0.0, chance)
+    made.draw(1.0, rng)
     assert all(len(row.answers) == 1 for row in made.rows)
 
 
 def test_number_of_batches_is_a_multiple_of_the_processes():
     made = examples(Context.none, sentences(*[4] * 50))
-    assert len(RowBatches(made, 8, True, 0.0, 0.0, seed=1)) == 7
-    assert len(RowBatches(made, 8, True, 0.0, 0.0, seed=1, processes=4)) == 8
+    assert len(RowBatches(made, 8, 0.0, seed=1)) == 7
+    assert len(RowBatches(made, 8, 0.0, seed=1, processes=4)) == 8
 
 
 def test_rows_of_like_length_share_a_batch():
-    made = Examples(sentences(*([2] * 40 + [18] * 40)), reader(Context.none, Pooling.mean), LabelSet.five.names)
-    for batch in RowBatches(made, 10, True, 0.0, 0.0, seed=1):
+    made = Examples(sentences(*([2] * 40 + [18] * 40)), encoder(Context.none), TAXONOMY)
+    for batch in RowBatches(made, 10, 0.0, seed=1):
         assert len({len(made.rows[row].ids) for row in batch}) == 1
 
 
 def test_labels_of_a_batch_are_padded_with_what_the_loss_ignores():
     made = examples(Context.article, sentences(2, 2, 2), sentences(5, article="b"))
-    batch = Collator(0, False)([made[0], made[1]])
-    none = LabelSet.five.names.index("none")
+    batch = Collator(made.encoder)([made[0], made[1]])
+    none = TAXONOMY.labels.index("none")
     assert batch["labels"].tolist() == [[none] * 3, [none, IGNORED, IGNORED]]
-    assert batch["spans"].shape == (2, 3, 2)
+    assert batch["starts"].tolist() == [[0, 4, 8], [0, -1, -1]]
     assert batch["input_ids"].shape == batch["attention_mask"].shape

@@ -3,15 +3,14 @@ import json
 
 import pyarrow
 import pytest
-from conftest import CONFIGS, rows, write_jsonl
+from conftest import TAXONOMY, rows, write_jsonl
 from pyarrow import parquet
 
-from sitrep.config import PredictSettings
+from sitrep.cli.composition import compose_settings
 from sitrep.errors import UserError
-from sitrep.hydra_entry import compose, typed
-from sitrep.inference import predict
-from sitrep.labels import LabelSet
+from sitrep.inference.run import predict
 from sitrep.sentences import carried_fields
+from sitrep.settings import PredictSettings
 
 ARTICLE = "Home | World\nShells hit the bridge. Four were killed, the ministry said.\n\nShare this page\n"
 
@@ -27,7 +26,7 @@ def run(run_directory, tmp_path):
             f"output={tmp_path / output}",
             "inference.precision=fp32",
         ]
-        predict(typed(compose(CONFIGS, "predict", PredictSettings, [*fixed, *overrides]), PredictSettings))
+        predict(compose_settings("predict", PredictSettings, [*fixed, *overrides]))
         if output.endswith(".jsonl"):
             return [json.loads(line) for line in (tmp_path / output).read_text(encoding="utf-8").splitlines()]
         return tmp_path / output
@@ -56,14 +55,14 @@ def test_article_gives_one_object_a_sentence_with_exact_offsets(run, tmp_path):
 def test_probabilities_name_every_label_in_order_and_sum_to_one(run, tmp_path):
     (tmp_path / "page.txt").write_text(ARTICLE, encoding="utf-8")
     for row in run(tmp_path / "page.txt"):
-        assert tuple(row["probabilities"]) == LabelSet.five.names
+        assert tuple(row["probabilities"]) == TAXONOMY.labels
         assert sum(row["probabilities"].values()) == pytest.approx(1, abs=1e-5)
         assert max(row["probabilities"], key=row["probabilities"].get) == row["label"]
 
 
 def test_rows_keep_their_order_and_their_other_fields(run, tmp_path):
     content = rows(20)
-    found = run(write_jsonl(tmp_path / "rows.jsonl", content), "inference.window=7")
+    found = run(write_jsonl(tmp_path / "rows.jsonl", content))
     assert [(r["id"], r["article_id"], r["position"], r["text"]) for r in found] == [
         (r["id"], r["article_id"], r["position"], r["text"]) for r in content
     ]
@@ -187,7 +186,7 @@ def test_columns_of_an_earlier_prediction_do_not_pass_for_this_one(run, tmp_path
     again = run(first)[0]
     assert again["probabilities"] == pytest.approx(run(first, output="again.jsonl")[0]["probabilities"])
     assert again["input_label"] == again["label"]
-    assert {f"input_probability_{label}" for label in LabelSet.five.names} <= set(again)
+    assert {f"input_probability_{label}" for label in TAXONOMY.labels} <= set(again)
 
 
 def test_carried_fields_never_collide():

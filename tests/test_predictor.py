@@ -7,21 +7,20 @@ import torch
 from conftest import rows
 from safetensors.torch import load_file, save_file
 
-from sitrep.checkpoint import open_checkpoint
 from sitrep.errors import UserError
-from sitrep.inference import Predictor
-from sitrep.inference.inputs import article_passages
+from sitrep.inference.predictor import WINDOW, Predictor
+from sitrep.pages.passages import article_passages
 
 
 @pytest.fixture
-def predictor(run_directory, inference_settings):
-    return Predictor(open_checkpoint(str(run_directory)), inference_settings)
+def predictor(run_directory):
+    return Predictor.from_checkpoint(run_directory, precision="fp32")
 
 
 def test_prediction_does_not_depend_on_the_batch(predictor):
     texts = [row["text"] for row in rows(6)] + ["a much longer sentence about " + "the river and " * 20]
-    together = predictor.score(texts).probabilities
-    alone = np.concatenate([predictor.score([text]).probabilities for text in texts])
+    together = predictor.predict_proba(texts)
+    alone = np.concatenate([predictor.predict_proba([text]) for text in texts])
     assert np.abs(together - alone).max() < 1e-5
 
 
@@ -34,7 +33,7 @@ def test_predictions_come_before_the_whole_input_was_read(predictor):
             yield from article_passages("Shells hit the bridge.", f"a{number}")
 
     next(predictor.predict(endless()))
-    assert len(read) <= predictor.window + 1  # one more tells whether an article goes on
+    assert len(read) <= WINDOW + 1  # one more tells whether an article goes on
 
 
 def spoil(run_directory, tmp_path, change):
@@ -73,9 +72,7 @@ def make_infinite(folder):
         (lambda folder: (folder / "model.safetensors").write_bytes(b"garbage"), "cannot be loaded"),
     ],
 )
-def test_checkpoint_that_would_answer_at_random_is_refused(
-    run_directory, inference_settings, tmp_path, change, message
-):
+def test_checkpoint_that_would_answer_at_random_is_refused(run_directory, tmp_path, change, message):
     folder = spoil(run_directory, tmp_path, change)
     with pytest.raises(UserError, match=message):
-        Predictor(open_checkpoint(str(folder)), inference_settings).score(["Shells hit the bridge."])
+        Predictor.from_checkpoint(folder, precision="fp32").label(["Shells hit the bridge."])

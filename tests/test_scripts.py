@@ -32,14 +32,6 @@ def test_scripts_stay_thin(script):
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
-def test_help_names_every_setting(script):
-    finished = call(script, "--help")
-    assert finished.returncode == 0
-    assert b"Usage: python scripts/" in finished.stdout
-    assert b"output" in finished.stdout
-
-
-@pytest.mark.parametrize("script", SCRIPTS)
 def test_help_and_wrong_settings_are_answered_without_heavy_imports(script):
     for argument in ("--help", "no.such.setting=1"):
         code = (

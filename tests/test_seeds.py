@@ -1,19 +1,18 @@
 import json
 import statistics
-from types import SimpleNamespace
 
 import pytest
 import torch
-from conftest import CONFIGS, train_settings
+from conftest import train_settings
 from safetensors.torch import load_file
 
-from sitrep.checkpoint import open_checkpoint
-from sitrep.config import EvaluateSettings
+from sitrep.cli.composition import compose_settings
 from sitrep.errors import UsageError
-from sitrep.evaluation import evaluate
-from sitrep.hydra_entry import compose, typed
-from sitrep.training import train
-from sitrep.training.seeds import SeedRun, average_weights, median_run
+from sitrep.evaluation.run import evaluate
+from sitrep.model.checkpoint import open_checkpoint
+from sitrep.settings import EvaluateSettings
+from sitrep.training.run import train
+from sitrep.training.seeds import SeedRun, mean_weights, median_run
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +34,8 @@ def test_runs_lie_side_by_side_and_the_report_tells_mean_and_spread(run):
     compared = metrics(run)["training"]["seeds"]
     assert [item["seed"] for item in compared["runs"]] == [3, 1, 2]
     single = [metrics(run / "seeds" / str(seed)) for seed in (3, 1, 2)]
-    figures = [item["macro_f1_four"] for item in single]
-    assert [item["macro_f1_four"] for item in compared["runs"]] == figures
+    figures = [item["macro_f1"] for item in single]
+    assert [item["macro_f1"] for item in compared["runs"]] == figures
     assert compared["mean"] == pytest.approx(sum(figures) / 3)
     assert compared["standard_deviation"] == pytest.approx(statistics.stdev(figures))
     page = (run / "report.html").read_text()
@@ -46,43 +45,40 @@ def test_runs_lie_side_by_side_and_the_report_tells_mean_and_spread(run):
 
 def test_what_is_kept_was_chosen_on_validation_and_is_what_the_report_is_about(run):
     compared = metrics(run)["training"]["seeds"]
-    on_validation = {str(item["seed"]): item["validation_macro_f1_four"] for item in compared["runs"]}
+    on_validation = {str(item["seed"]): item["validation_macro_f1"] for item in compared["runs"]}
     median = statistics.median(on_validation.values())
     if compared["kept"] == "soup":
-        assert compared["soup_validation_macro_f1_four"] > median
-        wanted = metrics(run)["training"]["validation_macro_f1_four"]
-        assert wanted == compared["soup_validation_macro_f1_four"]
+        assert compared["soup_validation_macro_f1"] > median
+        wanted = metrics(run)["training"]["validation_macro_f1"]
+        assert wanted == compared["soup_validation_macro_f1"]
     else:
-        assert compared["soup_validation_macro_f1_four"] <= median
+        assert compared["soup_validation_macro_f1"] <= median
         assert on_validation[compared["kept"]] == median
         kept = run / "seeds" / compared["kept"]
         assert all(torch.equal(a, b) for a, b in zip(weights(run).values(), weights(kept).values(), strict=True))
-        assert metrics(run)["macro_f1_four"] == metrics(kept)["macro_f1_four"]
+        assert metrics(run)["macro_f1"] == metrics(kept)["macro_f1"]
 
 
 def test_kept_checkpoint_and_each_run_can_be_evaluated_without_a_setting(run, tmp_path):
     for folder in (run, run / "seeds" / "1"):
         output = tmp_path / folder.name
-        settings = compose(CONFIGS, "evaluate", EvaluateSettings, [f"checkpoint={folder}", f"output_dir={output}"])
-        result = evaluate(typed(settings, EvaluateSettings))
-        assert metrics(result)["macro_f1_four"] == pytest.approx(metrics(folder)["macro_f1_four"])
+        result = evaluate(
+            compose_settings("evaluate", EvaluateSettings, [f"checkpoint={folder}", f"output_dir={output}"])
+        )
+        assert metrics(result)["macro_f1"] == pytest.approx(metrics(folder)["macro_f1"])
 
 
-def test_averaged_weights_are_the_mean(run, tmp_path):
-    runs = [SimpleNamespace(folder=run / "seeds" / str(seed)) for seed in (1, 2, 3)]
-    average_weights(runs, tmp_path / "checkpoint")
-    each = [weights(item.folder) for item in runs]
-    for name, mean in weights(tmp_path).items():
+def test_averaged_weights_are_the_mean(run):
+    folders = [run / "seeds" / str(seed) / "checkpoint" for seed in (1, 2, 3)]
+    each = [load_file(folder / "model.safetensors") for folder in folders]
+    for name, mean in mean_weights(folders).items():
         assert torch.allclose(mean, sum(item[name] for item in each) / 3, atol=1e-6)
     assert not torch.equal(each[0]["classifier.weight"], each[1]["classifier.weight"])
 
 
 @pytest.mark.parametrize(("validation", "seed"), [([0.7, 0.9, 0.8], 12), ([0.9, 0.6, 0.7, 0.8], 12), ([0.5, 0.5], 10)])
 def test_median_is_the_middle_on_validation_and_the_lower_of_two(validation, seed):
-    runs = [
-        SeedRun(10 + number, None, SimpleNamespace(training={"validation_macro_f1_four": value}))
-        for number, value in enumerate(validation)
-    ]
+    runs = [SeedRun(10 + number, None, value, None, {}) for number, value in enumerate(validation)]
     assert median_run(runs).seed == seed
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sitrep.inference.segmentation import sentence_spans
+from sitrep.pages.segmentation import sentence_spans
 
 
 def cut(text):

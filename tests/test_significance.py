@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from sitrep.evaluation.significance import difference, disagreement, holm, seed_noise
+from sitrep.metrics.significance import difference, disagreement, holm, seed_noise
 
 
 def test_holm_gives_the_numbers_worked_out_by_hand():

@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
+from conftest import CLASSES, TAXONOMY, WITHOUT_NONE
 
-from sitrep.evaluation.metrics import score
 from sitrep.evaluation.properties import carried_columns, derived_columns, places
 from sitrep.evaluation.slices import clustered_difference, slices
-from sitrep.labels import CLASSES, LabelSet
+from sitrep.metrics.scores import score
 from sitrep.sentences import LabelledSentence
 
-LABELS = LabelSet.five.names
+LABELS = TAXONOMY.labels
 ATTACK, STATEMENT, TOLL, BOILERPLATE, NONE = LABELS
 
 
@@ -86,12 +86,12 @@ def test_figures_of_a_slice_are_those_of_its_units_alone():
     rows = corpus()
     generator = np.random.default_rng(0)
     predicted = [s.label if generator.random() < 0.8 else LABELS[generator.integers(5)] for s in rows]
-    found = one(slices(rows, predicted, LABELS), "region", "north")
+    found = one(slices(rows, predicted, TAXONOMY), "region", "north")
     mine = [(s.label, p) for s, p in zip(rows, predicted, strict=True) if s.fields["region"] == "north"]
     rest = [(s.label, p) for s, p in zip(rows, predicted, strict=True) if s.fields["region"] == "south"]
-    alone, others = score(*zip(*mine, strict=True), LABELS), score(*zip(*rest, strict=True), LABELS)
+    alone, others = score(*zip(*mine, strict=True), TAXONOMY), score(*zip(*rest, strict=True), TAXONOMY)
     assert (found.units, found.articles) == (100, 10)
-    assert found.macro_f1_four == alone.macro_f1_four
+    assert found.macro_f1 == alone.macro_f1
     assert found.accuracy == alone.accuracy
     assert found.difference == pytest.approx(alone.accuracy - others.accuracy, abs=1e-12)
 
@@ -99,16 +99,16 @@ def test_figures_of_a_slice_are_those_of_its_units_alone():
 def test_macro_f1_of_a_slice_leaves_out_classes_that_are_not_in_it():
     rows = [unit(n, ATTACK, f"a{n}", kind="x") for n in range(4)] + [unit(9, STATEMENT, "b", kind="y")]
     predicted = [ATTACK, ATTACK, ATTACK, NONE, STATEMENT]
-    found = slices(rows, predicted, LABELS)
-    assert one(found, "kind", "x").macro_f1_four == pytest.approx(6 / 7)
-    assert one(found, "kind", "y").macro_f1_four == 1
+    found = slices(rows, predicted, TAXONOMY)
+    assert one(found, "kind", "x").macro_f1 == pytest.approx(6 / 7)
+    assert one(found, "kind", "y").macro_f1 == 1
 
 
 def test_worst_come_first_and_small_slices_last():
     rows = corpus()
     rows += [unit(n, article="tiny", region="islet") for n in range(3)]
     predicted = [NONE if s.fields["region"] == "south" else s.label for s in rows[:-3]] + [ATTACK] * 3
-    found = slices(rows, predicted, LABELS)
+    found = slices(rows, predicted, TAXONOMY)
     large = [item for item in found if not item.small]
     assert found == large + [item for item in found if item.small]
     assert [item.accuracy for item in large] == sorted(item.accuracy for item in large)
@@ -127,22 +127,22 @@ def test_slices_of_chance_errors_are_not_called_worse():
         for n in range(400)
     ]
     predicted = [s.label if generator.random() < 0.8 else BOILERPLATE for s in rows]
-    found = slices(rows, predicted, LABELS)
+    found = slices(rows, predicted, TAXONOMY)
     assert min(item.p_value for item in found if item.p_value is not None) < 0.05  # one by one, some would be believed
     assert not any(item.worse for item in found if item.column in kinds)
 
 
 def test_slice_of_too_few_articles_is_not_tested():
     rows = [unit(n, ATTACK, f"a{n // 30}", kind="x" if n < 120 else "y") for n in range(300)]
-    found = one(slices(rows, [NONE if n < 120 else ATTACK for n in range(300)], LABELS), "kind", "x")
+    found = one(slices(rows, [NONE if n < 120 else ATTACK for n in range(300)], TAXONOMY), "kind", "x")
     assert (found.articles, found.difference, found.p_value, found.worse) == (4, -1, None, False)
 
 
 def test_no_units_have_no_slices_and_lengths_must_match():
-    assert slices([], [], LABELS) == []
-    assert slices([unit(0)], [NONE], LABELS) == []  # nothing parts one unit from itself
+    assert slices([], [], TAXONOMY) == []
+    assert slices([unit(0)], [NONE], TAXONOMY) == []  # nothing parts one unit from itself
     with pytest.raises(ValueError, match="1 sentences against 0"):
-        slices([unit(0)], [], LABELS)
+        slices([unit(0)], [], TAXONOMY)
 
 
 def test_test_is_that_of_a_regression_with_variances_clustered_by_article():
@@ -182,5 +182,5 @@ def test_no_difference_at_all_has_a_p_value_of_one():
 
 def test_slices_hold_for_four_labels_too():
     rows = [unit(n, CLASSES[n % 4], f"a{n // 8}", side="lr"[n % 2]) for n in range(80)]
-    found = slices(rows, [s.label for s in rows], CLASSES)
-    assert one(found, "side", "l").macro_f1_four == 1
+    found = slices(rows, [s.label for s in rows], WITHOUT_NONE)
+    assert one(found, "side", "l").macro_f1 == 1

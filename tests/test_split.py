@@ -1,12 +1,11 @@
 import random
 
 import pytest
-from conftest import rows, write_jsonl
+from conftest import TAXONOMY, WITHOUT_NONE, rows, write_jsonl
 
-from sitrep.data import load_data
+from sitrep.data.loading import load_data
 from sitrep.data.split import Split, check_split, hold_out
 from sitrep.errors import UserError
-from sitrep.labels import LabelSet
 from sitrep.sentences import LabelledSentence
 
 
@@ -35,7 +34,7 @@ def test_division_depends_on_the_seed_and_not_on_the_order_of_rows():
 
 
 def test_toy_data_are_divided_into_three_with_every_label(data_settings):
-    split = load_data(data_settings, LabelSet.five).split
+    split = load_data(data_settings, TAXONOMY).split
     assert {name: len(articles) for name, articles in split.article_ids().items()} == {
         "train": 8,
         "validation": 2,
@@ -46,7 +45,7 @@ def test_toy_data_are_divided_into_three_with_every_label(data_settings):
 def test_article_in_two_sets_is_refused(data_settings, tmp_path):
     data_settings.test_files = [str(write_jsonl(tmp_path / "test.jsonl", rows(2)))]
     with pytest.raises(UserError, match=r"article 'a\d' stands in .*test.*; units of one article must stay together"):
-        load_data(data_settings, LabelSet.five)
+        load_data(data_settings, TAXONOMY)
 
 
 def test_set_without_a_class_is_refused(data_settings, tmp_path):
@@ -54,19 +53,19 @@ def test_set_without_a_class_is_refused(data_settings, tmp_path):
     content = [row for row in content if row["label"] != "casualty_report"]
     data_settings.test_files = [str(write_jsonl(tmp_path / "test.jsonl", content))]
     with pytest.raises(UserError, match=r"the test set \(16 units of 2 articles\) has no casualty_report"):
-        load_data(data_settings, LabelSet.five)
+        load_data(data_settings, TAXONOMY)
 
 
 def test_validation_is_never_taken_from_the_test_files(data_settings, tmp_path):
     content = [row | {"id": f"t{row['id']}", "article_id": f"t{row['article_id']}"} for row in rows(2)]
     data_settings.test_files = [str(write_jsonl(tmp_path / "test.jsonl", content))]
-    split = load_data(data_settings, LabelSet.five).split
+    split = load_data(data_settings, TAXONOMY).split
     assert {s.article_id for s in split.test} == {"ta0", "ta1"}
     assert all(s.article_id.startswith("a") for s in split.validation)
 
 
 def test_four_labels_leave_out_none_and_say_how_many(data_settings):
-    data = load_data(data_settings, LabelSet.four)
+    data = load_data(data_settings, WITHOUT_NONE)
     assert data.left_out == 24
     assert all(s.label != "none" for part in data.split.parts().values() for s in part)
 

@@ -3,7 +3,7 @@ import pytest
 from pyarrow import parquet
 
 from sitrep.errors import UserError
-from sitrep.tables import read_rows
+from sitrep.storage.tables import read_rows
 
 
 def fields(path):

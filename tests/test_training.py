@@ -1,26 +1,23 @@
 import hashlib
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 import yaml
-from conftest import CONFIGS, train_settings, write_jsonl
+from conftest import TAXONOMY, WITHOUT_NONE, train_settings, write_jsonl
 from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, AutoTokenizer, pipeline
 
-from sitrep.checkpoint import open_checkpoint
-from sitrep.config import ClassWeights, EvaluateSettings
-from sitrep.data import load_data
+from sitrep.cli.composition import compose_settings
+from sitrep.data.loading import load_data
 from sitrep.errors import UsageError, UserError
-from sitrep.evaluation import evaluate
-from sitrep.hydra_entry import compose, typed
-from sitrep.inference import Predictor
-from sitrep.labels import LabelSet, Task
-from sitrep.training import train
-from sitrep.training.backbone import check_backbone
+from sitrep.evaluation.run import evaluate
+from sitrep.inference.predictor import Predictor
+from sitrep.model.backbone import check_backbone
+from sitrep.model.checkpoint import open_checkpoint
+from sitrep.settings import EvaluateSettings
 from sitrep.training.fine_tuning import fine_tune
-from sitrep.training.losses import Objective
+from sitrep.training.run import train
 
 
 def weights_of(run):
@@ -47,8 +44,8 @@ def test_run_directory_holds_what_the_contract_says(run_directory):
 
 def test_training_learns(run_directory):
     metrics = json.loads((run_directory / "metrics.json").read_text())
-    assert metrics["macro_f1_four"] > 0.9
-    assert metrics["training"]["history"][0]["macro_f1_four"] < metrics["training"]["validation_macro_f1_four"]
+    assert metrics["macro_f1"] > 0.9
+    assert metrics["training"]["history"][0]["macro_f1"] < metrics["training"]["validation_macro_f1"]
 
 
 def test_same_seed_gives_the_same_weights_to_the_bit_and_another_seed_others(toy_file, tmp_path):
@@ -58,53 +55,36 @@ def test_same_seed_gives_the_same_weights_to_the_bit_and_another_seed_others(toy
     assert weights_of(one) != weights_of(other)
 
 
-def test_checkpoint_works_in_a_plain_pipeline_and_agrees(run_directory, inference_settings):
+def test_checkpoint_works_in_a_plain_pipeline_and_agrees(run_directory):
     texts = ["four were killed", "share this page", "the ministry denied it"]
     plain = pipeline("text-classification", model=str(run_directory / "checkpoint"), device="cpu", top_k=None)(texts)
-    ours = Predictor(open_checkpoint(str(run_directory)), inference_settings).score(texts).probabilities
+    ours = Predictor.from_checkpoint(run_directory, precision="fp32").predict_proba(texts)
     for theirs, row in zip(plain, ours, strict=True):
         by_label = {item["label"]: item["score"] for item in theirs}
-        assert [by_label[label] for label in LabelSet.five.names] == pytest.approx(list(row), abs=1e-5)
+        assert [by_label[label] for label in TAXONOMY.labels] == pytest.approx(list(row), abs=1e-5)
 
 
 def test_best_epoch_is_kept_and_not_the_last(toy_file, tmp_path):
     settings = train_settings(toy_file, tmp_path / "run", "trainer.epochs=6", "trainer.learning_rate=0.02")
-    trained = fine_tune(settings, load_data(settings.data, LabelSet.five).split, tmp_path / "scratch")
-    best = max(entry["macro_f1_four"] for entry in trained.history)
-    split = load_data(settings.data, LabelSet.five).split
+    trained = fine_tune(settings, load_data(settings.data, TAXONOMY).split, TAXONOMY, tmp_path / "scratch")
+    best = max(entry["macro_f1"] for entry in trained.history)
+    split = load_data(settings.data, TAXONOMY).split
     encoded = trained.tokenizer([s.text for s in split.validation], padding=True, return_tensors="pt")
     with torch.inference_mode():
         predicted = trained.model.eval().model(**encoded).logits.argmax(-1)
-    from sitrep.evaluation.metrics import score
+    from sitrep.metrics.scores import score
 
-    names = LabelSet.five.names
-    again = score([s.label for s in split.validation], [names[i] for i in predicted], names)
-    assert again.macro_f1_four == pytest.approx(best)
+    names = TAXONOMY.labels
+    again = score([s.label for s in split.validation], [names[i] for i in predicted], TAXONOMY)
+    assert again.macro_f1 == pytest.approx(best)
 
 
 def test_four_labels_train_and_score_without_none(toy_file, tmp_path):
     run = train(train_settings(toy_file, tmp_path / "run", "labels=four"))
     metrics = json.loads((run / "metrics.json").read_text())
     assert "none" not in metrics["per_class"]
-    assert metrics["data"]["left_out_none"] == 24
-    assert open_checkpoint(str(run)).labels == LabelSet.four.names
-
-
-def test_balanced_weights_make_errors_on_rare_labels_dearer(toy_file, tmp_path):
-    settings = train_settings(toy_file, tmp_path / "run")
-    train_part = load_data(settings.data, LabelSet.five).split.train
-    few = [s for s in train_part if s.label != "casualty_report"] + [
-        next(s for s in train_part if s.label == "casualty_report")
-    ]
-    names = LabelSet.five.names
-    logits = torch.zeros(2, 5)
-    labels = torch.tensor([names.index("casualty_report"), names.index("none")])
-    applies = torch.tensor([[0, 0, 1, 0], [0, 0, 0, 0]])
-    logits[1, labels[1]] = 3  # the common label is right, the rare one is not
-    balanced = replace(settings.trainer, class_weights=ClassWeights.balanced)
-    for task, answers in ((Task.single_label, logits), (Task.multi_label, logits[:, :4])):
-        plain = Objective(settings.trainer, task, few, names)(answers, labels, applies).sum()
-        assert Objective(balanced, task, few, names)(answers, labels, applies).sum() > 1.2 * plain
+    assert metrics["data"]["left_out"] == 24
+    assert open_checkpoint(str(run)).labels == WITHOUT_NONE.labels
 
 
 @pytest.mark.parametrize("architecture", ["deberta-v2", "modernbert", "bert"])
@@ -126,7 +106,7 @@ def test_backbones_of_other_architectures_are_trained_from_a_folder(architecture
     settings = train_settings(toy_file, tmp_path / "run", f"model={folder}", "model.max_tokens=64")
     assert settings.model.name == str(folder)
     run = train(settings)
-    assert open_checkpoint(str(run)).labels == LabelSet.five.names
+    assert open_checkpoint(str(run)).labels == TAXONOMY.labels
 
 
 def test_classifier_of_other_labels_serves_as_a_backbone(toy_file, run_directory, tmp_path):
@@ -136,7 +116,7 @@ def test_classifier_of_other_labels_serves_as_a_backbone(toy_file, run_directory
         run_directory / "checkpoint", num_labels=2, ignore_mismatched_sizes=True
     ).save_pretrained(folder)
     run = train(train_settings(toy_file, tmp_path / "run", f"model={folder}", "model.max_tokens=64"))
-    assert open_checkpoint(str(run)).labels == LabelSet.five.names
+    assert open_checkpoint(str(run)).labels == TAXONOMY.labels
 
 
 def test_failed_training_leaves_nothing(toy_file, tmp_path):
@@ -171,8 +151,8 @@ def test_extra_arguments_are_checked_by_name(toy_file, tmp_path, override, messa
 
 def test_extra_arguments_reach_the_trainer(toy_file, tmp_path):
     settings = train_settings(toy_file, tmp_path / "run", "trainer.extra.max_steps=3")
-    trained = fine_tune(settings, load_data(settings.data, LabelSet.five).split, tmp_path / "scratch")
-    assert trained.sentences == len(load_data(settings.data, LabelSet.five).split.train)  # 3 steps of 32 and 16
+    trained = fine_tune(settings, load_data(settings.data, TAXONOMY).split, TAXONOMY, tmp_path / "scratch")
+    assert trained.sentences == len(load_data(settings.data, TAXONOMY).split.train)  # 3 steps of 32 and 16
 
 
 @pytest.mark.parametrize(
@@ -195,7 +175,7 @@ def test_backbone_folders_without_usable_weights_are_refused(toy_file, tmp_path,
 def test_packaged_backbone_is_refused_when_its_checksum_is_wrong(toy_file, tmp_path, monkeypatch):
     settings = train_settings(toy_file, tmp_path / "run", "model=minilm").model
     check_backbone(settings)
-    monkeypatch.setattr("sitrep.packaged.SHA256", "0" * 64)
+    monkeypatch.setattr("sitrep.model.packaged.SHA256", "0" * 64)
     with pytest.raises(UserError, match="these are not the published weights"):
         check_backbone(settings)
 
@@ -229,7 +209,7 @@ def test_accumulated_gradients_give_the_loss_of_the_larger_batch(toy_file, tmp_p
     for name, overrides in {"whole": ["trainer.batch_size=32"], "parts": ["trainer.batch_size=8"]}.items():
         accumulate = ["trainer.extra.gradient_accumulation_steps=4"] if name == "parts" else []
         settings = train_settings(toy_file, tmp_path / name, "trainer.extra.max_steps=2", *overrides, *accumulate)
-        trained = fine_tune(settings, load_data(settings.data, LabelSet.five).split, tmp_path / f"{name}-scratch")
+        trained = fine_tune(settings, load_data(settings.data, TAXONOMY).split, TAXONOMY, tmp_path / f"{name}-scratch")
         losses.append(trained.history[0]["loss"])
     assert losses[0] == pytest.approx(losses[1], rel=0.05)
 
@@ -241,7 +221,7 @@ def test_files_of_one_name_without_ids_or_articles_do_not_collide(toy_file, tmp_
         (tmp_path / name).mkdir()
         sources.append(write_jsonl(tmp_path / name / "data.jsonl", part))
     settings = train_settings(sources[0], tmp_path / "run", f"data.test_files=[{sources[1]}]")
-    split = load_data(settings.data, LabelSet.five).split
+    split = load_data(settings.data, TAXONOMY).split
     assert len(split.test) == len(bare) // 2
 
 
@@ -253,7 +233,7 @@ def test_checkpoint_finds_its_data_from_another_folder(toy_file, tmp_path, monke
     (tmp_path / "project").rename(tmp_path / "moved")
     monkeypatch.chdir(tmp_path)
     overrides = ["checkpoint=moved/outputs/train/run", f"output_dir={tmp_path}/result"]
-    folder = evaluate(typed(compose(CONFIGS, "evaluate", EvaluateSettings, overrides), EvaluateSettings))
+    folder = evaluate(compose_settings("evaluate", EvaluateSettings, overrides))
     assert json.loads((folder / "metrics.json").read_text())["data"]["seen_in_training"] == 0
 
 
@@ -264,4 +244,4 @@ def test_default_backbone_trains_end_to_end_and_twice_the_same(toy_file, tmp_pat
         runs.append(train(train_settings(toy_file, tmp_path / name, *overrides)))
     assert weights_of(runs[0]) == weights_of(runs[1])
     page = pipeline("text-classification", model=str(runs[0] / "checkpoint"), device="cpu")
-    assert page("four were killed in district 3")[0]["label"] in LabelSet.five.names
+    assert page("four were killed in district 3")[0]["label"] in TAXONOMY.labels

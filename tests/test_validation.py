@@ -4,26 +4,25 @@ from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
-from conftest import CONFIGS, train_settings
+from conftest import TAXONOMY, train_settings
 
-from sitrep.checkpoint import open_checkpoint
-from sitrep.config import EvaluateSettings
+from sitrep.cli.composition import compose_settings
 from sitrep.decisions import decide
 from sitrep.errors import UserError
-from sitrep.evaluation import evaluate
-from sitrep.evaluation.abstention import thresholds
-from sitrep.evaluation.calibration import apply_temperature
-from sitrep.hydra_entry import compose, typed
-from sitrep.inference import Predictor
-from sitrep.labels import LabelSet
+from sitrep.evaluation.run import evaluate
+from sitrep.inference.predictor import Predictor
+from sitrep.metrics.abstention import thresholds
+from sitrep.metrics.calibration import apply_temperature
+from sitrep.model.checkpoint import open_checkpoint
+from sitrep.model.validation_fit import VALIDATION, ValidationFit, number_articles, read_validation
 from sitrep.sentences import Passage
-from sitrep.training import train
-from sitrep.validation import VALIDATION, ValidationFit, number_articles, read_validation
+from sitrep.settings import EvaluateSettings
+from sitrep.training.run import train
 
 
 def fit(**changes):
     content = {
-        "labels": list(LabelSet.five.names),
+        "labels": list(TAXONOMY.labels),
         "true": [0, 1],
         "predicted": [0, 4],
         "articles": [0, 1],
@@ -31,7 +30,7 @@ def fit(**changes):
         "temperature_note": "",
         "thresholds": {},
         "target_precision": 0.95,
-        "accept": {"boilerplate": 0.7, "none": None},
+        "acceptance_thresholds": {"boilerplate": 0.7, "none": None},
     }
     return ValidationFit(**content | changes)
 
@@ -57,8 +56,8 @@ def test_file_is_read_as_it_was_written(tmp_path):
         ({"temperature": 0.0}, "temperature"),
         ({"true": [0]}, "same units"),
         ({"predicted": [0, 5]}, "number the labels"),
-        ({"accept": {"boilerplate": 2.0}}, "accept"),
-        ({"accept": {"weather": 0.5}}, "weather"),
+        ({"acceptance_thresholds": {"boilerplate": 2.0}}, "acceptance_thresholds"),
+        ({"acceptance_thresholds": {"weather": 0.5}}, "weather"),
         ({"thresholds": {"boilerplate": 3.0}}, "boilerplate"),
         ({"labels": "five"}, "labels"),
         ({"version": 9}, "version 9"),
@@ -79,7 +78,7 @@ def test_changed_file_is_refused_as_weights_are(run_directory, tmp_path):
     folder = tmp_path / "copy"
     shutil.copytree(run_directory / "checkpoint", folder)
     found = read_validation(folder)
-    replace(found, accept={}).write(folder)
+    replace(found, acceptance_thresholds={}).write(folder)
     with pytest.raises(UserError, match=r"validation\.json: its sha256"):
         open_checkpoint(str(folder))
 
@@ -88,31 +87,31 @@ def passages(texts):
     return [Passage(str(n), str(n), 0, 0, len(text), text) for n, text in enumerate(texts)]
 
 
-def test_temperature_of_the_checkpoint_is_used_unless_turned_off(tempered, inference_settings):
+def test_temperature_of_the_checkpoint_is_used_unless_turned_off(tempered):
     checkpoint = open_checkpoint(str(tempered))
     texts = ["four were killed", "share this page"]
-    with_it = Predictor(checkpoint, inference_settings).score(texts).probabilities
-    without = Predictor(checkpoint, inference_settings, calibrated=False).score(texts).probabilities
+    with_it = Predictor.from_checkpoint(checkpoint, precision="fp32").predict_proba(texts)
+    without = Predictor.from_checkpoint(checkpoint, precision="fp32", calibrated=False).predict_proba(texts)
     assert checkpoint.validation.temperature != 1
     assert with_it == pytest.approx(apply_temperature(without, checkpoint.validation.temperature), abs=1e-6)
     assert np.abs(with_it - without).max() > 1e-4
     assert (with_it.argmax(axis=1) == without.argmax(axis=1)).all()
 
 
-def test_decisions_follow_the_thresholds_and_fall_silent_without_calibration(tempered, inference_settings):
+def test_decisions_follow_the_thresholds_and_fall_silent_without_calibration(tempered):
     checkpoint = open_checkpoint(str(tempered))
     accept = dict.fromkeys(checkpoint.labels, 0.3) | {"boilerplate": None}
-    checkpoint = replace(checkpoint, validation=replace(checkpoint.validation, accept=accept))
+    checkpoint = replace(checkpoint, validation=replace(checkpoint.validation, acceptance_thresholds=accept))
     given = passages(["four were killed in district 3", "share this page", "a widow remembers the market"])
-    for said in Predictor(checkpoint, inference_settings).predict(given):
+    for said in Predictor.from_checkpoint(checkpoint, precision="fp32").predict(given):
         assert said.decision == decide(said.label, said.probabilities[said.label], accept)
-    plain = Predictor(checkpoint, inference_settings, calibrated=False).predict(given)
+    plain = Predictor.from_checkpoint(checkpoint, precision="fp32", calibrated=False).predict(given)
     assert [said.decision for said in plain] == [None] * 3
 
 
-def test_thresholds_in_the_checkpoint_are_those_of_its_validation_split(run_directory, inference_settings):
+def test_thresholds_in_the_checkpoint_are_those_of_its_validation_split(run_directory):
     found = read_validation(run_directory / "checkpoint")
-    assert set(found.accept) == set(LabelSet.five.names)
+    assert set(found.acceptance_thresholds) == set(TAXONOMY.labels)
     assert found.target_precision == 0.95
     assert len(found.true) == json.loads((run_directory / "metrics.json").read_text())["data"]["validation"]["units"]
     always = thresholds(np.zeros(200, int), np.tile([0.9, 0.1], (200, 1)), np.arange(200), ("a", "b"), 0.9)
@@ -128,7 +127,7 @@ def test_report_says_what_an_older_checkpoint_lacks(run_directory, toy_file, tmp
     del record["files"][VALIDATION]
     (folder / "sitrep.json").write_text(json.dumps(record))
     overrides = [f"checkpoint={folder}", f"data.test_files=[{toy_file}]", f"output_dir={tmp_path / 'out'}"]
-    made = evaluate(typed(compose(CONFIGS, "evaluate", EvaluateSettings, overrides), EvaluateSettings))
+    made = evaluate(compose_settings("evaluate", EvaluateSettings, overrides))
     metrics = json.loads((made / "metrics.json").read_text())
     lacking = "the checkpoint holds no figures of its validation split"
     assert metrics["calibration"]["temperature"] is None
@@ -144,5 +143,5 @@ def test_checkpoint_has_a_card_with_the_figures_of_the_report(run_directory):
 
     metrics = json.loads((run_directory / "metrics.json").read_text())
     card = ModelCard.load(run_directory / "checkpoint" / "README.md")
-    assert card.data.eval_results[0].metric_value == metrics["macro_f1_four"]
+    assert card.data.eval_results[0].metric_value == metrics["macro_f1"]
     assert "sitrep" in card.text

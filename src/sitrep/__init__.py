@@ -1,3 +1,18 @@
 """Say what each sentence of a conflict-news page is for."""
 
-__version__ = "0.1.0"
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sitrep.inference.predictor import Predictor
+
+__version__ = "0.2.0"
+__all__ = ["Predictor", "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load the predictor when it is first asked for: help and errors of the command line need none of it."""
+    if name == "Predictor":
+        from sitrep.inference.predictor import Predictor
+
+        return Predictor
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

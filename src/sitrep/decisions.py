@@ -1,56 +1,73 @@
-"""From probabilities to what is said of a sentence: which classes apply, which label, and whether to check it."""
+"""From a model's outputs to what is said of a sentence: probabilities, classes that apply, the label, what to check."""
 
 from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
 
-from sitrep.labels import ATTACK_DESCRIPTION, BOILERPLATE, CASUALTY_REPORT, CLASSES, NONE, OFFICIAL_STATEMENT
-
-PRECEDENCE = (CASUALTY_REPORT, ATTACK_DESCRIPTION, OFFICIAL_STATEMENT)
-"""Which of several classes a sentence is filed under: a toll, else the act, else the statement (docs/codebook.md)."""
+from sitrep.labels import Task, Taxonomy
 
 
-def classes_that_apply(probabilities: np.ndarray, thresholds: Mapping[str, float]) -> np.ndarray:
+def probabilities_of(logits: np.ndarray, task: Task, temperature: float = 1.0) -> np.ndarray:
+    """Probabilities of the outputs, in float64.
+
+    Args:
+        logits: Shape (sentences, outputs).
+        task: With one label the softmax over the outputs, with many the sigmoid of each.
+        temperature: That logits are divided by.
+    """
+    scaled = np.asarray(logits, dtype=np.float64) / temperature
+    if task is Task.multi_label:
+        falling = np.exp(-np.abs(scaled))  # never overflows
+        return np.asarray(np.where(scaled >= 0, 1, falling) / (1 + falling))
+    weights = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
+    return np.asarray(weights / weights.sum(axis=-1, keepdims=True))
+
+
+def classes_that_apply(probabilities: np.ndarray, thresholds: Mapping[str, float], taxonomy: Taxonomy) -> np.ndarray:
     """Which classes apply to each sentence.
 
-    Boilerplate excludes the rest: where it reaches its threshold beside another class, whichever is further above its
+    An exclusive class stays alone: where it reaches its threshold beside another class, whichever is further above its
     own threshold stays.
 
     Args:
-        probabilities: Shape (sentences, classes), in the order of ``CLASSES``.
+        probabilities: Shape (sentences, classes), in the order of the taxonomy.
         thresholds: Least probability with which each class applies.
+        taxonomy: Says which classes are exclusive.
 
     Returns:
         Booleans of the same shape.
     """
-    margin = probabilities - np.array([thresholds[name] for name in CLASSES])
+    margin = probabilities - np.array([thresholds[name] for name in taxonomy.classes])
     applies: np.ndarray = margin >= 0
-    cruft = CLASSES.index(BOILERPLATE)
-    others = np.delete(margin, cruft, axis=1).max(axis=1)
-    is_cruft = applies[:, cruft] & (margin[:, cruft] >= others)
-    applies[is_cruft] = False
-    applies[:, cruft] = is_cruft
+    for name in taxonomy.exclusive:
+        place = taxonomy.classes.index(name)
+        others = np.delete(margin, place, axis=1).max(axis=1)
+        alone = applies[:, place] & (margin[:, place] >= others)
+        applies[alone] = False
+        applies[:, place] = alone
     return applies
 
 
-def label_of(applies: np.ndarray) -> list[str]:
-    """The one label of each sentence.
+def label_of(applies: np.ndarray, taxonomy: Taxonomy) -> list[str]:
+    """The one label that each sentence is filed under.
 
     Args:
         applies: Shape (sentences, classes), as :func:`classes_that_apply` gives it.
+        taxonomy: Says which class goes before which; it has a negative label.
     """
-    order = [(CLASSES.index(name), name) for name in (BOILERPLATE, *PRECEDENCE)]
-    return [next((name for index, name in order if row[index]), NONE) for row in applies]
+    assert taxonomy.negative is not None
+    order = [(taxonomy.classes.index(name), name) for name in taxonomy.filing_order]
+    return [next((name for index, name in order if row[index]), taxonomy.negative) for row in applies]
 
 
-def decide(label: str, probability: float, accept: Mapping[str, float | None]) -> Literal["accept", "review"]:
+def decide(label: str, probability: float, thresholds: Mapping[str, float | None]) -> Literal["accept", "review"]:
     """Whether a prediction stands as it is or goes to an analyst.
 
     Args:
         label: The predicted label.
         probability: That the model gives it.
-        accept: Least probability by label; a label that is missing or ``None`` is never accepted.
+        thresholds: Least probability of acceptance by label; one that is missing or ``None`` is never accepted.
     """
-    least = accept.get(label)
+    least = thresholds.get(label)
     return "accept" if least is not None and probability >= least else "review"

@@ -4,11 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sitrep.labels import BOILERPLATE, CLASSES, NONE
-
-KNOWN_LABELS = (*CLASSES, NONE)
-
-
 OUTPUT_FIELDS = frozenset(
     {
         "id",
@@ -45,15 +40,16 @@ class LabelledSentence:
 
     Attributes:
         text: The sentence or stand-alone line as it came off the page; never blank.
-        label: The one class, or ``none``.
-        labels: Every class that applies, ``label`` among them; may hold a class though ``label`` is ``none``.
+        label: The one label that it is filed under.
+        labels: Every class that applies; may hold a class though ``label`` is the negative one. What labels there are
+            and how they go together, :meth:`sitrep.labels.Taxonomy.validate` checks.
         id: Unique within its data.
         article_id: The page that the unit came from. Units of one article never part.
         position: Place of the unit in its article, counted from 0.
         fields: Whatever else the row held, such as ``region`` or ``register``.
 
     Raises:
-        ValueError: If the text is blank or the labels contradict the codebook.
+        ValueError: If the text is blank.
     """
 
     text: str
@@ -67,16 +63,6 @@ class LabelledSentence:
     def __post_init__(self) -> None:
         if not self.text.strip():
             raise ValueError("the text is empty; fill it or remove the row")
-        for name in (self.label, *self.labels):
-            if name not in KNOWN_LABELS:
-                raise ValueError(
-                    f"unknown label {name!r}; use one of {', '.join(KNOWN_LABELS)}, or map it with "
-                    f"data.label_map={{{name}: {NONE}}}"
-                )
-        if self.label != NONE and self.label not in self.labels:
-            raise ValueError(f"label {self.label!r} is not among its labels {list(self.labels)}")
-        if BOILERPLATE in self.labels and len(set(self.labels)) > 1:
-            raise ValueError(f"labels are {list(self.labels)}; {BOILERPLATE} excludes the other classes")
 
 
 @dataclass(frozen=True)
@@ -108,7 +94,7 @@ class Prediction:
 
     Attributes:
         passage: The sentence that was read.
-        label: The most probable label; of several classes that apply the one that the codebook puts first.
+        label: The most probable label; of several classes that apply the one that the taxonomy puts first.
         probabilities: Of every label, in the order of the taxonomy; they sum to one. With ``labels`` it is of every
             class that it applies, each by itself.
         truncated: Whether the sentence was longer than the model reads, so that its end was not seen.
@@ -124,7 +110,7 @@ class Prediction:
     decision: str | None = None
 
     def probability_of(self, label: str) -> float:
-        """Probability of a label; with ``labels``, ``none`` is as probable as the likeliest class is not."""
+        """Probability of a label; with ``labels``, the negative one is as probable as the likeliest class is not."""
         if label in self.probabilities:
             return self.probabilities[label]
         return 1 - max(self.probabilities.values())

@@ -5,14 +5,14 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from sitrep import corpus
-from sitrep.config import DataSettings
+from sitrep.data import corpus
 from sitrep.data.reading import SHIPPED, Columns, read_labelled
 from sitrep.data.split import Split, check_split, hold_out
 from sitrep.errors import UserError
-from sitrep.files import sha256_of
-from sitrep.labels import NONE, LabelSet
+from sitrep.labels import Taxonomy
 from sitrep.sentences import LabelledSentence
+from sitrep.settings import DataSettings
+from sitrep.storage.complete import sha256_of
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class LoadedData:
     Attributes:
         split: The three sets.
         sources: Every file read.
-        left_out: Units labelled ``none`` that ``labels=four`` left out.
+        left_out: Units whose label the taxonomy leaves out, such as ``none`` with ``labels=four``.
     """
 
     split: Split
@@ -47,25 +47,25 @@ class LoadedData:
     left_out: int
 
 
-def load_data(settings: DataSettings, label_set: LabelSet) -> LoadedData:
+def load_data(settings: DataSettings, taxonomy: Taxonomy) -> LoadedData:
     """Read, validate and divide the data of a training run.
 
     Raises:
         UserError: For unreadable or wrong data, a set that lacks a label, an article in two sets.
     """
-    data = divide(settings, label_set)
+    data = divide(settings, taxonomy)
     held_out = {"test": not settings.test_files, "validation": not settings.validation_files}
-    check_split(data.split, label_set.names, {name for name, held in held_out.items() if held})
+    check_split(data.split, taxonomy.labels, {name for name, held in held_out.items() if held})
     return data
 
 
-def divide(settings: DataSettings, label_set: LabelSet, problems: list[UserError] | None = None) -> LoadedData:
+def divide(settings: DataSettings, taxonomy: Taxonomy, problems: list[UserError] | None = None) -> LoadedData:
     """Read and divide data without judging the division; ``problems`` as in :func:`read_labelled`."""
     columns = columns_of(asdict(settings))
     sources: list[SourceFile] = []
-    train = _read_all(settings.train_files, columns, sources, problems)
-    test = _read_all(settings.test_files, columns, sources, problems)
-    validation = _read_all(settings.validation_files, columns, sources, problems)
+    train = _read_all(settings.train_files, columns, taxonomy, sources, problems)
+    test = _read_all(settings.test_files, columns, taxonomy, sources, problems)
+    validation = _read_all(settings.validation_files, columns, taxonomy, sources, problems)
     units = len(train)
     if not settings.test_files:
         train, test = hold_out(train, settings.test_fraction, settings.split_seed)
@@ -73,27 +73,30 @@ def divide(settings: DataSettings, label_set: LabelSet, problems: list[UserError
         # The share is of all units that were given, whether or not a test set was taken from them first.
         fraction = settings.validation_fraction * units / max(1, len(train))
         train, validation = hold_out(train, fraction, settings.split_seed + 1)
-    kept = [[s for s in part if s.label in label_set.names] for part in (train, validation, test)]
+    kept = [[s for s in part if s.label in taxonomy.labels] for part in (train, validation, test)]
     left_out = len(train) + len(validation) + len(test) - sum(map(len, kept))
     return LoadedData(Split(*map(tuple, kept)), tuple(sources), left_out)
 
 
 def load_test(
-    files: Sequence[str], columns: Columns, label_set: LabelSet
+    files: Sequence[str], columns: Columns, taxonomy: Taxonomy
 ) -> tuple[tuple[LabelledSentence, ...], tuple[SourceFile, ...], int]:
     """Read labelled data to score a checkpoint on.
 
     Returns:
-        The sentences, their origin, and how many labelled ``none`` were left out.
+        The sentences, their origin, and how many the taxonomy leaves out.
 
     Raises:
         UserError: For unreadable or wrong data, or if nothing remains.
     """
     sources: list[SourceFile] = []
-    read = _read_all(files, columns, sources)
-    kept = tuple(sentence for sentence in read if sentence.label in label_set.names)
+    read = _read_all(files, columns, taxonomy, sources)
+    kept = tuple(sentence for sentence in read if sentence.label in taxonomy.labels)
     if not kept:
-        raise UserError(f"data.test_files={list(files)}: all {len(read)} rows are labelled {NONE}; nothing to score")
+        left_out = " or ".join(taxonomy.left_out)
+        raise UserError(
+            f"data.test_files={list(files)}: all {len(read)} rows are labelled {left_out}; nothing to score"
+        )
     return kept, tuple(sources), len(read) - len(kept)
 
 
@@ -104,13 +107,17 @@ def columns_of(settings: dict[str, Any]) -> Columns:
 
 
 def _read_all(
-    files: Sequence[str], columns: Columns, sources: list[SourceFile], problems: list[UserError] | None = None
+    files: Sequence[str],
+    columns: Columns,
+    taxonomy: Taxonomy,
+    sources: list[SourceFile],
+    problems: list[UserError] | None = None,
 ) -> list[LabelledSentence]:
     sentences: list[LabelledSentence] = []
     for source in files:
         # Rows without ids of two files of one name must not get the same ones; a path would differ from place to place.
         name = f"{Path(source).stem}.{len(sources)}" if sources else Path(source).stem
-        found = read_labelled(source, columns, problems, name)
+        found = read_labelled(source, columns, taxonomy, problems, name)
         sources.append(SourceFile(source, len(found), *_identity(source)))
         sentences.extend(found)
     seen: set[str] = set()

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sitrep import corpus
+from sitrep.data import corpus
 from sitrep.errors import UserError
-from sitrep.hub import HUB_NAME, hub_is_reachable
-from sitrep.labels import NONE
+from sitrep.labels import Taxonomy, shipped_taxonomy
 from sitrep.sentences import LabelledSentence
-from sitrep.tables import ROW_SUFFIXES, Row, read_rows, whole_number
+from sitrep.storage.hub import HUB_NAME, hub_is_reachable
+from sitrep.storage.tables import ROW_SUFFIXES, TableRow, read_rows, whole_number
 
 if TYPE_CHECKING:
     import datasets
@@ -34,7 +34,11 @@ class Columns:
 
 
 def read_labelled(
-    source: str, columns: Columns, problems: list[UserError] | None = None, name: str | None = None
+    source: str,
+    columns: Columns,
+    taxonomy: Taxonomy | None = None,
+    problems: list[UserError] | None = None,
+    name: str | None = None,
 ) -> list[LabelledSentence]:
     """Read all labelled sentences of one source, in its order.
 
@@ -42,6 +46,7 @@ def read_labelled(
         source: A file, a folder saved by ``datasets``, a hub name (``owner/name`` or ``owner/name:split``), or
             ``sitrep:corpus``.
         columns: Names of the columns and labels in it.
+        taxonomy: That the labels are of; ``None``: the four classes and ``none``.
         problems: If given, what is wrong is added to it and reading goes on with the next row, or, where the file
             itself is broken, ends.
         name: What rows without an id or an article are named after; by default the file's name.
@@ -49,13 +54,14 @@ def read_labelled(
     Raises:
         UserError: Without ``problems``, at the first row that is not right, with its file and line.
     """
+    taxonomy = taxonomy or shipped_taxonomy("five")
     sentences: list[LabelledSentence] = []
     places: dict[str, str] = {}
     positions: Counter[str] = Counter()
     try:
         for index, row in enumerate(_rows(source)):
             try:
-                sentence = _sentence(row, columns, f"{name or Path(source).stem}-{index}", positions)
+                sentence = _sentence(row, columns, taxonomy, f"{name or Path(source).stem}-{index}", positions)
                 if sentence.id in places:
                     first = places[sentence.id]
                     raise UserError(f"{row.place}: id {sentence.id!r} stands at {first} already; ids must differ")
@@ -73,7 +79,7 @@ def read_labelled(
     return sentences
 
 
-def _rows(source: str) -> Iterator[Row]:
+def _rows(source: str) -> Iterator[TableRow]:
     if source == SHIPPED:
         return _dataset_rows(corpus.load(), SHIPPED)
     path = Path(source)
@@ -86,7 +92,7 @@ def _rows(source: str) -> Iterator[Row]:
     raise UserError(f"{source}: no such file or folder")
 
 
-def _saved_rows(folder: Path) -> Iterator[Row]:
+def _saved_rows(folder: Path) -> Iterator[TableRow]:
     import datasets
 
     try:
@@ -103,7 +109,7 @@ def _saved_rows(folder: Path) -> Iterator[Row]:
         yield from _dataset_rows(part, str(folder))
 
 
-def _hub_rows(name: str) -> Iterator[Row]:
+def _hub_rows(name: str) -> Iterator[TableRow]:
     if not hub_is_reachable():
         raise UserError(
             f"{name}: no such file or folder here, and not to be had from the hub: it cannot be reached; "
@@ -120,7 +126,7 @@ def _hub_rows(name: str) -> Iterator[Row]:
     yield from _dataset_rows(part, name)
 
 
-def _dataset_rows(part: "datasets.Dataset", name: str) -> Iterator[Row]:
+def _dataset_rows(part: "datasets.Dataset", name: str) -> Iterator[TableRow]:
     """Rows with class numbers written out as names, as the data set itself names them."""
     import datasets
 
@@ -129,10 +135,12 @@ def _dataset_rows(part: "datasets.Dataset", name: str) -> Iterator[Row]:
         for column, kind in named.items():
             if fields[column] is not None and fields[column] >= 0:
                 fields[column] = kind.int2str(fields[column])
-        yield Row(f"{name}:row {number}", fields)
+        yield TableRow(f"{name}:row {number}", fields)
 
 
-def _sentence(row: Row, columns: Columns, own_name: str, positions: Counter[str]) -> LabelledSentence:
+def _sentence(
+    row: TableRow, columns: Columns, taxonomy: Taxonomy, own_name: str, positions: Counter[str]
+) -> LabelledSentence:
     """A row as a sentence; ``own_name`` names it if nothing else does, ``positions`` counts units by article."""
     rest = dict(row.fields)
     for name, setting in ((columns.text, "data.text_field"), (columns.label, "data.label_field")):
@@ -142,16 +150,20 @@ def _sentence(row: Row, columns: Columns, own_name: str, positions: Counter[str]
     if not isinstance(text, str):
         raise UserError(f"{row.place}: {columns.text} must be text, not {text!r}")
     if label is None or not str(label).strip():
-        raise UserError(f"{row.place}: the label is empty; write {NONE} where none of the classes applies")
+        remedy = f"; write {taxonomy.negative} where none of the classes applies" if taxonomy.negative else ""
+        raise UserError(f"{row.place}: the label is empty{remedy}")
     label = columns.label_map.get(str(label).strip(), str(label).strip())
     labels = _label_list(rest.pop(columns.labels, None), row, columns)
+    no_class = (taxonomy.negative, *taxonomy.left_out)
     if labels is None:
-        labels = () if label == NONE else (label,)
+        labels = () if label in no_class else (label,)
+    labels = tuple(name for name in labels if name not in no_class)
     article_id = rest.pop(columns.article_id, None)
     article = str(article_id) if article_id not in (None, "") else own_name
     position = whole_number(rest.pop(columns.position, None), columns.position, row.place)
     identity = rest.pop(columns.id, None)
     try:
+        taxonomy.validate(label, labels)
         sentence = LabelledSentence(
             text=text,
             label=label,
@@ -167,7 +179,7 @@ def _sentence(row: Row, columns: Columns, own_name: str, positions: Counter[str]
     return sentence
 
 
-def _label_list(value: Any, row: Row, columns: Columns) -> tuple[str, ...] | None:
+def _label_list(value: Any, row: TableRow, columns: Columns) -> tuple[str, ...] | None:
     """``labels`` as a tuple of mapped names; ``None`` where the row has no such column or leaves it empty in a CSV."""
     if value is None:
         return None
@@ -184,5 +196,4 @@ def _label_list(value: Any, row: Row, columns: Columns) -> tuple[str, ...] | Non
     if not isinstance(value, list | tuple):
         raise UserError(f"{row.place}: {columns.labels} must be a list of labels, not {value!r}")
     names = (str(item).strip() for item in value)
-    mapped = (columns.label_map.get(name, name) for name in names)
-    return tuple(name for name in mapped if name != NONE)
+    return tuple(columns.label_map.get(name, name) for name in names)

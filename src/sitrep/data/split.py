@@ -5,6 +5,7 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sitrep.errors import UserError
 from sitrep.sentences import LabelledSentence
@@ -102,3 +103,13 @@ def digest(sentences: Iterable[LabelledSentence]) -> str:
         record = (sentence.article_id, str(sentence.position), sentence.text, sentence.label)
         total.update("\0".join(record).encode() + b"\n")
     return total.hexdigest()
+
+
+def describe_set(sentences: Sequence[LabelledSentence], labels: Sequence[str]) -> dict[str, Any]:
+    """Units, articles, and units by label of one set."""
+    counts = Counter(sentence.label for sentence in sentences)
+    return {
+        "units": len(sentences),
+        "articles": len({sentence.article_id for sentence in sentences}),
+        "labels": {label: counts[label] for label in labels},
+    }

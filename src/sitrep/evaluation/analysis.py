@@ -5,19 +5,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sitrep.checkpoint import Checkpoint
 from sitrep.evaluation import behaviour
-from sitrep.evaluation.abstention import Review, RiskCoverage, review, risk_coverage
-from sitrep.evaluation.agreement import Agreement, ceiling_of
-from sitrep.evaluation.calibration import Calibration, apply_temperature, calibration_at, outcome_pairs
-from sitrep.evaluation.counts import CorrectedCounts, LabelledUnits, PredictedUnits, corrected_counts
-from sitrep.evaluation.intervals import ScoreIntervals, score_intervals
-from sitrep.evaluation.label_sets import membership
-from sitrep.evaluation.resampling import article_confusions
+from sitrep.evaluation.second_reading import ceiling_of
 from sitrep.evaluation.slices import Slice, slices
 from sitrep.labels import Task
+from sitrep.metrics.abstention import Review, RiskCoverage, review, risk_coverage
+from sitrep.metrics.agreement import Agreement
+from sitrep.metrics.calibration import Calibration, apply_temperature, calibration_at, outcome_pairs
+from sitrep.metrics.counts import CorrectedCounts, LabelledUnits, PredictedUnits, corrected_counts
+from sitrep.metrics.intervals import ScoreIntervals, score_intervals
+from sitrep.metrics.multilabel import membership
+from sitrep.metrics.resampling import article_confusions
+from sitrep.model.checkpoint import Checkpoint
+from sitrep.model.validation_fit import ValidationFit, number_articles
 from sitrep.sentences import LabelledSentence, Prediction
-from sitrep.validation import ValidationFit, number_articles
 
 DRAWS = 2000
 SEED = 0
@@ -36,9 +37,9 @@ class Analysis:
         calibration: Of the probabilities, as they come and at the checkpoint's temperature.
         risk_coverage: Errors among the surest units, for every share of them.
         review: What the checkpoint's thresholds accept, and how much of it is right.
-        accept: These thresholds by label; ``None``: never accepted.
+        acceptance_thresholds: These thresholds by label; ``None``: never accepted.
         target_precision: That they were chosen for; ``None`` without thresholds.
-        counts: Units of each label in the scored set, corrected for the errors on validation.
+        counts: An estimate of the units of each label in the scored set, by the errors on validation.
         slices: Figures by slice, worst first.
         behaviour: Outcomes of the behaviour tests.
         missing: Why a part is ``None`` or empty, by its name here.
@@ -49,7 +50,7 @@ class Analysis:
     calibration: Calibration | None
     risk_coverage: RiskCoverage | None
     review: Review | None
-    accept: dict[str, float | None]
+    acceptance_thresholds: dict[str, float | None]
     target_precision: float | None
     counts: CorrectedCounts | None
     slices: list[Slice]
@@ -62,7 +63,7 @@ def analyse(
     predictions: Sequence[Prediction],
     checkpoint: Checkpoint,
     calibrated: bool,
-    predict: Callable[[Sequence[str]], Sequence[str]] | None = None,
+    label: Callable[[Sequence[str]], Sequence[str]] | None = None,
     tests: Sequence[behaviour.BehaviourTest] = (),
 ) -> Analysis:
     """Work out every part that the predictions and the checkpoint allow.
@@ -72,7 +73,7 @@ def analyse(
         predictions: One each, in the same order.
         checkpoint: That made them.
         calibrated: Whether the probabilities are those at the checkpoint's temperature.
-        predict: From texts to labels, for the behaviour tests; ``None`` leaves them out.
+        label: From texts to labels, for the behaviour tests; ``None`` leaves them out.
         tests: That it is asked.
     """
     labels = checkpoint.labels
@@ -87,28 +88,31 @@ def analyse(
         counts = _counts(fit, [labels.index(label) for label in given], articles)
     else:
         missing["counts"] = NO_VALIDATION
-    ceiling = ceiling_of(sentences)
+    ceiling = ceiling_of(sentences, checkpoint.taxonomy)
     if ceiling is None:
         missing["ceiling"] = "these units have been labelled once; columns first_label and second_label are wanted"
-    if predict is None:
+    if label is None:
         missing["behaviour"] = "they were turned off with behaviour=false"
+    elif not tests:
+        missing["behaviour"] = "the shipped ones are about other labels than these"
     if not parts.review:
         missing["review"] = SEVERAL if checkpoint.task is Task.multi_label else NO_VALIDATION
         if fit and not calibrated:
             missing["review"] = "thresholds hold for calibrated probabilities (calibrated=false)"
     if parts.risk is None:
         missing["risk_coverage"] = SEVERAL
+    confusions = article_confusions(true, given, labels, articles)
     return Analysis(
-        intervals=score_intervals(article_confusions(true, given, labels, articles), labels, DRAWS, SEED),
+        intervals=score_intervals(confusions, checkpoint.taxonomy, DRAWS, SEED),
         ceiling=ceiling,
         calibration=parts.calibration,
         risk_coverage=parts.risk,
         review=parts.review,
-        accept=fit.accept if fit and parts.review else {},
+        acceptance_thresholds=fit.acceptance_thresholds if fit and parts.review else {},
         target_precision=fit.target_precision if fit and parts.review else None,
         counts=counts,
-        slices=slices(sentences, given, labels),
-        behaviour=behaviour.run(predict, tests, labels) if predict else [],
+        slices=slices(sentences, given, checkpoint.taxonomy),
+        behaviour=behaviour.run(label, tests, labels) if label else [],
         missing=missing,
     )
 
@@ -126,19 +130,21 @@ class _Probabilities:
         fit = checkpoint.validation
         temperature = fit.temperature if fit else None
         note = fit.temperature_note if fit else NO_VALIDATION
-        found = np.array([[p.probabilities[name] for name in checkpoint.outputs] for p in predictions])
+        classes = checkpoint.class_names
+        found = np.array([[p.probabilities[name] for name in classes] for p in predictions])
         several = checkpoint.task is Task.multi_label
         labels: Sequence[str] = OUTCOMES if several else checkpoint.labels
         rows = outcome_pairs(found) if several else found
         if several:
-            true = membership([s.labels for s in sentences]).astype(int).ravel()
+            true = membership([s.labels for s in sentences], classes).astype(int).ravel()
         else:
             true = np.array([checkpoint.labels.index(s.label) for s in sentences])
         as_it_comes = apply_temperature(rows, 1 / temperature) if calibrated and temperature else rows
         self.calibration = calibration_at(as_it_comes, true, labels, temperature, note)
         self.risk: RiskCoverage | None = None if several else risk_coverage(true, found)
-        usable = fit is not None and fit.accept and calibrated and not several
-        self.review: Review | None = review(true, found, checkpoint.labels, fit.accept) if usable and fit else None
+        self.review: Review | None = None
+        if fit is not None and fit.acceptance_thresholds and calibrated and not several:
+            self.review = review(true, found, checkpoint.labels, fit.acceptance_thresholds)
 
 
 def _counts(fit: ValidationFit, given: list[int], articles: Sequence[str]) -> CorrectedCounts:

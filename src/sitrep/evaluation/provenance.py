@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sitrep import __version__
-from sitrep.hardware import cpu_flags, cpu_name
+from sitrep.model.hardware import BF16_FLAGS, PrecisionChoice, cpu_flags, cpu_name
 
 PACKAGES = (
     "torch",
@@ -26,7 +26,7 @@ PACKAGES = (
 )
 
 
-def environment(device: str, precision: str) -> dict[str, Any]:
+def environment(device: str, precision: PrecisionChoice) -> dict[str, Any]:
     """Program, versions, machine and command line, without names of users or of the machine."""
     return {
         "sitrep": __version__,
@@ -37,10 +37,11 @@ def environment(device: str, precision: str) -> dict[str, Any]:
         "system": f"{platform.system()} {platform.machine()}",
         "processor": cpu_name(),
         "cores": os.cpu_count(),
-        "amx_bf16": "amx_bf16" in cpu_flags(),
+        "bf16_instructions": sorted(cpu_flags() & set(BF16_FLAGS)),
         "gpu": _gpu_name() if device == "cuda" else None,
         "device": device,
-        "precision": precision,
+        "precision": precision.precision.name,
+        "precision_reason": precision.reason,
     }
 
 

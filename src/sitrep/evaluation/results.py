@@ -1,6 +1,5 @@
 """Everything that a report and ``metrics.json`` tell, computed once."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -8,14 +7,14 @@ from typing import Any
 import numpy as np
 
 from sitrep.evaluation.analysis import Analysis
-from sitrep.evaluation.baselines import Baseline
-from sitrep.evaluation.errors import Misclassification, misclassifications
-from sitrep.evaluation.label_sets import LabelSetScores, score_label_sets
-from sitrep.evaluation.metrics import Scores, score
-from sitrep.labels import CLASSES
+from sitrep.evaluation.misclassifications import Misclassification, misclassifications
+from sitrep.labels import Taxonomy
+from sitrep.metrics.multilabel import MultilabelScores, score_multilabel
+from sitrep.metrics.scores import Scores, score
+from sitrep.model.baselines import Baseline
 from sitrep.sentences import LabelledSentence, Passage, Prediction, carried_fields
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Of ``metrics.json``; docs/evaluation.md says what it holds."""
 
 TOLERABLE_RISKS = (0.01, 0.02, 0.05, 0.1)
@@ -27,10 +26,10 @@ class Results:
     """A scored labelling with its baselines and its origin.
 
     Attributes:
-        labels: In the order of the taxonomy.
+        taxonomy: Of the labels.
         scores: Of the model.
         analysis: Everything else that follows from predictions and checkpoint.
-        label_sets: Of the classes that it gave, where it answers with every class that applies; else ``None``.
+        multilabel: Of the classes that it gave, where it answers with every class that applies; else ``None``.
         baselines: Title and scores of each baseline, by name.
         without_baselines: Why there are none; empty where there are.
         errors: All of them, those that the model was surest of first.
@@ -43,10 +42,10 @@ class Results:
         notes: What a reader has to know before believing the figures.
     """
 
-    labels: tuple[str, ...]
+    taxonomy: Taxonomy
     scores: Scores
     analysis: Analysis
-    label_sets: LabelSetScores | None
+    multilabel: MultilabelScores | None
     baselines: dict[str, tuple[str, Scores]]
     without_baselines: str
     errors: list[Misclassification]
@@ -57,14 +56,26 @@ class Results:
     environment: dict[str, Any]
     notes: list[str]
 
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Every label, in the order of the taxonomy."""
+        return self.taxonomy.labels
+
+    @property
+    def headline(self) -> str:
+        """What the headline figure is, in words."""
+        return headline_of(self.taxonomy)
+
     def metrics(self) -> dict[str, Any]:
         """The content of ``metrics.json``."""
         return {
             "schema_version": SCHEMA_VERSION,
             **_scores_as_json(self.scores),
             "labels": list(self.labels),
+            "averaged": list(self.taxonomy.averaged),
+            "negative": self.taxonomy.negative,
             **_analysis_as_json(self.analysis),
-            "label_sets": None if self.label_sets is None else asdict(self.label_sets),
+            "multilabel": None if self.multilabel is None else asdict(self.multilabel),
             "baselines": {name: _scores_as_json(scores) for name, (_, scores) in self.baselines.items()},
             "errors": len(self.errors),
             "notes": self.notes,
@@ -73,10 +84,17 @@ class Results:
         }
 
 
+def headline_of(taxonomy: Taxonomy) -> str:
+    """What the headline figure is, in words: ``macro-F1 over the four classes``."""
+    numbers = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six", 7: "seven", 8: "eight", 9: "nine", 10: "ten"}
+    count = len(taxonomy.averaged)
+    return f"macro-F1 over the {numbers.get(count, str(count))} classes"
+
+
 def compute(
     sentences: Sequence[LabelledSentence],
     predictions: Sequence[Prediction],
-    labels: tuple[str, ...],
+    taxonomy: Taxonomy,
     analysis: Analysis,
     reference: Sequence[Baseline] | str,
     data: dict[str, Any],
@@ -89,7 +107,7 @@ def compute(
     Args:
         sentences: Units with their true labels.
         predictions: One each, in the same order.
-        labels: All labels in order.
+        taxonomy: Of the labels.
         analysis: As in :class:`Results`.
         reference: The baselines, or why there are none.
         data: As in :class:`Results`.
@@ -99,14 +117,14 @@ def compute(
     """
     true = [sentence.label for sentence in sentences]
     predicted = [prediction.label for prediction in predictions]
-    scores = score(true, predicted, labels)
+    scores = score(true, predicted, taxonomy)
     found = () if isinstance(reference, str) else reference
     return Results(
-        labels=labels,
+        taxonomy=taxonomy,
         scores=scores,
         analysis=analysis,
-        label_sets=_score_label_sets(sentences, predictions, thresholds) if thresholds else None,
-        baselines={item.name: (item.title, score(true, item.predicted, labels)) for item in found},
+        multilabel=_score_multilabel(sentences, predictions, thresholds) if thresholds else None,
+        baselines={item.name: (item.title, score(true, item.predicted, taxonomy)) for item in found},
         without_baselines=reference if isinstance(reference, str) else "",
         errors=misclassifications(sentences, predictions),
         sentences=sentences,
@@ -114,16 +132,8 @@ def compute(
         data=data,
         training=training,
         environment=environment,
-        notes=_notes(scores, predictions, data),
+        notes=_notes(scores, taxonomy, predictions, data),
     )
-
-
-def _score_label_sets(
-    sentences: Sequence[LabelledSentence], predictions: Sequence[Prediction], thresholds: dict[str, float]
-) -> LabelSetScores:
-    probabilities = np.array([[prediction.probabilities[name] for name in CLASSES] for prediction in predictions])
-    given = [prediction.labels or () for prediction in predictions]
-    return score_label_sets([sentence.labels for sentence in sentences], given, probabilities, thresholds)
 
 
 def passages_of(sentences: Sequence[LabelledSentence]) -> list[Passage]:
@@ -142,23 +152,21 @@ def passages_of(sentences: Sequence[LabelledSentence]) -> list[Passage]:
     ]
 
 
-def describe_set(sentences: Sequence[LabelledSentence], labels: Sequence[str]) -> dict[str, Any]:
-    """Units, articles, and units by label of one set."""
-    counts = Counter(sentence.label for sentence in sentences)
-    return {
-        "units": len(sentences),
-        "articles": len({sentence.article_id for sentence in sentences}),
-        "labels": {label: counts[label] for label in labels},
-    }
+def _score_multilabel(
+    sentences: Sequence[LabelledSentence], predictions: Sequence[Prediction], thresholds: dict[str, float]
+) -> MultilabelScores:
+    probabilities = np.array([[prediction.probabilities[name] for name in thresholds] for prediction in predictions])
+    given = [prediction.labels or () for prediction in predictions]
+    return score_multilabel([sentence.labels for sentence in sentences], given, probabilities, thresholds)
 
 
-def _notes(scores: Scores, predictions: Sequence[Prediction], data: dict[str, Any]) -> list[str]:
+def _notes(scores: Scores, taxonomy: Taxonomy, predictions: Sequence[Prediction], data: dict[str, Any]) -> list[str]:
     notes = []
     if data["seen_in_training"]:
         notes.append(f"{data['seen_in_training']} of these units have a text that the model was trained or chosen on.")
     elif data["seen_in_training"] is None:
         notes.append("Whether the model was trained on any of these units is not known.")
-    absent = [label for label in CLASSES if scores.per_class[label].support == 0]
+    absent = [label for label in taxonomy.averaged if scores.per_class[label].support == 0]
     if absent:
         notes.append(
             f"No unit of these data is {' or '.join(absent)}: recall is undefined there. A class that was not "
@@ -172,7 +180,8 @@ def _notes(scores: Scores, predictions: Sequence[Prediction], data: dict[str, An
 
 def _scores_as_json(scores: Scores) -> dict[str, Any]:
     return {
-        "macro_f1_four": scores.macro_f1_four,
+        "macro_f1": scores.macro_f1,
+        "macro_f1_four": scores.macro_f1,  # its name before there were other taxonomies, kept for programs
         "accuracy": scores.accuracy,
         "per_class": {label: asdict(figures) for label, figures in scores.per_class.items()},
         "confusion_rows_true": scores.confusion.tolist(),
@@ -183,7 +192,7 @@ def _analysis_as_json(analysis: Analysis) -> dict[str, Any]:
     curve = analysis.risk_coverage
     abstention = {
         "target_precision": analysis.target_precision,
-        "thresholds": analysis.accept,
+        "thresholds": analysis.acceptance_thresholds,
         "review": None if analysis.review is None else asdict(analysis.review),
         "risk_coverage_area": None if curve is None else curve.area,
         "coverage_at_risk": {} if curve is None else {str(risk): curve.coverage_at(risk) for risk in TOLERABLE_RISKS},

@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sitrep.evaluation.metrics import score
 from sitrep.evaluation.properties import carried_columns, derived_columns
-from sitrep.evaluation.significance import holm
+from sitrep.labels import Taxonomy
+from sitrep.metrics.scores import score
+from sitrep.metrics.significance import holm
 from sitrep.sentences import LabelledSentence
 
 SMALL_UNITS = 20
@@ -28,7 +29,7 @@ class Slice:
         value: What these units have there.
         units: How many there are.
         articles: How many articles they come from.
-        macro_f1_four: As :func:`sitrep.evaluation.metrics.score` defines it, on these units alone: a class that neither
+        macro_f1: As :func:`sitrep.metrics.scores.score` defines it, on these units alone: a class that neither
             occurs nor is predicted in the slice is left out of the mean, one that is predicted but never true counts as
             0. Slices that hold different classes are therefore not to be compared by it.
         accuracy: Share of these units given their label.
@@ -44,7 +45,7 @@ class Slice:
     value: str
     units: int
     articles: int
-    macro_f1_four: float | None
+    macro_f1: float | None
     accuracy: float
     difference: float | None
     difference_interval: tuple[float, float] | None
@@ -56,14 +57,14 @@ class Slice:
 def slices(
     sentences: Sequence[LabelledSentence],
     predicted: Sequence[str],
-    labels: Sequence[str],
+    taxonomy: Taxonomy,
 ) -> list[Slice]:
     """Score each slice of each column that the rows carry and of each property of the units themselves.
 
     Args:
         sentences: Units with their true labels.
         predicted: The label that each was given.
-        labels: All labels, in the order of the taxonomy.
+        taxonomy: All labels.
 
     Returns:
         Worst accuracy first, small slices after the others. The order goes by accuracy, not by macro-F1, since every
@@ -72,7 +73,7 @@ def slices(
     Raises:
         ValueError: If the lengths differ or a label is unknown.
     """
-    test_set = _TestSet(sentences, predicted, labels)
+    test_set = _TestSet(sentences, predicted, taxonomy)
     columns = [*carried_columns(sentences).items(), *derived_columns(sentences).items()]
     found = []
     for column, values in columns:
@@ -88,7 +89,7 @@ def slices(
 
 
 @dataclass(frozen=True)
-class Difference:
+class ClusteredDifference:
     """Accuracy of some units against that of the rest.
 
     Attributes:
@@ -102,7 +103,7 @@ class Difference:
     p_value: float
 
 
-def clustered_difference(units: np.ndarray, right: np.ndarray) -> Difference:
+def clustered_difference(units: np.ndarray, right: np.ndarray) -> ClusteredDifference:
     """Test the accuracy of some units against that of the rest, when units of one article are right or wrong together.
 
     The difference is the slope of a regression of right on inside; its variance sums the residuals by article before
@@ -133,7 +134,7 @@ def clustered_difference(units: np.ndarray, right: np.ndarray) -> Difference:
     value = float(means[0, 0] - means[1, 0])
     reach = error * float(t.ppf(1 - LEVEL / 2, clusters - 1))
     p_value = float(2 * t.sf(abs(value) / error, clusters - 1)) if error else float(value == 0)
-    return Difference(value, (max(-1.0, value - reach), min(1.0, value + reach)), p_value)
+    return ClusteredDifference(value, (max(-1.0, value - reach), min(1.0, value + reach)), p_value)
 
 
 class _TestSet:
@@ -143,11 +144,11 @@ class _TestSet:
         self,
         sentences: Sequence[LabelledSentence],
         predicted: Sequence[str],
-        labels: Sequence[str],
+        taxonomy: Taxonomy,
     ) -> None:
         if len(sentences) != len(predicted):
             raise ValueError(f"{len(sentences)} sentences against {len(predicted)} predicted labels")
-        self.labels = labels
+        self.taxonomy = taxonomy
         self.true = np.array([sentence.label for sentence in sentences], dtype=object)
         self.predicted = np.array(predicted, dtype=object)
         self.articles = np.array([sentence.article_id for sentence in sentences], dtype=object)
@@ -161,7 +162,7 @@ class _TestSet:
         """Figures of the units at the indices ``members``; ``worse`` is left open."""
         true, predicted = self.true[members].tolist(), self.predicted[members].tolist()
         articles = self.articles[members].tolist()
-        scores = score(true, predicted, self.labels)
+        scores = score(true, predicted, self.taxonomy)
         small = len(members) < SMALL_UNITS
         tested = None if small else self._against_the_rest(members)
         others = len(self.true) - len(members)
@@ -171,7 +172,7 @@ class _TestSet:
             value=value,
             units=len(members),
             articles=len(set(articles)),
-            macro_f1_four=scores.macro_f1_four,
+            macro_f1=scores.macro_f1,
             accuracy=scores.accuracy,
             difference=None if rest is None else float(scores.accuracy - rest),
             difference_interval=tested.interval if tested else None,
@@ -180,7 +181,7 @@ class _TestSet:
             small=small,
         )
 
-    def _against_the_rest(self, members: np.ndarray) -> Difference | None:
+    def _against_the_rest(self, members: np.ndarray) -> ClusteredDifference | None:
         article, count = self.article[members], len(self.units_by_article)
         inside = np.bincount(article, minlength=count)
         units = np.stack([inside, self.units_by_article - inside])

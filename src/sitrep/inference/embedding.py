@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from sitrep.config import Precision
-from sitrep.hardware import choose_device, choose_precision
 from sitrep.inference.batching import batches_by_length
-from sitrep.packaged import packaged_minilm
+from sitrep.model.hardware import choose_device, choose_precision
+from sitrep.model.packaged import packaged_minilm
+from sitrep.settings import Precision
 
 MAX_TOKENS = 256
 BATCH_TOKENS = 2048
@@ -29,8 +29,8 @@ class Embedder:
         logging.disable_progress_bar()
         folder = packaged_minilm()
         self.device = choose_device()
-        precision = choose_precision(Precision.auto, self.device, "inference.precision")
-        kind = torch.bfloat16 if precision is Precision.bf16 else torch.float32
+        choice = choose_precision(Precision.auto, self.device, "inference.precision")
+        kind = torch.bfloat16 if choice.precision is Precision.bf16 else torch.float32
         self.tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         model: Any = AutoModel.from_pretrained(folder, local_files_only=True, use_safetensors=True, dtype=kind)
         self.model = model.to(self.device).eval()

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from sitrep.errors import UserError
-from sitrep.files import complete_file, refuse_existing
 from sitrep.sentences import Prediction
+from sitrep.storage.complete import complete_file, refuse_existing
 
 STANDARD_OUTPUT = "-"
 PARQUET_GROUP_ROWS = 8192

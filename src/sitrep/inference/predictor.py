@@ -1,23 +1,22 @@
 """A loaded checkpoint that labels sentences."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
 
 import numpy as np
 
-from sitrep.checkpoint import Checkpoint
-from sitrep.config import InferenceSettings, Precision
-from sitrep.decisions import classes_that_apply, decide, label_of
-from sitrep.errors import UserError
-from sitrep.hardware import choose_device, choose_precision
+from sitrep.decisions import classes_that_apply, decide, label_of, probabilities_of
+from sitrep.errors import UsageError, UserError
 from sitrep.inference.batching import batches_by_length, whole_articles
-from sitrep.labels import CLASSES, Task
-from sitrep.modelling.rows import Reader, Row, reading_order
+from sitrep.inference.engine import Engine, TorchEngine
+from sitrep.labels import Task, Taxonomy
+from sitrep.model.checkpoint import DEFAULT_THRESHOLD, Checkpoint, open_checkpoint
+from sitrep.model.encoding import InputEncoder, reading_order
+from sitrep.model.tokenizer import TOKENIZER, TextTokenizer
+from sitrep.model.validation_fit import ValidationFit
+from sitrep.pages.passages import article_passages
 from sitrep.sentences import Passage, Prediction
-
-if TYPE_CHECKING:
-    import torch
+from sitrep.settings import Context, Precision
 
 BATCH_TOKENS = {"cpu": 2048, "cuda": 32768, "mps": 8192}
 """Tokens a batch at which throughput no longer grows, by kind of device (`benchmarks/prediction.py`)."""
@@ -26,82 +25,136 @@ WIDTH_STEP = 8
 """Batches are padded to a multiple of this: the CPU's kernels are compiled and kept for each shape, so that few shapes
 save time, and memory that would grow with the first hundreds of thousands of rows (`benchmarks/memory.py`)."""
 
+WINDOW = 8192
+"""Sentences of a stream that are sorted by length together; bounds the memory of a long job."""
 
-@dataclass(frozen=True)
-class Scored:
-    """Outputs for a list of texts, in its order.
-
-    Attributes:
-        probabilities: Shape (texts, outputs); rows sum to one, unless classes may apply together.
-        truncated: Shape (texts,); whether the end of the text was cut off.
-    """
-
-    probabilities: np.ndarray
-    truncated: np.ndarray
+HTML_STARTS = ("<!doctype html", "<html", "<?xml")
 
 
 class Predictor:
-    """A model and its tokenizer, ready to label any number of sentences.
+    r"""A model with its tokenizer and labels, ready to label any number of sentences.
+
+    Examples:
+        >>> from sitrep import Predictor
+        >>> predictor = Predictor.from_checkpoint(CHECKPOINT)
+        >>> predictor.class_names
+        ('attack_description', 'official_statement', 'casualty_report', 'boilerplate', 'none')
+        >>> predictor.label(["four were killed", "share this page"])
+        ['casualty_report', 'boilerplate']
+        >>> predictor.predict_proba(["four were killed", "share this page"]).shape
+        (2, 5)
+        >>> page = "gunmen stormed the post. no one was hurt.\nshare this page"
+        >>> [(page[p.passage.start : p.passage.end], p.label) for p in predictor.label_page(page)][-1]
+        ('share this page', 'boilerplate')
 
     Args:
-        checkpoint: Verified checkpoint.
-        settings: Precision, batch budget and window.
-        device: Where to run; ``None`` takes the GPU if there is one.
-        calibrated: Divide logits by the checkpoint's temperature, if it has one, and say which predictions to check.
-            Without it probabilities are those of a plain pipeline of ``transformers``.
-
-    Raises:
-        UserError: If the folder cannot be loaded.
+        engine: Runs the model.
+        encoder: Makes its inputs.
+        taxonomy: Of its labels.
+        task: One label a sentence, or every class that applies.
+        fit: What was fitted on validation: the temperature that logits are divided by, and the thresholds of what is
+            accepted unread. ``None``: probabilities are those of a plain pipeline of ``transformers``, and nothing is
+            said of what to check.
+        thresholds: Least probability of each class that applies; missing ones are a half.
+        batch_tokens: Tokens a batch, padding included; ``None``: what suits the device.
     """
 
     def __init__(
         self,
-        checkpoint: Checkpoint,
-        settings: InferenceSettings,
-        device: "torch.device | None" = None,
-        calibrated: bool = True,
+        engine: Engine,
+        encoder: InputEncoder,
+        taxonomy: Taxonomy,
+        task: Task,
+        fit: ValidationFit | None = None,
+        thresholds: Mapping[str, float] | None = None,
+        batch_tokens: int | None = None,
     ) -> None:
-        import torch
-        from transformers import AutoTokenizer, logging
-
-        logging.set_verbosity_error()
-        logging.disable_progress_bar()
-        self.checkpoint = checkpoint
-        self.window = settings.window
-        self.calibrated = calibrated
-        fit = checkpoint.validation if calibrated else None
+        self.engine = engine
+        self.encoder = encoder
+        self.taxonomy = taxonomy
+        self.task = task
         self.temperature = (fit.temperature if fit else None) or 1.0
-        self.accept = fit.accept if fit else {}
-        self.device = device or choose_device()
-        self.precision = choose_precision(settings.precision, self.device, "inference.precision")
-        self.batch_tokens = settings.batch_tokens or BATCH_TOKENS[self.device.type]
-        try:
-            self.tokenizer: Any = AutoTokenizer.from_pretrained(checkpoint.folder, local_files_only=True)
-            self.model: Any = _load(checkpoint)
-        except UserError:
-            raise
-        except (
-            Exception
-        ) as error:  # what is wrong with a foreign folder decides the type: tokenizers knows only Exception
-            raise UserError(f"{checkpoint.folder}: cannot be loaded: {type(error).__name__}: {error}") from None
-        if self.tokenizer.pad_token_id is None:
-            raise UserError(f"{checkpoint.folder}: the tokenizer has no padding token")
-        self.reader = Reader(
-            self.tokenizer, checkpoint.context, checkpoint.pooling, checkpoint.max_tokens, checkpoint.window_tokens
+        self.acceptance_thresholds = fit.acceptance_thresholds if fit else {}
+        self.thresholds = dict.fromkeys(self.class_names, DEFAULT_THRESHOLD) | dict(thresholds or {})
+        self.batch_tokens = batch_tokens or BATCH_TOKENS[engine.device]
+
+    @classmethod
+    def from_checkpoint(
+        cls,
+        checkpoint: str | Path | Checkpoint,
+        *,
+        calibrated: bool = True,
+        precision: str | Precision = Precision.auto,
+        batch_tokens: int | None = None,
+    ) -> "Predictor":
+        """Load a checkpoint.
+
+        Args:
+            checkpoint: A run folder, the ``checkpoint`` folder inside it, or one that was opened already.
+            calibrated: Use the temperature and the acceptance thresholds that were fitted on validation.
+            precision: ``auto``, ``fp32`` or ``bf16``.
+            batch_tokens: Tokens a batch, padding included; ``None``: what suits the device.
+
+        Raises:
+            UserError: If there is no checkpoint, or it cannot be loaded.
+            UsageError: If the precision is none that there is.
+        """
+        if isinstance(precision, str):
+            if precision not in Precision.__members__:
+                raise UsageError(f"precision={precision}: use one of {', '.join(Precision.__members__)}")
+            precision = Precision[precision]
+        opened = checkpoint if isinstance(checkpoint, Checkpoint) else open_checkpoint(str(checkpoint))
+        return cls(
+            engine=TorchEngine.load(opened, precision),
+            encoder=InputEncoder(load_tokenizer(opened), opened.context, opened.max_tokens, opened.window_tokens),
+            taxonomy=opened.taxonomy,
+            task=opened.task,
+            fit=opened.validation if calibrated else None,
+            thresholds=opened.thresholds,
+            batch_tokens=batch_tokens,
         )
-        self.model = self.model.to(self.device).eval()
-        if self.precision is Precision.bf16:
-            self.model = self.model.to(torch.bfloat16)
 
     @property
-    def labels(self) -> tuple[str, ...]:
-        """Every label that a sentence can get."""
-        return self.checkpoint.labels
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the columns of :meth:`predict_proba`."""
+        return self.taxonomy.class_names(self.task)
 
-    @property
-    def outputs(self) -> tuple[str, ...]:
-        """Names of the columns of :meth:`score`."""
-        return self.checkpoint.outputs
+    def predict_proba(self, texts: Sequence[str], articles: Sequence[Sequence[int]] | None = None) -> np.ndarray:
+        """Probabilities of every class for each text; what batch a text falls into does not matter to it.
+
+        Args:
+            texts: Sentences.
+            articles: Numbers of the sentences of each article in reading order, together all of them; ``None``: each
+                text stands alone.
+
+        Returns:
+            Shape (texts, classes), float64; rows sum to one, unless classes may apply together.
+
+        Raises:
+            UserError: If the model gives figures that are not finite, or a batch does not fit into memory.
+        """
+        return self._score(texts, articles)[0]
+
+    def label(self, texts: Sequence[str]) -> list[str]:
+        """The label of each text, each read alone."""
+        return self.choose(self.predict_proba(texts))[0]
+
+    def label_page(self, page: str, article_id: str = "page") -> list[Prediction]:
+        """Cut the text of a page into sentences and stand-alone lines and label each.
+
+        Args:
+            page: Plain text.
+            article_id: What the ids of the sentences begin with.
+
+        Returns:
+            In the order of the page; ``page[p.passage.start:p.passage.end]`` is the sentence of prediction ``p``.
+
+        Raises:
+            UserError: If the page is HTML, which is not read yet.
+        """
+        if page.lstrip("\ufeff \t\r\n")[:16].lower().startswith(HTML_STARTS):
+            raise UserError("the page is HTML, which is not read yet; give its text, one paragraph or line a line")
+        return list(self.predict(article_passages(page, article_id)))
 
     def predict(self, passages: Iterable[Passage]) -> Iterator[Prediction]:
         """Label a stream of passages, in its order, one window in memory at a time.
@@ -109,16 +162,18 @@ class Predictor:
         Where the model reads context, the passages of an article are read together, in the order of ``position``, as
         far as they stand in one window; a window ends between articles where it can.
         """
-        for window in whole_articles(passages, self.window):
-            scored = self.score([passage.text for passage in window], reading_order(window))
-            chosen, sets = self.choose(scored.probabilities)
-            rows = scored.probabilities.tolist()
+        for window in whole_articles(passages, WINDOW):
+            order = None if self.encoder.context is Context.none else reading_order(window)
+            probabilities, truncated = self._score([passage.text for passage in window], order)
+            chosen, sets = self.choose(probabilities)
             for passage, label, several, row, cut in zip(
-                window, chosen, sets, rows, scored.truncated.tolist(), strict=True
+                window, chosen, sets, probabilities.tolist(), truncated.tolist(), strict=True
             ):
-                said = Prediction(passage, label, dict(zip(self.outputs, row, strict=True)), cut, several)
-                if self.accept:
-                    said = replace(said, decision=decide(label, said.probability_of(label), self.accept))
+                by_class = dict(zip(self.class_names, row, strict=True))
+                said = Prediction(passage, label, by_class, cut, several)
+                if self.acceptance_thresholds:
+                    decision = decide(label, said.probability_of(label), self.acceptance_thresholds)
+                    said = Prediction(passage, label, by_class, cut, several, decision)
                 yield said
 
     def choose(
@@ -127,77 +182,46 @@ class Predictor:
         """The one label of each text, and every class that applies where the model says that.
 
         Args:
-            probabilities: As :meth:`score` gives them.
-            thresholds: Least probability of each class that applies; by default those of the checkpoint.
+            probabilities: As :meth:`predict_proba` gives them.
+            thresholds: Least probability of each class that applies; by default the predictor's own.
         """
-        if self.checkpoint.task is Task.single_label:
-            return [self.outputs[index] for index in probabilities.argmax(axis=1)], [None] * len(probabilities)
-        applies = classes_that_apply(probabilities, thresholds or self.checkpoint.thresholds)
-        names = [tuple(name for name, holds in zip(CLASSES, row, strict=True) if holds) for row in applies]
-        return label_of(applies), names
+        if self.task is Task.single_label:
+            return [self.class_names[index] for index in probabilities.argmax(axis=1)], [None] * len(probabilities)
+        applies = classes_that_apply(probabilities, thresholds or self.thresholds, self.taxonomy)
+        names = [tuple(name for name, holds in zip(self.class_names, row, strict=True) if holds) for row in applies]
+        return label_of(applies, self.taxonomy), names
 
-    def score(self, texts: Sequence[str], articles: Sequence[Sequence[int]] | None = None) -> Scored:
-        """Probabilities of every output for each text; what batch a text falls into does not matter to it.
-
-        Args:
-            texts: Sentences.
-            articles: Numbers of the sentences of each article in reading order, together all of them; ``None``: each
-                text stands alone.
-        """
-        tokens, truncated = self.reader.tokenise(texts)
-        rows = self.reader.rows(tokens, [[number] for number in range(len(texts))] if articles is None else articles)
-        probabilities = np.empty((len(texts), len(self.outputs)), dtype=np.float64)
+    def _score(self, texts: Sequence[str], articles: Sequence[Sequence[int]] | None) -> tuple[np.ndarray, np.ndarray]:
+        """Probabilities, and whether the end of each text was cut off."""
+        tokens, truncated = self.encoder.tokenize(texts)
+        rows = self.encoder.rows(tokens, [[number] for number in range(len(texts))] if articles is None else articles)
+        logits = np.empty((len(texts), len(self.class_names)), dtype=np.float32)
         widths = [-(-len(row.ids) // WIDTH_STEP) * WIDTH_STEP for row in rows]
-        longest = self.checkpoint.max_tokens if self.reader.plain else max(widths, default=0)
-        for batch in batches_by_length(widths, self.batch_tokens):
-            chosen = [rows[index] for index in batch]
+        longest = self.encoder.max_tokens if self.encoder.context is Context.none else max(widths, default=0)
+        for places in batches_by_length(widths, self.batch_tokens):
+            chosen = [rows[place] for place in places]
             answers = [number for row in chosen for number in row.answers]
-            probabilities[answers] = self._forward(chosen, min(widths[batch[0]], longest))
-        return Scored(probabilities, truncated)
-
-    def _forward(self, rows: list[Row], width: int) -> np.ndarray:
-        import torch
-
-        from sitrep.modelling.classifier import batch_of
-
-        batch = batch_of(rows, self.tokenizer.pad_token_id, width, self.reader.pairs)
-        answered = batch["spans"][..., 1] > 0
-        with torch.inference_mode():
-            try:
-                output = self.model(**{name: values.to(self.device) for name, values in batch.items()})
-            except torch.OutOfMemoryError:
-                tokens = self.batch_tokens
-                raise UserError(f"inference.batch_tokens={tokens}: the GPU's memory is too small; lower it") from None
-            logits = output["logits"][answered.to(self.device)]
-            scaled = logits.double() / self.temperature
-            single = self.checkpoint.task is Task.single_label
-            found = torch.softmax(scaled, dim=-1) if single else torch.sigmoid(scaled)
-            probabilities: np.ndarray = found.cpu().numpy()
-        if not np.isfinite(probabilities).all():
-            raise UserError(f"{self.checkpoint.folder}: the model gives no finite figures; its training diverged")
-        return probabilities
+            logits[answers] = self.engine.logits(self.encoder.batch(chosen, min(widths[places[0]], longest)))
+        if not np.isfinite(logits).all():
+            raise UserError("the model gives no finite figures; its training diverged")
+        return probabilities_of(logits, self.task, self.temperature), truncated
 
 
-def _load(checkpoint: Checkpoint) -> Any:
-    """The model in fp32, its weights checked against its configuration."""
-    import torch
-    from transformers import AutoModelForSequenceClassification
+def load_tokenizer(checkpoint: Checkpoint) -> TextTokenizer:
+    """The tokenizer of a checkpoint.
 
-    from sitrep.modelling.classifier import load_sentence_classifier, wrap_classifier
+    Raises:
+        UserError: If it cannot be loaded.
+    """
+    if checkpoint.record is not None and (checkpoint.folder / TOKENIZER).is_file():
+        return TextTokenizer.from_folder(checkpoint.folder)
+    # A folder that another program made: its own settings may change what the file says.
+    from transformers import AutoTokenizer
 
-    if not checkpoint.is_plain:
-        return load_sentence_classifier(checkpoint.folder, len(checkpoint.outputs))
-    model, report = AutoModelForSequenceClassification.from_pretrained(
-        checkpoint.folder,
-        local_files_only=True,
-        use_safetensors=True,
-        dtype=torch.float32,
-        output_loading_info=True,
-    )
-    for problem in ("missing_keys", "mismatched_keys", "unexpected_keys"):
-        if found := sorted(map(str, report[problem])):
-            raise UserError(
-                f"{checkpoint.folder}: the weights do not fit config.json: {problem.replace('_', ' ')}: {found[0]}"
-                + (f" and {len(found) - 1} more" if len(found) > 1 else "")
-            )
-    return wrap_classifier(model, checkpoint.context)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(checkpoint.folder, local_files_only=True)
+    except Exception as error:  # what is wrong with a foreign folder decides the type
+        raise UserError(f"{checkpoint.folder}: cannot be loaded: {type(error).__name__}: {error}") from None
+    if tokenizer.pad_token is None:
+        raise UserError(f"{checkpoint.folder}: the tokenizer has no padding token")
+    return TextTokenizer.from_transformers(tokenizer)

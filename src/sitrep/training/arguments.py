@@ -4,13 +4,13 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sitrep.config import Precision, TrainSettings
 from sitrep.errors import UsageError
+from sitrep.settings import Precision, TrainSettings
 
 if TYPE_CHECKING:
     import transformers
 
-BEST_METRIC = "macro_f1_four"
+BEST_METRIC = "macro_f1"
 
 FIXED = {
     "eval_strategy",
@@ -24,8 +24,10 @@ FIXED = {
     "disable_tqdm",
     "label_names",
     "remove_unused_columns",
+    "label_smoothing_factor",
+    "train_sampling_strategy",
 }
-"""Arguments that the choice of the best epoch, the precision, the batches and the progress bar rest on."""
+"""Arguments that the loss, the batches, the choice of the best epoch, the precision and the progress bar rest on."""
 
 OURS = {
     "num_train_epochs": "trainer.epochs",
@@ -33,9 +35,7 @@ OURS = {
     "learning_rate": "trainer.learning_rate",
     "warmup_steps": "trainer.warmup_fraction",
     "weight_decay": "trainer.weight_decay",
-    "label_smoothing_factor": "trainer.label_smoothing",
     "bf16": "trainer.precision",
-    "train_sampling_strategy": "trainer.group_by_length",
     "seed": "seed",
     "data_seed": "seed",
     "output_dir": "output_dir",

@@ -1,5 +1,6 @@
 """A progress bar with the loss, the validation figure and the time left."""
 
+import statistics
 from typing import Any
 
 from rich.console import Console
@@ -14,7 +15,7 @@ class ProgressBar(TrainerCallback):  # type: ignore[misc]
 
     def __init__(self, console: Console) -> None:
         self.console = console
-        self.loss = "–"
+        self.losses: list[float] = []
         self.figure = "–"
         self.progress = Progress(
             TextColumn("training"),
@@ -29,7 +30,7 @@ class ProgressBar(TrainerCallback):  # type: ignore[misc]
             disable=not console.is_terminal,
             transient=True,
         )
-        self.task = self.progress.add_task("train", total=None, loss=self.loss, figure=self.figure)
+        self.task = self.progress.add_task("train", total=None, loss="–", figure=self.figure)
 
     def close(self) -> None:
         """Take the bar off the terminal; also when training broke off."""
@@ -56,8 +57,8 @@ class ProgressBar(TrainerCallback):  # type: ignore[misc]
     ) -> None:
         """Show the last loss."""
         if logs and "loss" in logs:
-            self.loss = f"{logs['loss']:.3f}"
-            self.progress.update(self.task, loss=self.loss)
+            self.losses.append(logs["loss"])
+            self.progress.update(self.task, loss=f"{logs['loss']:.3f}")
 
     def on_evaluate(
         self,
@@ -67,10 +68,10 @@ class ProgressBar(TrainerCallback):  # type: ignore[misc]
         metrics: dict[str, float] | None = None,
         **kwargs: Any,
     ) -> None:
-        """Print one line an epoch, above the bar."""
+        """Print one line an epoch, with its mean loss, above the bar."""
         self.figure = f"{(metrics or {}).get(f'eval_{BEST_METRIC}', float('nan')):.3f}"
         self.progress.update(self.task, figure=self.figure)
         epoch = f"epoch {state.epoch or 0:g} of {args.num_train_epochs:g}"
-        self.console.print(
-            f"{epoch}: loss {self.loss}, validation macro-F1 {self.figure}", highlight=False, soft_wrap=True
-        )
+        loss = f"{statistics.mean(self.losses):.3f}" if self.losses else "–"
+        self.losses = []
+        self.console.print(f"{epoch}: loss {loss}, validation macro-F1 {self.figure}", highlight=False, soft_wrap=True)

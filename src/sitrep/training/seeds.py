@@ -1,19 +1,20 @@
 """Several seeds of one run: how far apart they lie, and which weights are kept."""
 
-import shutil
 import statistics
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sitrep import checkpoint as layout
-from sitrep.checkpoint import read_record
-from sitrep.evaluation.results import Results
-from sitrep.labels import CLASSES
+from sitrep.model import checkpoint as layout
+
+if TYPE_CHECKING:
+    import torch
 
 SEEDS = "seeds"
 """Folder of the single runs inside the run directory."""
+SOUP = "soup"
+"""What is kept where it is the mean of the runs' weights."""
 
 
 @dataclass(frozen=True)
@@ -23,17 +24,16 @@ class SeedRun:
     Attributes:
         seed: That it was trained with.
         folder: Its run directory, while it is being made.
-        results: On the test split.
+        validation: Macro-F1 on validation.
+        macro_f1: On the test split; ``None`` where it is undefined.
+        f1: On the test split, by label that the headline averages.
     """
 
     seed: int
     folder: Path
-    results: Results
-
-    @property
-    def validation(self) -> float:
-        """Macro-F1 over the four classes on validation."""
-        return float(self.results.training["validation_macro_f1_four"])
+    validation: float
+    macro_f1: float | None
+    f1: Mapping[str, float | None]
 
 
 def median_run(runs: Sequence[SeedRun]) -> SeedRun:
@@ -41,43 +41,21 @@ def median_run(runs: Sequence[SeedRun]) -> SeedRun:
     return sorted(runs, key=lambda run: (run.validation, run.seed))[(len(runs) - 1) // 2]
 
 
-def average_weights(runs: Sequence[SeedRun], folder: Path) -> None:
-    """Write a checkpoint whose weights are the mean of the runs' (a "model soup").
+def mean_weights(folders: Sequence[Path]) -> "dict[str, torch.Tensor]":
+    """The mean of the weights of checkpoints of one shape (a "model soup"), by name.
 
     That makes sense for runs that began at the same point, classification layer included: Wortsman et al., "Model
     soups", ICML 2022.
-
-    Args:
-        runs: With checkpoints of one shape.
-        folder: Checkpoint folder to write; it must not exist.
     """
     import torch
-    from safetensors.torch import load_file, save_file
+    from safetensors.torch import load_file
 
-    first, *others = [run.folder / layout.CHECKPOINT for run in runs]
-    shutil.copytree(first, folder)
-    for path in layout.weight_files(folder):
-        total = {name: weight.double() for name, weight in load_file(path).items()}
-        for other in others:
-            for name, weight in load_file(other / path.name).items():
-                total[name] += weight.double()
-        mean = {name: (weight / len(runs)).to(torch.float32) for name, weight in total.items()}
-        save_file(mean, path, metadata={"format": "pt"})
-
-
-def keep_checkpoint(source: Path, target: Path, base: str) -> None:
-    """Put a checkpoint in its place, with the record that holds there.
-
-    Args:
-        source: Checkpoint folder.
-        target: The same or another one.
-        base: As in the record.
-    """
-    if source != target:
-        shutil.copytree(source, target)
-    record = read_record(target)
-    assert record is not None
-    replace(record, files=layout.recorded_files(target), base=base).write(target)
+    total: dict[str, torch.Tensor] = {}
+    for folder in folders:
+        for path in layout.weight_files(folder):
+            for name, weight in load_file(path).items():
+                total[name] = total[name] + weight.double() if name in total else weight.double()
+    return {name: (weight / len(folders)).to(torch.float32) for name, weight in total.items()}
 
 
 def compare_seeds(runs: Sequence[SeedRun], soup: float, kept: str) -> dict[str, Any]:
@@ -85,22 +63,22 @@ def compare_seeds(runs: Sequence[SeedRun], soup: float, kept: str) -> dict[str, 
 
     Args:
         runs: At least two.
-        soup: Macro-F1 of the averaged weights on validation.
+        soup: Macro-F1 of the mean of their weights on validation.
         kept: ``"soup"``, or the seed whose weights were kept.
     """
-    figures = [float(run.results.scores.macro_f1_four or 0) for run in runs]
+    figures = [run.macro_f1 or 0.0 for run in runs]
     return {
         "runs": [
             {
                 "seed": run.seed,
-                "validation_macro_f1_four": run.validation,
-                "macro_f1_four": run.results.scores.macro_f1_four,
-                "f1": {label: run.results.scores.per_class[label].f1 for label in CLASSES},
+                "validation_macro_f1": run.validation,
+                "macro_f1": run.macro_f1,
+                "f1": dict(run.f1),
             }
             for run in runs
         ],
         "mean": statistics.mean(figures),
         "standard_deviation": statistics.stdev(figures),
-        "soup_validation_macro_f1_four": soup,
+        "soup_validation_macro_f1": soup,
         "kept": kept,
     }

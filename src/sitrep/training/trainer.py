@@ -1,6 +1,5 @@
 """``transformers.Trainer`` over rows that answer one sentence or many."""
 
-import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,38 +7,34 @@ from typing import Any
 import torch
 import transformers
 
-from sitrep.config import TrainerSettings
+from sitrep.errors import UsageError
+from sitrep.labels import Task
 from sitrep.training.examples import RowBatches
-from sitrep.training.losses import Objective, divergence, supervised_contrast
-
-LAYER = re.compile(r"\blayers?\.(\d+)\.")
-"""Where the name of a weight gives the number of its layer."""
+from sitrep.training.losses import sentence_losses, supervised_contrast
 
 
 class SentenceTrainer(transformers.Trainer):  # type: ignore[misc]
     """A trainer whose steps hold like many sentences, whatever the rows hold.
 
     Args:
-        settings: Of the trainer.
-        objective: Loss of single sentences.
+        task: One label a sentence, or every class that applies.
+        context_dropout: Share of the articles that an epoch reads without context.
         others: As ``transformers.Trainer`` takes them; the training set must be :class:`Examples`.
     """
 
     loss_is_scaled_for_ga = True  # ours is divided by the sentences of the whole step
 
-    def __init__(self, settings: TrainerSettings, objective: Objective, **others: Any) -> None:
+    def __init__(self, task: Task, context_dropout: float, **others: Any) -> None:
         super().__init__(**others)
-        self.settings = settings
-        self.objective = objective
+        self.task = task
+        self.context_dropout = context_dropout
 
     def get_train_dataloader(self) -> Any:
         """Batches of rows by number of sentences, shared among the processes."""
         batches = RowBatches(
             self.train_dataset,
             self.args.per_device_train_batch_size,
-            self.settings.group_by_length,
-            self.settings.context_dropout,
-            self.settings.noise,
+            self.context_dropout,
             self.args.data_seed,
             self.args.world_size,
         )
@@ -57,36 +52,18 @@ class SentenceTrainer(transformers.Trainer):  # type: ignore[misc]
     ) -> Any:
         """Sum over the batch divided by the sentences of the whole step.
 
-        They differ where gradients are accumulated or several devices share a step.
+        They differ where gradients are accumulated or several processes share a step. The processes' gradients are
+        averaged afterwards, hence the factor.
         """
         answered = inputs["labels"] >= 0
-        targets = inputs["labels"][answered], inputs["applies"][answered]
-        rows = {name: value for name, value in inputs.items() if name not in ("labels", "applies")}
-        outputs = model(**rows)
+        outputs = model(**_rows_of(inputs))
         logits = outputs["logits"][answered]
-        losses = self.objective(logits, *targets)
-        if self.settings.r_drop and model.training:
-            again = model(**rows)["logits"][answered]
-            apart = divergence(logits, again, self.objective.task)
-            losses = (losses + self.objective(again, *targets)) / 2 + self.settings.r_drop * apart
-        loss = losses.sum() / (len(losses) if num_items_in_batch is None else num_items_in_batch)
+        losses = sentence_losses(logits, inputs["labels"][answered], inputs["applies"][answered], self.task)
+        if num_items_in_batch is None:
+            loss = losses.mean()
+        else:
+            loss = losses.sum() / num_items_in_batch * self.accelerator.num_processes
         return (loss, outputs) if return_outputs else loss
-
-    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
-        """The library's own, with a rate for each layer where ``trainer.layer_decay`` asks for it."""
-        decay = self.settings.layer_decay
-        if decay == 1:
-            return super().create_optimizer(model)
-        trained = self.model if model is None else model
-        weighed = set(self.get_decay_parameter_names(trained))
-        groups = [
-            {"params": [weight], "lr": self.args.learning_rate * factor, "weight_decay": self.args.weight_decay * heavy}
-            for name, weight, factor in layer_factors(trained, decay)
-            for heavy in [name in weighed]
-        ]
-        kind, options = self.get_optimizer_cls_and_kwargs(self.args, trained)
-        self.optimizer = kind(groups, **options)
-        return self.optimizer
 
 
 class ContrastiveTrainer(SentenceTrainer):
@@ -101,56 +78,52 @@ class ContrastiveTrainer(SentenceTrainer):
     ) -> Any:
         """Supervised contrastive loss of the batch."""
         answered = inputs["labels"] >= 0
-        rows = {name: value for name, value in inputs.items() if name not in ("labels", "applies")}
-        with self.accelerator.autocast():
-            vectors = self.accelerator.unwrap_model(model).vectors(**rows)
+        vectors = model(**_rows_of(inputs), without_head=True)["vectors"]
         loss = supervised_contrast(vectors[answered], inputs["labels"][answered])
         return loss / self.args.gradient_accumulation_steps
 
 
-def warm_up(settings: TrainerSettings, arguments: Any, scratch: Path, **others: Any) -> None:
+def make_trainer(kind: type[SentenceTrainer], extra: dict[str, Any], **parts: Any) -> SentenceTrainer:
+    """A trainer that prints nothing by itself.
+
+    Args:
+        kind: Of trainer.
+        extra: Arguments of the user's, which are to blame if the library refuses to make one.
+        parts: What ``kind`` takes.
+
+    Raises:
+        UsageError: If the library refuses ``extra``.
+    """
+    try:
+        trainer = kind(**parts)
+    except (ValueError, TypeError, ImportError, RuntimeError) as error:
+        if not extra:
+            raise
+        raise UsageError(f"trainer.extra={extra}: {error}") from None
+    trainer.remove_callback(transformers.PrinterCallback)
+    return trainer
+
+
+def warm_up(arguments: Any, scratch: Path, epochs: float, extra: dict[str, Any], **parts: Any) -> None:
     """Prepare the encoder by contrast before it is fine-tuned; the classification layer is not touched.
 
     Args:
-        settings: Of the trainer.
         arguments: Of the training proper; nothing is validated or saved here.
         scratch: Folder that the library wants to be named.
-        others: ``model``, ``train_dataset``, ``data_collator`` and ``objective``.
+        epochs: Passes over the training set.
+        extra: As in :func:`make_trainer`.
+        parts: What :class:`SentenceTrainer` takes besides.
     """
     plain = replace(
         arguments,
         output_dir=str(scratch),
-        num_train_epochs=settings.contrastive_epochs,
+        num_train_epochs=epochs,
         eval_strategy="no",
         save_strategy="no",
         load_best_model_at_end=False,
     )
-    trainer = ContrastiveTrainer(settings=settings, args=plain, **others)
-    trainer.remove_callback(transformers.PrinterCallback)
-    trainer.train()
+    make_trainer(ContrastiveTrainer, extra, args=plain, **parts).train()
 
 
-def layer_factors(model: Any, decay: float) -> list[tuple[str, Any, float]]:
-    """Name, weight and factor on the learning rate of every trained weight.
-
-    The factor of the classification layer is 1, that of the top layer of the encoder ``decay``, of the one below it
-    ``decay ** 2``, and so on down to the embeddings: Howard and Ruder, "Universal language model fine-tuning for text
-    classification", ACL 2018.
-
-    Args:
-        model: A classifier whose encoder is its ``base_model``.
-        decay: From 0 to 1.
-    """
-    encoder = {id(weight) for weight in model.base_model.parameters()}
-    numbers = [int(found[1]) for name, _ in model.base_model.named_parameters() if (found := LAYER.search(name))]
-    layers = max(numbers, default=-1) + 1
-    factors = []
-    for name, weight in model.named_parameters():
-        if not weight.requires_grad:
-            continue
-        found = LAYER.search(name)
-        below = layers - int(found[1]) if found else layers + 1
-        pooler = not found and "embed" not in name  # what is in the encoder but neither layer nor embedding lies on top
-        factor = decay ** (0 if id(weight) not in encoder else 1 if pooler else below)
-        factors.append((name, weight, factor))
-    return factors
+def _rows_of(inputs: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in inputs.items() if name not in ("labels", "applies")}

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sitrep.evaluation.behaviour.cases import BehaviourTest, Case, Kind
-from sitrep.labels import LabelSet
 
 EXAMPLES_SHOWN = 3
 
@@ -65,7 +64,7 @@ class Outcome:
 def run(
     predict: Callable[[Sequence[str]], Sequence[str]],
     tests: Sequence[BehaviourTest],
-    labels: Sequence[str] = LabelSet.five.names,
+    labels: Sequence[str],
 ) -> list[Outcome]:
     """Ask a model every case once.
 

@@ -9,8 +9,8 @@ import yaml
 from sitrep.errors import UserError
 from sitrep.evaluation.behaviour.cases import BehaviourTest, Case, Kind, Template, expand
 from sitrep.evaluation.behaviour.perturbations import PERTURBATIONS
-from sitrep.sentences import KNOWN_LABELS
-from sitrep.tables import check_readable
+from sitrep.labels import Taxonomy, shipped_taxonomy
+from sitrep.storage.tables import check_readable
 
 WORDS = ("name", "kind", "capability", "why")
 DEFAULTS = ("label", "changed", "changed_label")
@@ -23,7 +23,7 @@ def shipped_files() -> list[Path]:
     return sorted(Path(__file__).parent.glob("*.yaml"))
 
 
-def load_tests(paths: Sequence[str | Path]) -> list[BehaviourTest]:
+def load_tests(paths: Sequence[str | Path], taxonomy: Taxonomy | None = None) -> list[BehaviourTest]:
     """Read, check and expand the tests of all files, in order.
 
     Each file is a list of tests. A test has ``name``, ``kind``, ``capability``, ``why`` and ``cases``; a case is a
@@ -31,16 +31,21 @@ def load_tests(paths: Sequence[str | Path]) -> list[BehaviourTest]:
     ``changed_label``. The last three may be given once for the whole test. ``slots`` maps a name to the values that
     stand in its place where a text holds the name in braces.
 
+    Args:
+        paths: Of the files.
+        taxonomy: Of the labels; ``None``: the four classes and ``none``.
+
     Raises:
         UserError: At the first thing that is wrong, with its file and test.
     """
+    known = (taxonomy or shipped_taxonomy("five")).known
     tests: list[BehaviourTest] = []
     places: dict[str, str] = {}
     for path in map(Path, paths):
         for number, entry in enumerate(_entries(path), 1):
             place = f"{path}: test {number}"
             _require(isinstance(entry, dict), place, f"must be a mapping, not {entry!r}")
-            test = _test(entry, f"{place} ({entry.get('name', 'without a name')})")
+            test = _test(entry, known, f"{place} ({entry.get('name', 'without a name')})")
             _require(test.name not in places, place, f"the name {test.name!r} is that of {places.get(test.name)} too")
             places[test.name] = place
             tests.append(test)
@@ -57,7 +62,7 @@ def _entries(path: Path) -> list[Any]:
     return list(content)
 
 
-def _test(entry: Mapping[str, Any], place: str) -> BehaviourTest:
+def _test(entry: Mapping[str, Any], known: Sequence[str], place: str) -> BehaviourTest:
     _known_keys(entry, TEST_KEYS, place)
     name, kind, capability, why = (_words(entry, key, place) for key in WORDS)
     _require(kind in Kind.__members__, place, f"kind {kind!r} is unknown; use one of {', '.join(Kind.__members__)}")
@@ -67,6 +72,9 @@ def _test(entry: Mapping[str, Any], place: str) -> BehaviourTest:
     cases: dict[Case, None] = {}
     for number, item in enumerate(entry["cases"], 1):
         for case in _cases(item, Kind[kind], defaults, slots, f"{place}, case {number}"):
+            for label in (case.label, case.original_label):
+                unknown = f"unknown label {label!r}; use one of {', '.join(known)}"
+                _require(label is None or label in known, f"{place}, case {number}", unknown)
             _require(case not in cases, place, f"two cases give the text {case.text!r}")
             cases[case] = None
     _require(bool(cases), place, "has no cases")
@@ -102,8 +110,6 @@ def _template(fields: Mapping[str, Any], kind: Kind, place: str) -> Template:
     _require(not (changed and kind is Kind.minimum), place, "kind minimum takes no changed texts")
     _require(bool(changed) or not directed, place, "kind direction needs changed texts")
     _require((changed_label is not None) == directed, place, "changed_label goes with kind direction alone")
-    for known in (label, changed_label or label):
-        _require(known in KNOWN_LABELS, place, f"unknown label {known!r}; use one of {', '.join(KNOWN_LABELS)}")
     _require(label != changed_label, place, f"the label and the changed label are both {label}")
     return Template(text, label, tuple(changed), changed_label)
 

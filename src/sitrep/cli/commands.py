@@ -1,0 +1,171 @@
+"""The commands of the program: what each is for, its settings, and the one function that it calls.
+
+Whatever the user can get wrong comes out as one line on standard error and an exit status: 2 for the command line or
+the configuration, 1 for files and data, 128 and the signal's number for Ctrl-C and its like.
+"""
+
+import errno
+import importlib
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from sitrep import settings
+from sitrep.cli.arguments import split_options
+from sitrep.cli.help import help_text
+from sitrep.cli.start import Stopped, raise_on_signals
+from sitrep.errors import UsageError, UserError
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command.
+
+    Attributes:
+        purpose: What it does, in a sentence.
+        schema: Dataclass of its settings.
+        function: ``module:function`` that takes them; imported when it is needed.
+    """
+
+    purpose: str
+    schema: type
+    function: str
+
+
+COMMANDS = {
+    "train": Command(
+        "Fine-tune a transformer on labelled sentences, evaluate it on held-out articles, and write a report.",
+        settings.TrainSettings,
+        "sitrep.training.run:train",
+    ),
+    "evaluate": Command(
+        "Score a checkpoint on its own test split, or on any labelled file, and write a report.",
+        settings.EvaluateSettings,
+        "sitrep.evaluation.run:evaluate",
+    ),
+    "predict": Command(
+        "Label every sentence of an article, of rows, of a folder, or of standard input.",
+        settings.PredictSettings,
+        "sitrep.inference.run:predict",
+    ),
+    "compare": Command(
+        "Compare two or more runs that were scored on the same units, test their differences, and write a report.",
+        settings.CompareSettings,
+        "sitrep.comparison.run:compare",
+    ),
+    "check_data": Command(
+        "Look for errors, duplicates, leaks, odd texts and suspect labels in labelled data, and write a report.",
+        settings.CheckSettings,
+        "sitrep.quality.run:check_data",
+    ),
+}
+
+USERS_OS_ERRORS = {
+    errno.ENOSPC,
+    errno.EROFS,
+    errno.EACCES,
+    errno.EPERM,
+    errno.ENOENT,
+    errno.EISDIR,
+    errno.ENOTDIR,
+    errno.EDQUOT,
+    errno.ENAMETOOLONG,
+}
+"""What a full, missing, forbidden or impossible place answers; any other error of the system is a bug."""
+
+
+def run_named(arguments: Sequence[str]) -> None:
+    """Run the command that the first argument names."""
+    names = ", ".join(COMMANDS)
+    with one_line_errors("sitrep"):
+        if not arguments or arguments[0] in ("-h", "--help"):
+            print(f"Usage: sitrep COMMAND [SETTING=VALUE ...]\n\n{_list_of_commands()}")
+            return
+        name = arguments[0].replace("-", "_")
+        if name not in COMMANDS:
+            raise UsageError(f"there is no command {arguments[0]}; use one of {names}")
+    run_command(name, arguments[1:], f"sitrep {arguments[0]}", f"sitrep {arguments[0]}")
+
+
+def run_command(name: str, arguments: Sequence[str], program: str, usage: str) -> None:
+    """Run one command.
+
+    Args:
+        name: Of the command.
+        arguments: Behind it on the command line.
+        program: What errors begin with.
+        usage: How the command is called.
+    """
+    command = COMMANDS[name]
+    with one_line_errors(program):
+        raise_on_signals()
+        options, overrides = split_options(arguments)
+        if options.help:
+            print(help_text(name, command.schema, command.purpose, usage))
+            return
+        from sitrep.cli.composition import compose_settings, sweep
+
+        runs = sweep(overrides) if options.multirun else [overrides]
+        chosen: list[Any] = [compose_settings(name, command.schema, run) for run in runs]
+        if options.show:
+            print("---\n".join(map(_as_yaml, chosen)), end="")
+            return
+        module, _, function = command.function.partition(":")
+        work = getattr(importlib.import_module(module), function)
+        failed: list[UserError] = []
+        for run in chosen:
+            try:
+                work(run)
+            except UserError as error:
+                if len(chosen) == 1:
+                    raise
+                failed.append(error)  # the other runs are as good as before
+                print(f"{program}: {_one_line(error)}", file=sys.stderr)
+        if failed:
+            raise SystemExit(failed[0].exit_status)
+
+
+@contextmanager
+def one_line_errors(program: str) -> Iterator[None]:
+    """Turn what a user can cause into one line on standard error and an exit status; let bugs through."""
+    try:
+        yield
+    except UserError as error:
+        _end(program, error, error.exit_status)
+    except Stopped as stopped:
+        _end(program, stopped, stopped.exit_status)
+    except BrokenPipeError:
+        # The reader of our pipe has gone (`| head`): say nothing, and keep Python from complaining at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None
+    except OSError as error:
+        if error.errno not in USERS_OS_ERRORS:
+            raise
+        place = f"{error.filename}: " if error.filename else ""
+        _end(program, f"{place}{error.strerror}; nothing half-written was kept", UserError.exit_status)
+
+
+def _end(program: str, message: object, status: int) -> NoReturn:
+    if os.environ.get("RANK", "0") == "0":  # of several processes of one run the first speaks
+        print(f"{program}: {_one_line(message)}", file=sys.stderr)
+    raise SystemExit(status) from None
+
+
+def _one_line(message: object) -> str:
+    return " ".join(str(message).split())
+
+
+def _list_of_commands() -> str:
+    width = max(map(len, COMMANDS))
+    return "\n".join(f"  {name:<{width}}  {command.purpose}" for name, command in COMMANDS.items())
+
+
+def _as_yaml(chosen: Any) -> str:
+    import yaml
+
+    from sitrep.settings.description import as_plain
+
+    return str(yaml.safe_dump(as_plain(chosen), sort_keys=False, allow_unicode=True))

@@ -1,0 +1,115 @@
+"""From arguments to typed settings. The only module that knows Hydra and OmegaConf."""
+
+import dataclasses
+import itertools
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeVar
+
+import hydra
+from hydra.core.config_store import ConfigStore
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from sitrep.cli.arguments import OPEN_GROUPS, PATH_SETTINGS, rewrite_arguments
+from sitrep.cli.configs import configs_folder
+from sitrep.cli.help import nearest
+from sitrep.errors import UsageError, UserError
+
+Settings = TypeVar("Settings")
+
+
+def compose_settings(root: str, schema: type[Settings], arguments: Sequence[str]) -> Settings:
+    """Compose ``configs/<root>.yaml`` with arguments of a command line.
+
+    Args:
+        root: Name of the command.
+        schema: Dataclass of its settings.
+        arguments: ``name=value`` each, as people write them.
+
+    Raises:
+        UsageError: For whatever is wrong with the arguments, by name and with the remedy.
+        UserError: If a file that a setting names is not what it should be.
+    """
+    ConfigStore.instance().store(name=f"{root}_schema", node=schema)
+    try:
+        with hydra.initialize_config_dir(version_base="1.3", config_dir=str(configs_folder().resolve())):
+            cfg = hydra.compose(root, rewrite_arguments(arguments))
+        return _typed(cfg, schema)
+    except (HydraException, OmegaConfBaseException) as error:
+        cause = error.__cause__  # a rule in __post_init__, which OmegaConf wraps
+        if isinstance(cause, UserError):
+            raise cause from None
+        raise UsageError(_explain(error, schema)) from None
+    except (ValueError, AssertionError) as error:  # Hydra's own: a group set to null, for example
+        raise UsageError(str(error)) from None
+
+
+def sweep(arguments: Sequence[str]) -> list[list[str]]:
+    """The arguments of every run of a multirun: all combinations of values that are parted by commas.
+
+    Values of settings that hold one path, and of groups that take one, are parted at their commas; all others as
+    Hydra's grammar has it, ranges and choices included.
+
+    Raises:
+        UsageError: If an argument cannot be read.
+    """
+    return [list(run) for run in itertools.product(*(_values(argument) for argument in arguments))]
+
+
+def _values(argument: str) -> list[str]:
+    key, separator, value = argument.partition("=")
+    if separator and (key in OPEN_GROUPS or key in PATH_SETTINGS):
+        return [f"{key}={item}" for item in re.split(r",(?=(?:[^']*'[^']*')*[^']*$)", value)]
+    try:
+        (override,) = OverridesParser.create().parse_overrides([argument])
+    except HydraException as error:
+        raise UsageError(f"{argument}: {str(error).splitlines()[0]}") from None
+    if not override.is_sweep_override():
+        return [argument]
+    return [f"{override.get_key_element()}={item}" for item in override.sweep_string_iterator()]
+
+
+def _typed(cfg: DictConfig, schema: type[Settings]) -> Settings:
+    missing = sorted(OmegaConf.missing_keys(cfg))
+    if missing:
+        raise UsageError(f"{missing[0]}: no value given; add {missing[0]}=… to the command line")
+    for name in _added_keys(cfg, schema):
+        raise UsageError(f"there is no setting {name}; {nearest(name, schema)}")
+    settings = OmegaConf.to_object(cfg)
+    assert isinstance(settings, schema)
+    return settings
+
+
+def _added_keys(cfg: DictConfig, schema: type, prefix: str = "") -> Iterator[str]:
+    """Keys that came in by ``+key=value``, which Hydra adds even to a typed configuration."""
+    fields: dict[str, Any] = {item.name: item.type for item in dataclasses.fields(schema)}
+    for key in map(str, cfg):
+        if key not in fields:
+            if prefix or key != "experiment":
+                yield prefix + key
+        elif dataclasses.is_dataclass(fields[key]):
+            yield from _added_keys(cfg[key], fields[key], f"{prefix}{key}.")
+
+
+def _explain(error: Exception, schema: type) -> str:
+    """Say in one line what is wrong with a configuration; the text of the error is all that tells kinds apart."""
+    text = f"{error} {error.__cause__ or ''}"
+    overridden = re.search(r"Could not override '([^']+)'", text)
+    unknown = re.search(r"Key '[^']+' (?:is not in struct|not in '\w+')\s+full_key: (\S+)", text)
+    if unknown or (overridden and "full_key" not in text):
+        name = max((found[1] for found in (overridden, unknown) if found), key=len)
+        return f"there is no setting {name}; {nearest(name, schema)}"
+    group = re.search(
+        r"Could not find '(\w+)/([^']*)'.*?Available options in '[^']*':\s*(.*?)(?:Config search|$)", text, re.S
+    )
+    if group:
+        choices = ", ".join(group[3].split())
+        also = ", or a folder or hub name (owner/name)" if group[1] in OPEN_GROUPS else ""
+        return f"{group[1]}={group[2]}: no such choice; use one of {choices}{also}"
+    key = re.search(r"full_key: (\S+)", text)
+    if key:
+        return f"{key[1]}: {str(error.__cause__ or error).splitlines()[0]}"
+    return text.partition("See https://hydra.cc")[0]

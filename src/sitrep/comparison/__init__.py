@@ -1,0 +1,1 @@
+"""Comparison of runs that were scored on the same units."""

@@ -1,0 +1,72 @@
+"""What stands in more than one set."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sitrep.data.similarity import SHORT_WORDS, near_duplicates, normalised
+from sitrep.data.split import Split
+from sitrep.errors import UserError
+from sitrep.sentences import LabelledSentence
+
+Sets = Mapping[str, Sequence[LabelledSentence]]
+Placed = tuple[str, LabelledSentence]
+"""A unit with the set that it stands in."""
+
+
+@dataclass(frozen=True)
+class Duplicates:
+    """Pairs of units with the same or nearly the same text.
+
+    Attributes:
+        exact: Groups of units whose normalised text is the same.
+        near: Pairs of units with their similarity.
+    """
+
+    exact: list[list[Placed]]
+    near: list[tuple[Placed, Placed, float]]
+
+
+def group_by_text(sets: Sets) -> dict[str, list[Placed]]:
+    """Units by normalised text, in the order of the sets."""
+    by_text: dict[str, list[Placed]] = defaultdict(list)
+    for name, sentences in sets.items():
+        for sentence in sentences:
+            by_text[normalised(sentence.text)].append((name, sentence))
+    return by_text
+
+
+def find_duplicates(by_text: Mapping[str, list[Placed]], threshold: float | None) -> Duplicates:
+    """Find duplicates within and across sets; texts of under six words are not looked at.
+
+    Args:
+        by_text: Units by normalised text.
+        threshold: Least similarity of a near duplicate; ``None`` looks for exact ones only.
+    """
+    long = {text: group for text, group in by_text.items() if text.count(" ") >= SHORT_WORDS - 1}
+    texts = list(long)
+    pairs = near_duplicates(texts, threshold) if threshold is not None else ()
+    return Duplicates(
+        exact=[group for group in long.values() if len(group) > 1],
+        near=[(long[texts[i]][0], long[texts[j]][0], similarity) for i, j, similarity in pairs],
+    )
+
+
+def refuse_leaks(split: Split) -> None:
+    """Stop a training run whose test or validation set holds texts of another set.
+
+    Raises:
+        UserError: With the first such text and their number.
+    """
+    groups = [group for group in find_duplicates(group_by_text(split.parts()), None).exact if across_sets(group)]
+    if groups:
+        places = " and ".join(f"{sentence.id} ({name})" for name, sentence in groups[0][:2])
+        raise UserError(
+            f"{len(groups)} texts stand in more than one set, the first as {places}: the test would measure memory; "
+            "remove them (scripts/check_data.py lists them), or train all the same with data.allow_leakage=true"
+        )
+
+
+def across_sets(group: Sequence[Placed]) -> bool:
+    """Whether the units of a group stand in more than one set."""
+    return len({name for name, _ in group}) > 1

@@ -1,0 +1,72 @@
+"""The whole of ``scripts/predict.py``: input, model, output."""
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from sitrep.inference.inputs import InputSource
+from sitrep.inference.outputs import STANDARD_OUTPUT, check_output, open_output
+from sitrep.inference.predictor import Predictor
+from sitrep.model.checkpoint import open_checkpoint
+from sitrep.sentences import Prediction
+from sitrep.settings import PredictSettings
+
+
+def predict(settings: PredictSettings) -> None:
+    """Label every sentence of the input and write the result.
+
+    Raises:
+        UserError: For anything wrong with the checkpoint, the input or the output; then no output file is left.
+    """
+    output = None if settings.output == STANDARD_OUTPUT else Path(settings.output)
+    source = InputSource(settings.input, settings.format, settings.unit, settings.text_field, output)
+    source.check()
+    check_output(settings.output, settings.overwrite)
+    console = Console(stderr=True)
+    if skipped := source.skipped_files():
+        message = f"{len(skipped)} files of other kinds are not read, {skipped[0]} the first of them"
+        console.print(message, highlight=False, markup=False, soft_wrap=True)
+    checkpoint = open_checkpoint(settings.checkpoint)
+    predictor = Predictor.from_checkpoint(
+        checkpoint,
+        calibrated=settings.calibrated,
+        precision=settings.inference.precision,
+        batch_tokens=settings.inference.batch_tokens,
+    )
+    counts: Counter[str] = Counter()
+    truncated = review = 0
+    began = time.perf_counter()
+    with open_output(settings.output, settings.overwrite) as write:
+        for prediction in _shown(predictor.predict(source.passages()), console):
+            write(prediction)
+            counts[prediction.label] += 1
+            truncated += prediction.truncated
+            review += prediction.decision == "review"
+    if settings.output != STANDARD_OUTPUT or sys.stderr.isatty():
+        seconds = time.perf_counter() - began
+        console.print(summary(counts, checkpoint.labels, review, truncated, seconds), highlight=False, soft_wrap=True)
+        if settings.output != STANDARD_OUTPUT:
+            console.print(f"written to {settings.output}", highlight=False, soft_wrap=True)
+
+
+def summary(counts: Counter[str], labels: tuple[str, ...], review: int, truncated: int, seconds: float) -> str:
+    """One line: sentences, time, how many got each label, how many to check by hand, how many were cut."""
+    each = ", ".join(f"{counts[label]} {label}" for label in labels)
+    each += f"; {review} to review" if review else ""
+    cut = f"; {truncated} were too long and read in part" if truncated else ""
+    return f"{counts.total()} sentences in {seconds:.1f} s: {each}{cut}"
+
+
+def _shown(predictions: Iterable[Prediction], console: Console) -> Iterator[Prediction]:
+    """Pass predictions on while a counter runs on a terminal; a stream has no known end, so there is no bar."""
+    columns = (SpinnerColumn(), TextColumn("{task.completed} sentences"), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("predict", total=None)
+        for prediction in predictions:
+            progress.advance(task)
+            yield prediction

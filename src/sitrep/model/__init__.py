@@ -1,0 +1,1 @@
+"""The model: encoding of inputs, classifier, backbones, checkpoints, what was fitted on validation, hardware."""

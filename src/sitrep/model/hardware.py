@@ -1,0 +1,165 @@
+"""What the machine computes in, and which number format is taken for it."""
+
+import json
+import os
+import platform
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sitrep.errors import UsageError
+from sitrep.settings import Precision
+
+if TYPE_CHECKING:
+    import torch
+
+CPU_INFO = Path("/proc/cpuinfo")
+BF16_FLAGS = ("amx_bf16", "avx512_bf16", "bf16")
+"""What Linux calls instructions that multiply in bf16: Intel's matrix units, Intel's and AMD's vectors, Arm's."""
+
+CACHE = "bf16.json"
+LEAST_GAIN = 1.15
+"""How much faster bf16 must be: below, its rounding is not worth it."""
+SHAPES = ((768, 384, 1536), (768, 1536, 384))
+"""Rows, inputs and outputs of the matrix products that are timed: those of the default backbone."""
+MEASURED_SECONDS = 0.8
+
+
+@dataclass(frozen=True)
+class PrecisionChoice:
+    """A number format, and why it was taken.
+
+    Attributes:
+        precision: ``fp32`` or ``bf16``.
+        reason: In words, for reports and logs.
+    """
+
+    precision: Precision
+    reason: str
+
+
+def choose_device() -> "torch.device":
+    """The first GPU if there is one, else the CPU."""
+    import torch
+
+    if torch.cuda.is_available():
+        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
+    if torch.backends.mps.is_available():
+        return torch.device("mps")
+    return torch.device("cpu")
+
+
+def choose_precision(wanted: Precision, device: "torch.device", setting: str) -> PrecisionChoice:
+    """Decide between fp32 and bf16.
+
+    Args:
+        wanted: The setting; ``auto`` picks bf16 only where the hardware multiplies in it and is the faster for it.
+        device: Where the model runs.
+        setting: Dotted name of the setting, for the error message.
+
+    Raises:
+        UsageError: If bf16 is asked of a GPU that does not have it. A CPU takes it at any rate, if slowly.
+    """
+    if wanted is Precision.bf16 and device.type == "cuda" and not _gpu_has_bf16():
+        raise UsageError(f"{setting}=bf16: this GPU does not compute in bf16; use fp32 or auto")
+    if wanted is not Precision.auto:
+        return PrecisionChoice(wanted, f"{setting}={wanted.name}")
+    if device.type == "cuda" and _gpu_has_bf16():
+        return PrecisionChoice(Precision.bf16, "the GPU computes in bf16")
+    if device.type != "cpu":
+        return PrecisionChoice(Precision.fp32, f"no bf16 on this device ({device.type})")
+    flag = next((name for name in BF16_FLAGS if name in cpu_flags()), None)
+    if flag is None:
+        return PrecisionChoice(Precision.fp32, "the processor has no instructions for bf16")
+    gain = measured_gain()
+    words = f"the processor has {flag}, and bf16 measured {gain:.1f} times as fast as fp32"
+    return PrecisionChoice(Precision.bf16 if gain >= LEAST_GAIN else Precision.fp32, words)
+
+
+def measured_gain() -> float:
+    """How many times as fast matrix products are in bf16 as in fp32 on this CPU.
+
+    Measured once, for about a second, and kept in the user's cache folder until processor, threads or torch change.
+    """
+    import platformdirs
+    import torch
+
+    machine = _Machine(cpu_name(), sorted(cpu_flags() & set(BF16_FLAGS)), torch.get_num_threads(), torch.__version__)
+    path = platformdirs.user_cache_path("sitrep") / CACHE
+    with suppress(OSError, ValueError, TypeError, KeyError):
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        if kept["machine"] == asdict(machine):
+            return float(kept["gain"])
+    gain = _measure()
+    with suppress(OSError):  # a cache that cannot be written costs a second a run, nothing else
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f"{CACHE}.{os.getpid()}")
+        partial.write_text(json.dumps({"machine": asdict(machine), "gain": gain}) + "\n", encoding="utf-8")
+        os.replace(partial, path)
+    return gain
+
+
+@dataclass(frozen=True)
+class _Machine:
+    """What a measurement holds for."""
+
+    processor: str
+    flags: list[str]
+    threads: int
+    torch: str
+
+
+def _measure() -> float:
+    """Times of fp32 and bf16 in turns; the least of each counts, as other work can only add to it."""
+    import time
+
+    import torch
+
+    operands = {
+        kind: [(torch.randn(m, k).to(kind), torch.randn(n, k).to(kind)) for m, k, n in SHAPES]
+        for kind in (torch.float32, torch.bfloat16)
+    }
+
+    def seconds(kind: "torch.dtype") -> float:
+        began = time.perf_counter()
+        for left, right in operands[kind]:
+            torch.nn.functional.linear(left, right)
+        return time.perf_counter() - began
+
+    with torch.inference_mode():
+        for kind in operands:
+            seconds(kind)  # kernels are made at the first call
+        least = dict.fromkeys(operands, float("inf"))
+        until = time.perf_counter() + MEASURED_SECONDS
+        while time.perf_counter() < until:
+            least = {kind: min(best, seconds(kind)) for kind, best in least.items()}
+    return least[torch.float32] / least[torch.bfloat16]
+
+
+def _gpu_has_bf16() -> bool:
+    import torch
+
+    return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+
+
+def cpu_flags() -> frozenset[str]:
+    """Instruction-set flags of the processor as Linux lists them; empty on other systems."""
+    return frozenset((_cpu_info("flags") or _cpu_info("Features")).split())
+
+
+def cpu_name() -> str:
+    """Model name of the processor."""
+    return _cpu_info("model name") or platform.processor() or platform.machine()
+
+
+def _cpu_info(key: str) -> str:
+    try:
+        lines = CPU_INFO.read_text().splitlines()
+    except OSError:
+        return ""
+    for line in lines:
+        name, _, value = line.partition(":")
+        if name.strip() == key:
+            return value.strip()
+    return ""

@@ -1,1 +1,0 @@
-"""What the encoder reads in one pass and how it answers: shared by training and prediction."""

@@ -1,0 +1,1 @@
+"""Examination of labelled data: errors, duplicates, leaks, odd texts, suspected label errors."""

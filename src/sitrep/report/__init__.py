@@ -1,0 +1,1 @@
+"""What people read: pages, pictures, Markdown and the model card. It renders and computes nothing."""

@@ -1,0 +1,91 @@
+"""Rendering of results as one HTML file, as Markdown, and on the terminal."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from rich.console import Console
+from rich.table import Table
+
+from sitrep.evaluation.results import Results
+from sitrep.model.checkpoint import REPORT
+from sitrep.report.confusion import confusion_svg
+from sitrep.report.plots import precision_recall_svg, reliability_svg, risk_coverage_svg
+from sitrep.report.rendering import figure, render_page, render_text
+
+ERRORS_SHOWN = 1000
+
+
+def render(results: Results, settings: dict[str, Any]) -> str:
+    """One self-contained page: styles, pictures and one small script inside, no network.
+
+    Args:
+        results: What to show.
+        settings: Of the run, as plain values.
+    """
+    return render_page(
+        "report.html.j2",
+        results=results,
+        pictures=_pictures(results),
+        errors_shown=ERRORS_SHOWN,
+        settings=yaml.safe_dump(settings, sort_keys=False, allow_unicode=True),
+    )
+
+
+def render_markdown(results: Results, settings: dict[str, Any]) -> str:
+    """The same content without pictures, the errors by number only; arguments as in :func:`render`."""
+    return render_text(
+        "report.md.j2",
+        results=results,
+        settings=yaml.safe_dump(settings, sort_keys=False, allow_unicode=True).strip(),
+    )
+
+
+def print_summary(results: Results, folder: Path, console: Console) -> None:
+    """A short table, the headline beside the baselines, and where the report lies."""
+    console.print(_table(results))
+    interval = results.analysis.intervals.macro_f1
+    bounds = f" (95 % interval {figure(interval.low)} to {figure(interval.high)})" if interval else ""
+    lines = [f"{results.headline}: [bold]{figure(results.scores.macro_f1)}[/bold]{bounds}"]
+    if several := results.multilabel:
+        mean = f"mean average precision {figure(several.mean_average_precision)}"
+        lines.append(f"every class that applies: macro-F1 {figure(several.macro_f1)}, {mean}")
+    lines += [f"  {title}: {figure(scores.macro_f1)}" for title, scores in results.baselines.values()]
+    if seeds := results.training.get("seeds"):
+        lines.append(_seeds_in_words(seeds))
+    lines += [f"note: {note}" for note in results.notes]
+    lines.append(f"report: {folder / REPORT}")
+    for line in lines:
+        console.print(line, highlight=False, soft_wrap=True)
+
+
+def _table(results: Results) -> Table:
+    table = Table(title=f"{len(results.sentences)} test units of {results.data['test']['articles']} articles")
+    for heading in ("label", "precision", "recall", "F1", "units"):
+        table.add_column(heading, justify="left" if heading == "label" else "right")
+    for label, figures in results.scores.per_class.items():
+        cells = [figure(figures.precision), figure(figures.recall), figure(figures.f1), str(figures.support)]
+        table.add_row(label, *cells)
+    return table
+
+
+def _seeds_in_words(seeds: dict[str, Any]) -> str:
+    spread = f"mean {figure(seeds['mean'])}, standard deviation {figure(seeds['standard_deviation'])}"
+    soup = seeds["kept"] == "soup"
+    kept = "the mean of their weights" if soup else f"seed {seeds['kept']}, the median on validation"
+    names = ", ".join(str(run["seed"]) for run in seeds["runs"])
+    return f"seeds {names}: {spread}; kept: {kept}"
+
+
+def _pictures(results: Results) -> dict[str, str]:
+    analysis = results.analysis
+    pictures = {"confusion": confusion_svg(results.scores.confusion, results.labels)}
+    pictures["reliability"] = reliability_svg(analysis.calibration) if analysis.calibration else ""
+    pictures["risk_coverage"] = risk_coverage_svg(analysis.risk_coverage) if analysis.risk_coverage else ""
+    pictures["precision_recall"] = ""
+    if results.multilabel is None:
+        rows = [[prediction.probabilities[label] for label in results.labels] for prediction in results.predictions]
+        true = np.array([results.labels.index(sentence.label) for sentence in results.sentences])
+        pictures["precision_recall"] = precision_recall_svg(true, np.array(rows), results.labels)
+    return pictures

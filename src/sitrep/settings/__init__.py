@@ -1,0 +1,23 @@
+"""Typed settings: types, defaults and meanings. The YAML under ``configs/`` holds choices and recipes."""
+
+from sitrep.settings.choices import Context, InputFormat, Precision, Unit
+from sitrep.settings.data import DataSettings, EvaluateDataSettings
+from sitrep.settings.jobs import CheckSettings, CompareSettings, EvaluateSettings, InferenceSettings, PredictSettings
+from sitrep.settings.training import ModelSettings, TrainerSettings, TrainSettings
+
+__all__ = [
+    "CheckSettings",
+    "CompareSettings",
+    "Context",
+    "DataSettings",
+    "EvaluateDataSettings",
+    "EvaluateSettings",
+    "InferenceSettings",
+    "InputFormat",
+    "ModelSettings",
+    "Precision",
+    "PredictSettings",
+    "TrainSettings",
+    "TrainerSettings",
+    "Unit",
+]

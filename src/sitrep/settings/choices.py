@@ -1,0 +1,36 @@
+"""Settings that are one of a few names. Members are named as they are written on the command line."""
+
+from enum import Enum
+
+
+class Precision(Enum):
+    """Number format of the model's arithmetic."""
+
+    auto = "auto"
+    fp32 = "fp32"
+    bf16 = "bf16"
+
+
+class Context(Enum):
+    """What a sentence is read with."""
+
+    none = "none"
+    article = "article"
+
+
+class Unit(Enum):
+    """What one row of prediction input holds."""
+
+    sentence = "sentence"
+    article = "article"
+
+
+class InputFormat(Enum):
+    """How prediction input is to be read."""
+
+    auto = "auto"
+    text = "text"
+    jsonl = "jsonl"
+    csv = "csv"
+    tsv = "tsv"
+    parquet = "parquet"

@@ -1,0 +1,132 @@
+"""Settings of what is done with a checkpoint, with data, or with finished runs."""
+
+import string
+from dataclasses import dataclass, field
+
+from sitrep.labels import find_taxonomy
+from sitrep.settings.choices import InputFormat, Precision, Unit
+from sitrep.settings.data import DataSettings, EvaluateDataSettings
+from sitrep.settings.rules import check_label_map, require
+
+
+@dataclass
+class InferenceSettings:
+    """How sentences are fed to the model."""
+
+    precision: Precision = Precision.auto
+    """`auto`: bf16 where the processor or the GPU computes in it and a short measurement finds it faster, else fp32."""
+    batch_tokens: int | None = None
+    """Tokens a batch, padding included; `null`: 2,048 on a CPU, 32,768 on a GPU."""
+
+    def __post_init__(self) -> None:
+        if self.batch_tokens is not None:
+            rule = "must lie between 8 and 100,000,000"
+            require(8 <= self.batch_tokens <= 10**8, "inference.batch_tokens", self.batch_tokens, rule)
+
+
+@dataclass
+class EvaluateSettings:
+    """Settings of `scripts/evaluate.py`."""
+
+    checkpoint: str = "outputs/train/latest"
+    """Run folder, or the `checkpoint` folder inside it, or any Hugging Face folder with our labels."""
+    data: EvaluateDataSettings = field(default_factory=EvaluateDataSettings)
+    inference: InferenceSettings = field(default_factory=InferenceSettings)
+    calibrated: bool = True
+    """Use the temperature that was fitted on validation, so that probabilities mean what they say."""
+    baselines: bool = True
+    """Train the two baselines on the checkpoint's training data and score them beside it."""
+    behaviour: bool = True
+    """Ask the model the behaviour tests."""
+    behaviour_files: list[str] = field(default_factory=list)
+    """Behaviour tests of your own (YAML, see docs/evaluation.md), beside those that are shipped."""
+    neighbours: bool = True
+    """Put the training units most like it beside each error; takes a pass over the training data."""
+    output_dir: str = "outputs/evaluate/{time}"
+    """Folder of the result, which must not exist yet; `{time}` becomes the time of its start."""
+
+
+@dataclass
+class PredictSettings:
+    """Settings of `scripts/predict.py`."""
+
+    input: str
+    """An article (`.txt`), rows (`.jsonl` `.csv` `.tsv` `.parquet`), a folder of them, or `-` for standard input."""
+    output: str = "-"
+    """`.jsonl`, `.csv` or `.parquet`, or `-` for JSON lines on standard output."""
+    checkpoint: str = "outputs/train/latest"
+    """Run folder, or the `checkpoint` folder inside it, or any Hugging Face folder with our labels."""
+    unit: Unit = Unit.sentence
+    """What a row holds: one `sentence`, or a whole `article` to be cut into sentences."""
+    format: InputFormat = InputFormat.auto
+    """`auto` goes by the file's ending; on standard input a leading `{` means JSON lines, all else is an article."""
+    text_field: str = "text"
+    """Column or key of a row that holds its text."""
+    calibrated: bool = True
+    """Use the temperature that was fitted on validation, and say which predictions to check."""
+    overwrite: bool = False
+    """Replace `output` if it exists."""
+    inference: InferenceSettings = field(default_factory=InferenceSettings)
+
+    def __post_init__(self) -> None:
+        require(bool(self.input), "input", self.input, "name a file or a folder, or - for standard input")
+
+
+@dataclass
+class CompareSettings:
+    """Settings of `scripts/compare.py`."""
+
+    a: str
+    """First run: a folder that `scripts/train.py` or `scripts/evaluate.py` made, or a `latest` link to one."""
+    b: str
+    """Second run, scored on the same units."""
+    others: list[str] = field(default_factory=list)
+    """Further runs, each compared with each other; the p-values are then adjusted for the number of pairs."""
+    names: list[str] = field(default_factory=list)
+    """What the report calls the runs, in their order; empty: `a`, `b`, `c` and so on."""
+    draws: int = 2000
+    """Draws of whole articles for intervals and tests."""
+    seed: int = 1
+    """Seed of the draws."""
+    output_dir: str = "outputs/compare/{time}"
+    """Folder of the result, which must not exist yet; `{time}` becomes the time of its start."""
+
+    def __post_init__(self) -> None:
+        for name in ("a", "b"):
+            require(bool(getattr(self, name)), name, getattr(self, name), "name the folder of a run")
+        runs = 2 + len(self.others)
+        require(runs <= len(string.ascii_lowercase), "others", self.others, "26 runs can be compared at most")
+        rule = f"name all {runs} runs, each by a name of its own, or none"
+        require(not self.names or len(set(self.names) - {""}) == len(self.names) == runs, "names", self.names, rule)
+        require(100 <= self.draws <= 10**6, "draws", self.draws, "must lie between 100 and 1,000,000")
+        require(0 <= self.seed < 2**32, "seed", self.seed, "must lie between 0 and 4294967295")
+
+    def runs(self) -> dict[str, str]:
+        """The folder of each run by its name."""
+        locations = [self.a, self.b, *self.others]
+        names = self.names or list(string.ascii_lowercase[: len(locations)])
+        return dict(zip(names, locations, strict=True))
+
+
+@dataclass
+class CheckSettings:
+    """Settings of `scripts/check_data.py`."""
+
+    data: DataSettings = field(default_factory=DataSettings)
+    labels: str = "five"
+    """`five`: the four classes and `none`. `four`: rows labelled `none` are passed over. Or a YAML file of your own."""
+    near_duplicate_threshold: float = 0.8
+    """Least share of common word triples that makes two texts near duplicates."""
+    label_errors: bool = True
+    """Look for suspected label errors; by far the slowest part."""
+    strict: bool = False
+    """End with exit status 1 if anything worse than a hint was found."""
+    apply: str | None = None
+    """A corrected `suggestions.csv`: its labels are put into the data, which are written as `corrected.jsonl`."""
+    output_dir: str = "outputs/check_data/{time}"
+    """Folder of the result, which must not exist yet; `{time}` becomes the time of its start."""
+
+    def __post_init__(self) -> None:
+        threshold = self.near_duplicate_threshold
+        require(0.5 <= threshold <= 1, "near_duplicate_threshold", threshold, "must lie between 0.5 and 1")
+        check_label_map(self.data.label_map, find_taxonomy(self.labels))

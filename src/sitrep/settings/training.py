@@ -1,0 +1,109 @@
+"""Settings of a training run."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from sitrep.labels import Task, find_taxonomy
+from sitrep.settings.choices import Context, Precision
+from sitrep.settings.data import DataSettings
+from sitrep.settings.rules import check_label_map, require
+
+
+@dataclass
+class ModelSettings:
+    """Which transformer is fine-tuned."""
+
+    name: str = "packaged:minilm"
+    """A folder, a hub name (`owner/name`), `packaged:minilm`, or `random:tiny`."""
+    revision: str | None = None
+    """Branch, tag or commit on the hub; `null` for the default one."""
+    max_tokens: int = 256
+    """Longest input in tokens, special tokens included; what is longer is cut, and the row says so."""
+    context: Context = Context.none
+    """`none`: each sentence alone. `article`: whole windows of the page."""
+    window_tokens: int = 256
+    """Tokens of a window of the page where `context` is `article`."""
+    dropout: float | None = 0.0
+    """Dropout inside the encoder in training; `null`: the backbone's own. 0 saves a third of the time on a CPU."""
+
+    def __post_init__(self) -> None:
+        require(bool(self.name), "model.name", self.name, "name a folder or a hub name (owner/name)")
+        require(self.dropout is None or 0 <= self.dropout < 1, "model.dropout", self.dropout, "must lie in [0, 1)")
+        for name in ("max_tokens", "window_tokens"):
+            value = getattr(self, name)
+            require(8 <= value <= 10**6, f"model.{name}", value, "must lie between 8 and 1,000,000")
+        if self.context is Context.article:
+            rule = f"a window must hold the longest sentence; lower model.max_tokens={self.max_tokens} too"
+            require(self.window_tokens >= self.max_tokens, "model.window_tokens", self.window_tokens, rule)
+
+
+@dataclass
+class TrainerSettings:
+    """How the transformer is fine-tuned."""
+
+    epochs: float = 3.0
+    """Passes over the training split at most."""
+    batch_size: int = 32
+    """Sentences a step and device."""
+    learning_rate: float = 2e-4
+    """Peak learning rate; it rises over the warm-up and then falls linearly to zero. Large backbones want 2e-5."""
+    warmup_fraction: float = 0.1
+    """Share of the steps in which the learning rate rises."""
+    weight_decay: float = 0.01
+    """AdamW's weight decay."""
+    token_masking: float = 0.1
+    """Share of the tokens that is hidden in training, chosen anew for each batch; 0: none."""
+    pretrained_share: float = 0.15
+    """Share of the pretrained encoder in the final weights, for pages unlike the training data; 0: none."""
+    contrastive_epochs: float = 0.0
+    """Epochs before the training proper that draw sentences of one label together and part the others; 0: none."""
+    context_dropout: float = 0.2
+    """Share of the articles that an epoch reads without context, so that a lone sentence is no surprise."""
+    early_stopping_patience: int = 2
+    """Epochs without a better validation macro-F1 after which training stops; 0: never."""
+    precision: Precision = Precision.auto
+    """`auto`: bf16 where the processor or the GPU computes in it and a short measurement finds it faster, else fp32."""
+    extra: dict[str, Any] = field(default_factory=dict)
+    """Any other argument of `transformers.TrainingArguments`, passed through as it is."""
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "learning_rate"):
+            require(getattr(self, name) > 0, f"trainer.{name}", getattr(self, name), "must be above 0")
+        require(self.batch_size >= 1, "trainer.batch_size", self.batch_size, "must be at least 1")
+        for name in ("warmup_fraction", "token_masking", "pretrained_share", "context_dropout"):
+            require(0 <= getattr(self, name) < 1, f"trainer.{name}", getattr(self, name), "must lie in [0, 1)")
+        for name in ("weight_decay", "contrastive_epochs", "early_stopping_patience"):
+            require(getattr(self, name) >= 0, f"trainer.{name}", getattr(self, name), "must not be negative")
+
+
+@dataclass
+class TrainSettings:
+    """Settings of `scripts/train.py`."""
+
+    data: DataSettings = field(default_factory=DataSettings)
+    model: ModelSettings = field(default_factory=ModelSettings)
+    labels: str = "five"
+    """`five`: the four classes and `none`. `four`: rows labelled `none` are passed over. Or a YAML file of your own."""
+    task: Task = Task.single_label
+    """`single_label`: one label a sentence. `multi_label`: every class that applies, each with a threshold."""
+    trainer: TrainerSettings = field(default_factory=TrainerSettings)
+    target_precision: float = 0.95
+    """Wanted share of right labels among the predictions that need no check; thresholds are chosen on validation."""
+    seed: int = 1
+    """Seed of the new layers, the order of batches and dropout."""
+    seeds: list[int] = field(default_factory=list)
+    """Seeds of several runs side by side, such as `[1,2,3]`; `seed` then plays no part. Empty: one run."""
+    output_dir: str = "outputs/train/{time}"
+    """Folder of the run, which must not exist yet; `{time}` becomes the time of its start."""
+
+    def __post_init__(self) -> None:
+        for name, value in [("seed", self.seed), *(("seeds", seed) for seed in self.seeds)]:
+            require(0 <= value < 2**32, name, value, "must lie between 0 and 4294967295")
+        require(0 < self.target_precision < 1, "target_precision", self.target_precision, "must lie between 0 and 1")
+        taxonomy = find_taxonomy(self.labels)
+        check_label_map(self.data.label_map, taxonomy)
+        if self.task is Task.multi_label:
+            rule = f"labels={self.labels} has no negative label; a sentence may be none of the classes"
+            require(taxonomy.negative is not None, "task", self.task.name, rule)
+        alone = len(self.seeds) == 1 or len(set(self.seeds)) < len(self.seeds)
+        require(not alone, "seeds", self.seeds, "name two or more that differ, or use seed=N")
