@@ -22,7 +22,7 @@ from sitrep.data.loading import load_data
 from sitrep.model.hardware import choose_device, choose_precision
 from sitrep.cli.composition import compose, typed
 from sitrep.model.encoding import Reader
-from sitrep.training.arguments import training_arguments
+from sitrep.training.library_arguments import training_arguments
 from sitrep.model.backbone import load_backbone
 from sitrep.training.examples import Collator, Examples, pad_id
 from sitrep.training.losses import Objective

@@ -1,11 +1,13 @@
 import json
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
 import tokenizers
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # a test that wants the network is wrong, and fails at once
+os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="sitrep-test-cache-")  # nothing is left in the user's
 
 from sitrep.cli.composition import compose_settings
 from sitrep.evaluation.analysis import analyse

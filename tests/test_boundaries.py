@@ -1,4 +1,5 @@
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,22 +9,24 @@ from conftest import PROJECT
 
 SOURCE = PROJECT / "src" / "sitrep"
 MODULES = sorted(SOURCE.rglob("*.py"))
-DOMAIN = {
-    f"{name}.py"
-    for name in (
-        "labels",
-        "sentences",
-        "decisions",
-        "errors",
-        "config_text",
-        "files",
-        "tables",
-        "checkpoint",
-        "validation",
-        "packaged",
-    )
+LEVELS = {
+    "": 0,  # the domain: the modules beside the packages
+    "settings": 1,
+    "storage": 1,
+    "metrics": 1,
+    "pages": 1,
+    "model": 2,
+    "data": 3,
+    "inference": 4,
+    "training": 5,
+    "evaluation": 5,
+    "comparison": 5,
+    "quality": 5,
+    "report": 6,
+    "cli": 8,
 }
-CONFIG = "config"
+RUN_LEVEL = 7
+"""Of the `run.py` of a job, which alone sees across its neighbours."""
 
 
 def imports(path: Path) -> set[str]:
@@ -50,34 +53,80 @@ def uses(path: Path, *packages: str) -> set[str]:
     return {name for name in imports(path) for package in packages if name == package or name.startswith(f"{package}.")}
 
 
+def package_of(path: Path) -> str:
+    parts = path.relative_to(SOURCE).parts
+    return parts[0] if len(parts) > 1 else ""
+
+
+def level_of(path: Path) -> int:
+    return RUN_LEVEL if path.name == "run.py" else LEVELS[package_of(path)]
+
+
+def own_modules(path: Path) -> set[Path]:
+    """The files of ours that a file imports."""
+    found = set()
+    for name in uses(path, "sitrep"):
+        stem = SOURCE.parent / Path(*name.split("."))
+        found |= {file for file in (stem.with_suffix(".py"), stem / "__init__.py") if file.is_file()}
+    return found - {SOURCE / "__init__.py"}
+
+
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
-def test_module_keeps_to_its_side(path):
-    place = path.relative_to(SOURCE)
-    if place.name != "hydra_entry.py":
-        assert not uses(path, "hydra", "omegaconf", "sitrep.cli.composition")
-    if place.parts[0] == "inference":
-        assert not uses(path, "datasets", "sitrep.training", "sitrep.data", "sitrep.evaluation")
-    if place.parts[0] in {"data", "evaluation"}:
-        assert not uses(path, "sitrep.training")
-    domain = place.name in DOMAIN if len(place.parts) == 1 else place.parts[0] == CONFIG
-    if domain or place.name == "metrics.py":
+def test_imports_go_downwards(path):
+    package = package_of(path)
+    if path == SOURCE / "__init__.py":
+        return  # the public names, imported when they are asked for
+    for other in own_modules(path):
+        inside = package_of(other) == package and (other.name != "run.py" or path.name == "run.py")
+        assert inside or level_of(other) < level_of(path), f"imports {other.relative_to(SOURCE)}"
+    if package == "metrics":
+        assert {package_of(other) for other in own_modules(path)} <= {"metrics", ""}
+        assert not own_modules(path) & {SOURCE / "sentences.py", SOURCE / "decisions.py"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_module_keeps_to_its_libraries(path):
+    package = package_of(path)
+    if (package, path.name) != ("cli", "composition.py"):
+        assert not uses(path, "hydra", "omegaconf")
+    if package in {"inference", "pages", "storage", "settings"}:
+        assert not uses(path, "datasets")
+    if package in {"", "settings", "storage", "metrics", "pages"}:
         assert not uses(path, "torch", "transformers", "datasets")
-    if domain:
-        packages = {p.parent.name for p in MODULES if p.parent != SOURCE} - {CONFIG}
-        assert not uses(path, *(f"sitrep.{package}" for package in packages))
     assert not uses(path, "pickle", "joblib", "cloudpickle", "dill")
 
 
-@pytest.mark.parametrize("module", ["sitrep.inference", "sitrep.evaluation", "sitrep.training", "sitrep.data"])
+def test_picture_of_the_packages_shows_their_real_levels():
+    text = (PROJECT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `(\w+)/` \|.*\| (\d) \|$", text, re.M))
+    assert {name: int(level) for name, level in rows.items()} == {k: v for k, v in LEVELS.items() if k}
+
+
+@pytest.mark.parametrize(
+    "module", ["sitrep.inference.run", "sitrep.evaluation.run", "sitrep.training.run", "sitrep.data.loading"]
+)
 def test_packages_import_without_the_heavy_libraries(module):
     code = f"import sys, {module}; print(sorted({{'torch', 'transformers', 'datasets', 'sklearn'}} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"
 
 
-def test_scripts_import_the_entry_and_one_job_package():
+def test_no_two_files_or_classes_share_a_name():
+    files = [path.stem for path in MODULES if path.name not in ("__init__.py", "run.py")]
+    assert sorted(name for name in set(files) if files.count(name) > 1) == []
+    classes = [
+        node.name
+        for path in MODULES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    ]
+    assert sorted(name for name in set(classes) if classes.count(name) > 1) == []
+
+
+def test_scripts_name_their_own_command_and_stay_thin():
     for script in (PROJECT / "scripts").glob("*.py"):
-        jobs = {name.split(".")[1] for name in uses(script, "sitrep")} - {"config", "hydra_entry"}
-        assert len(jobs) == 1, script.name
+        text = script.read_text(encoding="utf-8")
+        assert f'run_script("{script.stem}")' in text
+        assert len(text.splitlines()) <= 40
 
 
 def test_public_functions_and_classes_say_what_they_do():

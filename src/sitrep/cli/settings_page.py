@@ -7,11 +7,11 @@ from sitrep.settings.description import settings_table
 INTRODUCTION = """\
 # Settings
 
-Every setting is `name=value` on the command line; `--help` lists those of a script, and a misspelt one is named. Defaults
-stand on the fields of the dataclasses in `src/sitrep/settings/`, so that `TrainSettings()` is what `scripts/train.py`
-takes without arguments; `configs/` holds ready choices and recipes. `--multirun` with several values, such as
-`model=minilm,FOLDER seed=1,2`, makes a run of each combination; `--cfg` prints the settings and ends. This page is
-written by `make settings`.
+Every setting is `name=value` on the command line; `--help` lists those of a script, and a misspelt one is named.
+Defaults stand on the fields of the dataclasses in `src/sitrep/settings/`, so that `TrainSettings()` is what
+`scripts/train.py` takes without arguments; `configs/` holds ready choices and recipes. `--multirun` with several
+values, such as `model=minilm,FOLDER seed=1,2`, makes a run of each combination; `--cfg` prints the settings and ends.
+This page is written by `make settings`.
 """
 
 

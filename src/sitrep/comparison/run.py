@@ -5,8 +5,8 @@ from pathlib import Path
 
 from rich.console import Console
 
+from sitrep.comparison.figures import Comparison, RunFigures
 from sitrep.comparison.pairs import compare_runs, confusions_of, flips
-from sitrep.comparison.results import Comparison, RunFigures
 from sitrep.comparison.scored_runs import ScoredRun, align, read_run
 from sitrep.metrics.intervals import score_intervals
 from sitrep.metrics.scores import score

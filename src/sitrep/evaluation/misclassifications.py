@@ -15,6 +15,8 @@ from sitrep.sentences import LabelledSentence, Prediction
 CONTEXT_BEFORE = 2
 CONTEXT_AFTER = 1
 NEIGHBOURS = 3
+ERRORS_SHOWN = 1000
+"""Of which a report shows text and neighbours; ``errors.csv`` has all."""
 CHUNK_SIMILARITIES = 2**24
 """Similarities held at a time: 64 MiB."""
 

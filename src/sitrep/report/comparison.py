@@ -9,8 +9,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from sitrep.comparison.figures import Comparison
 from sitrep.comparison.pairs import PairComparison
-from sitrep.comparison.results import Comparison
 from sitrep.metrics.intervals import CONFIDENCE
 from sitrep.metrics.significance import Difference
 from sitrep.report.rendering import bounds, figure, render_page

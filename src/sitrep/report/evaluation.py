@@ -8,13 +8,12 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
+from sitrep.evaluation.misclassifications import ERRORS_SHOWN
 from sitrep.evaluation.results import Results
 from sitrep.model.checkpoint import REPORT
 from sitrep.report.confusion import confusion_svg
 from sitrep.report.plots import precision_recall_svg, reliability_svg, risk_coverage_svg
 from sitrep.report.rendering import figure, render_page, render_text
-
-ERRORS_SHOWN = 1000
 
 
 def render(results: Results, settings: dict[str, Any]) -> str:

@@ -19,7 +19,7 @@ from sitrep.model.encoding import InputEncoder
 from sitrep.model.hardware import PrecisionChoice, choose_device, choose_precision
 from sitrep.model.tokenizer import TextTokenizer
 from sitrep.settings import TrainSettings
-from sitrep.training.arguments import BEST_METRIC, training_arguments
+from sitrep.training.library_arguments import BEST_METRIC, training_arguments
 from sitrep.training.regularization import PretrainedWeights, hide_tokens
 
 if TYPE_CHECKING:

@@ -3,6 +3,8 @@
 import os
 from typing import Any
 
+from sitrep.model.hardware import choose_device
+
 SHARED_PLACE = 0
 """Rank of the process that writes."""
 
@@ -26,7 +28,7 @@ class Processes:
         from accelerate import PartialState
         from accelerate.utils import broadcast_object_list
 
-        PartialState()  # joins the others
+        PartialState(cpu=choose_device().type == "cpu")  # joins the others
         return broadcast_object_list([value if self.is_main else None], from_process=SHARED_PLACE)[0]
 
     def part(self) -> None:

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from sitrep.training.arguments import BEST_METRIC
+from sitrep.training.library_arguments import BEST_METRIC
 
 
 class ProgressBar(TrainerCallback):  # type: ignore[misc]

@@ -17,7 +17,7 @@ from sitrep.data.loading import LoadedData, load_data
 from sitrep.errors import UserError
 from sitrep.evaluation.provenance import cost
 from sitrep.evaluation.results import Results
-from sitrep.evaluation.run import add_neighbours, evaluate_split, write_results
+from sitrep.evaluation.scoring import add_neighbours, evaluate_split
 from sitrep.inference.engine import TorchEngine
 from sitrep.inference.predictor import Predictor
 from sitrep.labels import Taxonomy, find_taxonomy
@@ -27,6 +27,7 @@ from sitrep.model.checkpoint import CheckpointRecord, open_checkpoint, write_tax
 from sitrep.model.validation_fit import ValidationFit
 from sitrep.report.card import CardContent, model_card
 from sitrep.report.evaluation import print_summary
+from sitrep.report.result_folder import write_results
 from sitrep.settings import TrainSettings
 from sitrep.settings.description import as_plain
 from sitrep.storage.complete import complete_folder, point_latest

@@ -47,6 +47,25 @@ class SentenceTrainer(transformers.Trainer):  # type: ignore[misc]
         )
         return self.accelerator.prepare(loader)
 
+    def get_eval_dataloader(self, eval_dataset: Any = None) -> Any:
+        """The whole validation split for each process: shares of unequal size would leave one waiting for another."""
+        return torch.utils.data.DataLoader(
+            self.eval_dataset if eval_dataset is None else eval_dataset,
+            batch_size=self.args.per_device_eval_batch_size,
+            collate_fn=self.data_collator,
+            pin_memory=self.args.dataloader_pin_memory,
+            num_workers=self.args.dataloader_num_workers,
+        )
+
+    def get_test_dataloader(self, test_dataset: Any) -> Any:
+        """As :meth:`get_eval_dataloader`."""
+        return self.get_eval_dataloader(test_dataset)
+
+    def evaluation_loop(self, *arguments: Any, **options: Any) -> Any:
+        """As the library's, but that nothing is gathered: every process has all answers itself."""
+        self.gather_function = lambda tensors: tensors
+        return super().evaluation_loop(*arguments, **options)
+
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
@@ -121,6 +140,7 @@ def warm_up(arguments: Any, scratch: Path, epochs: float, extra: dict[str, Any],
         eval_strategy="no",
         save_strategy="no",
         load_best_model_at_end=False,
+        ddp_find_unused_parameters=True,  # the classification layer has no part in it
     )
     make_trainer(ContrastiveTrainer, extra, args=plain, **parts).train()
 

@@ -6,6 +6,6 @@ After M. T. Ribeiro, T. Wu, C. Guestrin, S. Singh, "Beyond Accuracy: Behavioral 
 
 from sitrep.evaluation.behaviour.cases import BehaviourTest, Case, Kind
 from sitrep.evaluation.behaviour.outcomes import Failure, Outcome, run
-from sitrep.evaluation.behaviour.reading import load_tests, shipped_files
+from sitrep.evaluation.behaviour.yaml_files import load_tests, shipped_files
 
 __all__ = ["BehaviourTest", "Case", "Failure", "Kind", "Outcome", "load_tests", "run", "shipped_files"]

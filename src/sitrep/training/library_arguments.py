@@ -86,6 +86,7 @@ def training_arguments(
         "disable_tqdm": True,
         "label_names": ["labels", "applies"],
         "remove_unused_columns": False,
+        "ddp_find_unused_parameters": False,
         "accelerator_config": {"even_batches": False},  # batches hold like many sentences, not like many rows
     }
     try:

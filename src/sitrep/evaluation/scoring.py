@@ -1,0 +1,123 @@
+"""A checkpoint scored on labelled units: predictions, figures, baselines, behaviour tests, neighbours of errors."""
+
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from sitrep.data.loading import LoadedData
+from sitrep.data.split import describe_set
+from sitrep.evaluation import behaviour
+from sitrep.evaluation.analysis import analyse
+from sitrep.evaluation.misclassifications import ERRORS_SHOWN, with_neighbours
+from sitrep.evaluation.provenance import environment
+from sitrep.evaluation.results import Results, compute, passages_of
+from sitrep.inference.embedding import Embedder
+from sitrep.inference.predictor import Predictor
+from sitrep.labels import shipped_taxonomy
+from sitrep.model.baselines import Baseline, baselines
+from sitrep.model.checkpoint import Checkpoint
+from sitrep.sentences import LabelledSentence
+from sitrep.settings import Context
+
+NEIGHBOURS_FROM = 20_000
+"""Training units, drawn at random, among which the neighbours of errors are looked for."""
+
+
+@dataclass(frozen=True)
+class BehaviourQuestions:
+    """Which behaviour tests a model is asked.
+
+    Attributes:
+        asked: Whether it is asked any.
+        files: Of the user's own tests, beside those that are shipped.
+    """
+
+    asked: bool = True
+    files: Sequence[str] = ()
+
+
+def evaluate_split(checkpoint: Checkpoint, predictor: Predictor, data: LoadedData, training: dict[str, Any]) -> Results:
+    """Score a freshly trained checkpoint on its test split, baselines beside it."""
+    sets = {name: describe_set(part, checkpoint.labels) for name, part in data.split.parts().items()}
+    about = {
+        **sets,
+        "left_out": data.left_out,
+        "seen_in_training": 0,
+        "sources": [asdict(source) for source in data.sources],
+    }
+    reference = baselines(data.split.train, data.split.test)
+    results = score_checkpoint(checkpoint, predictor, True, data.split.test, reference, about, BehaviourQuestions())
+    return replace(results, training=training)
+
+
+def score_checkpoint(
+    checkpoint: Checkpoint,
+    predictor: Predictor,
+    calibrated: bool,
+    sentences: Sequence[LabelledSentence],
+    reference: Sequence[Baseline] | str,
+    data: dict[str, Any],
+    questions: BehaviourQuestions,
+) -> Results:
+    """Let a checkpoint label units, and work out all figures.
+
+    Args:
+        checkpoint: That is scored.
+        predictor: That was loaded from it.
+        calibrated: Whether with its temperature.
+        sentences: Units with their true labels.
+        reference: The baselines on the same units, or why there are none.
+        data: What is told of the data, as in :class:`sitrep.evaluation.results.Results`.
+        questions: Which behaviour tests it is asked.
+    """
+    # Before any scoring, so that a broken file is not found after the work is done.
+    tests = _behaviour_tests(checkpoint, questions)
+    began = time.perf_counter()
+    predictions = list(predictor.predict(passages_of(sentences)))
+    seconds = time.perf_counter() - began
+    label = predictor.label if questions.asked else None
+    analysis = analyse(sentences, predictions, checkpoint, calibrated, label, tests)
+    made_with = environment(predictor.engine.device, predictor.engine.precision)
+    made_with["scoring_seconds"] = round(seconds, 2)
+    results = compute(
+        sentences,
+        predictions,
+        checkpoint.taxonomy,
+        analysis,
+        reference,
+        data,
+        {},
+        made_with,
+        checkpoint.thresholds,
+    )
+    if checkpoint.context is Context.none:
+        return results
+    note = (
+        f"With model.context={checkpoint.context.name} a plain pipeline of transformers loads the checkpoint, "
+        "but reads each sentence without its context."
+    )
+    return replace(results, notes=[*results.notes, note])
+
+
+def add_neighbours(results: Results, train: Sequence[LabelledSentence]) -> Results:
+    """Put the training units most like it beside each error that the report shows."""
+    shown, rest = results.errors[:ERRORS_SHOWN], results.errors[ERRORS_SHOWN:]
+    if not shown:
+        return results
+    if len(train) > NEIGHBOURS_FROM:
+        train = random.Random(0).sample(train, NEIGHBOURS_FROM)
+    embedder = Embedder()
+    vectors = embedder.embed([error.sentence.text for error in shown])
+    found = with_neighbours(shown, vectors, train, embedder.embed([sentence.text for sentence in train]))
+    return replace(results, errors=[*found, *rest])
+
+
+def _behaviour_tests(checkpoint: Checkpoint, questions: BehaviourQuestions) -> list[behaviour.BehaviourTest]:
+    """The shipped tests where the model has a label that they are about, and the user's own."""
+    if not questions.asked:
+        return []
+    ours = set(shipped_taxonomy("four").labels) & set(checkpoint.labels)
+    shipped = behaviour.load_tests(behaviour.shipped_files()) if ours else []
+    return [*shipped, *behaviour.load_tests(questions.files, checkpoint.taxonomy)]
