@@ -26,6 +26,8 @@ from sitrep.model.encoding import EncodedRow
 from sitrep.settings import Context, PredictSettings
 from sitrep.training.run import train
 
+pytestmark = pytest.mark.slow
+
 ORDER = ["a bomb tore open the gate", "nine wounded", "it was the third", "share this page", "the governor urged calm"]
 
 

@@ -56,6 +56,7 @@ def test_any_labelled_file_is_scored_with_the_columns_that_it_has(run, run_direc
     assert "No unit of these data is attack_description or official_statement or boilerplate" in metrics["notes"][0]
 
 
+@pytest.mark.slow
 def test_columns_of_training_hold_where_none_are_given(run, toy_file, tmp_path):
     from conftest import train_settings
 
@@ -92,6 +93,7 @@ def test_changed_training_data_are_noticed(run, run_directory, tmp_path):
         run(copy)
 
 
+@pytest.mark.slow
 def test_data_labelled_none_only_cannot_be_scored_without_none(run, toy_file, tmp_path):
     from conftest import train_settings
 

@@ -18,6 +18,8 @@ from sitrep.sentences import Passage
 from sitrep.settings import EvaluateSettings
 from sitrep.training.run import train
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):

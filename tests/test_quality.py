@@ -127,6 +127,7 @@ def test_strict_makes_findings_an_error_and_writes_the_report_all_the_same(check
     assert (tmp_path / "result" / "check.html").is_file()
 
 
+@pytest.mark.slow
 def test_training_stops_on_a_leak_unless_told_otherwise(tmp_path):
     content = distinct_rows(12)
     for row in content:
@@ -185,6 +186,7 @@ def test_ordinary_texts_are_not_odd(text):
     assert text_findings([unit(text)]) == []
 
 
+@pytest.mark.slow
 def test_planted_label_flips_stand_at_the_top_of_the_suggestions():
     """At least 80 % of 5 % flips within the first tenth, on a part of the shipped corpus."""
     articles = list(dict.fromkeys(corpus.load()["article_id"]))[::4]

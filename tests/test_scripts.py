@@ -44,6 +44,7 @@ def test_help_and_wrong_settings_are_answered_without_heavy_imports(script):
         assert "HEAVY []" in finished.stdout, finished.stdout[-500:] + finished.stderr
 
 
+@pytest.mark.slow
 def test_wrong_usage_ends_with_2_and_wrong_files_with_1(tmp_path):
     assert one_line(call("train.py", "trainer.epoch=3"), 2) == (
         "train.py: there is no setting trainer.epoch; did you mean trainer.epochs?"
@@ -75,6 +76,7 @@ def test_unknown_label_stops_training_with_its_row(tmp_path, toy_file):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_predict_is_a_filter_from_standard_input_to_standard_output(run_directory):
     page = "Shells hit the bridge.\nFour were killed."
     finished = call("predict.py", f"checkpoint={run_directory}", "input=-", input=page.encode())
@@ -88,6 +90,7 @@ def test_predict_is_a_filter_from_standard_input_to_standard_output(run_director
     assert piped.stderr == b""
 
 
+@pytest.mark.slow
 def test_output_is_utf_8_whatever_the_locale(run_directory, tmp_path):
     environment = os.environ | {"PYTHONIOENCODING": "latin-1", "LC_ALL": "C"}
     page = "Снаряды “попали” 😀"
@@ -95,6 +98,7 @@ def test_output_is_utf_8_whatever_the_locale(run_directory, tmp_path):
     assert json.loads(finished.stdout)["text"] == page
 
 
+@pytest.mark.slow
 def test_multirun_makes_a_run_of_each(toy_file, tmp_path):
     finished = call("train.py", "--multirun", "seed=1,2", "data=files", f"data.train_files=[{toy_file}]", "model=tiny",
                     "trainer.epochs=1", cwd=tmp_path)  # fmt: skip
@@ -106,6 +110,7 @@ def test_multirun_makes_a_run_of_each(toy_file, tmp_path):
     assert "'data.train_files=[" in commands.pop() or "[" in str(toy_file)
 
 
+@pytest.mark.slow
 def test_closed_pipe_ends_predict_quietly(run_directory, tmp_path):
     path = write_jsonl(tmp_path / "rows.jsonl", [{"text": f"row {n} " * 30} for n in range(3000)])
     command = f"{sys.executable} {PROJECT}/scripts/predict.py checkpoint={run_directory} input={path} | head -n 1"
@@ -114,6 +119,7 @@ def test_closed_pipe_ends_predict_quietly(run_directory, tmp_path):
     assert finished.stderr == ""
 
 
+@pytest.mark.slow
 def test_scripts_run_from_any_folder(run_directory, tmp_path):
     (tmp_path / "page one.txt").write_text("Shells hit the bridge.")
     finished = call("predict.py", f"checkpoint={run_directory}", "input=page one.txt", "output=out.csv", cwd=tmp_path)
@@ -121,6 +127,7 @@ def test_scripts_run_from_any_folder(run_directory, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.csv", "page one.txt"]
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_training_in_one_line_and_leaves_nothing(toy_file, tmp_path):
     process = subprocess.Popen(
         [sys.executable, PROJECT / "scripts" / "train.py", f"data={toy_file}", "model=tiny", "trainer.epochs=100000",
@@ -138,6 +145,7 @@ def test_ctrl_c_ends_training_in_one_line_and_leaves_nothing(toy_file, tmp_path)
     assert list((tmp_path / "out").iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("unshare"), reason="mounting a small disk takes root")
 def test_full_disk_leaves_nothing_half_written(run_directory, tmp_path):
     path = write_jsonl(tmp_path / "rows.jsonl", [{"text": f"row {n} " * 30} for n in range(3000)])
@@ -154,6 +162,7 @@ def test_full_disk_leaves_nothing_half_written(run_directory, tmp_path):
     assert finished.stderr.strip().endswith("the disk is full; nothing half-written was kept")
 
 
+@pytest.mark.slow
 def test_read_only_folder_is_refused(run_directory, tmp_path):
     (tmp_path / "page.txt").write_text("Shells hit the bridge.")
     target = "/proc/out.jsonl" if os.geteuid() == 0 else tmp_path / "closed" / "out.jsonl"
@@ -165,6 +174,7 @@ def test_read_only_folder_is_refused(run_directory, tmp_path):
     assert "could not be written" in message or "No such file" in message
 
 
+@pytest.mark.slow
 def test_train_evaluate_predict_in_one_go(toy_file, tmp_path):
     trained = call("train.py", f"data={toy_file}", "experiment=quick", cwd=tmp_path)
     assert trained.returncode == 0, trained.stderr

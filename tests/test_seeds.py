@@ -14,6 +14,8 @@ from sitrep.settings import EvaluateSettings
 from sitrep.training.run import train
 from sitrep.training.seeds import SeedRun, mean_weights, median_run
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def run(toy_file, tmp_path_factory):

@@ -13,6 +13,8 @@ from sitrep.model.checkpoint import open_checkpoint
 from sitrep.settings import EvaluateSettings
 from sitrep.training.run import train
 
+pytestmark = pytest.mark.slow
+
 NAMES = dict(zip(PHRASES, ("storm", "forecast", "flood", "advert", "calm"), strict=True))
 TAXONOMY = """\
 labels:

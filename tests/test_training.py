@@ -48,6 +48,7 @@ def test_training_learns(run_directory):
     assert metrics["training"]["history"][0]["macro_f1"] < metrics["training"]["validation_macro_f1"]
 
 
+@pytest.mark.slow
 def test_same_seed_gives_the_same_weights_to_the_bit_and_another_seed_others(toy_file, tmp_path):
     one, two = (train(train_settings(toy_file, tmp_path / name)) for name in ("one", "two"))
     other = train(train_settings(toy_file, tmp_path / "other", "seed=2"))
@@ -79,6 +80,7 @@ def test_best_epoch_is_kept_and_not_the_last(toy_file, tmp_path):
     assert again.macro_f1 == pytest.approx(best)
 
 
+@pytest.mark.slow
 def test_four_labels_train_and_score_without_none(toy_file, tmp_path):
     run = train(train_settings(toy_file, tmp_path / "run", "labels=four"))
     metrics = json.loads((run / "metrics.json").read_text())
@@ -87,6 +89,7 @@ def test_four_labels_train_and_score_without_none(toy_file, tmp_path):
     assert open_checkpoint(str(run)).labels == WITHOUT_NONE.labels
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", ["deberta-v2", "modernbert", "bert"])
 def test_backbones_of_other_architectures_are_trained_from_a_folder(architecture, run_directory, toy_file, tmp_path):
     tokenizer = AutoTokenizer.from_pretrained(run_directory / "checkpoint")
@@ -109,6 +112,7 @@ def test_backbones_of_other_architectures_are_trained_from_a_folder(architecture
     assert open_checkpoint(str(run)).labels == TAXONOMY.labels
 
 
+@pytest.mark.slow
 def test_classifier_of_other_labels_serves_as_a_backbone(toy_file, run_directory, tmp_path):
     folder = tmp_path / "sentiment"
     AutoTokenizer.from_pretrained(run_directory / "checkpoint").save_pretrained(folder)
@@ -225,6 +229,7 @@ def test_files_of_one_name_without_ids_or_articles_do_not_collide(toy_file, tmp_
     assert len(split.test) == len(bare) // 2
 
 
+@pytest.mark.slow
 def test_checkpoint_finds_its_data_from_another_folder(toy_file, tmp_path, monkeypatch):
     (tmp_path / "project").mkdir()
     monkeypatch.chdir(tmp_path / "project")
@@ -237,6 +242,7 @@ def test_checkpoint_finds_its_data_from_another_folder(toy_file, tmp_path, monke
     assert json.loads((folder / "metrics.json").read_text())["data"]["seen_in_training"] == 0
 
 
+@pytest.mark.slow
 def test_default_backbone_trains_end_to_end_and_twice_the_same(toy_file, tmp_path):
     runs = []
     for name in ("one", "two"):
