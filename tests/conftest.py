@@ -77,7 +77,7 @@ def run_directory(toy_file: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     from sitrep.training.run import train
 
     output = tmp_path_factory.mktemp("outputs") / "train" / "run"
-    recipe = ["trainer.learning_rate=0.005", "trainer.epochs=30", "trainer.batch_size=8", "seed=2"]
+    recipe = ["trainer.learning_rate=0.005", "trainer.epochs=30", "trainer.batch_size=8"]
     return train(train_settings(toy_file, output, *recipe, "trainer.early_stopping_patience=0"))
 
 

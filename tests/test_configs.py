@@ -75,7 +75,7 @@ def test_saved_settings_read_back_the_same(toy_file):
         ("trainer.epochs=x", "trainer.epochs: Value 'x' of type 'str' could not be converted to Float"),
         ("trainer.precision=foo", "trainer.precision: Invalid value 'foo', expected one of [auto, fp32, bf16]"),
         ("trainer.epochs=-1", "trainer.epochs=-1.0: must be above 0"),
-        ("trainer.token_masking=1", "trainer.token_masking=1.0: must lie in [0, 1)"),
+        ("trainer.pretrained_share=1", "trainer.pretrained_share=1.0: must lie in [0, 1)"),
         ("model.context=page", "model.context: Invalid value 'page', expected one of [none, article]"),
         ("data.test_fraction=0.7", "data.test_fraction=0.7: must lie between 0 and 0.5"),
         ("data=files", "data.train_files=[]: name at least one file"),

@@ -20,7 +20,7 @@ def test_lone_process_is_the_main_one_and_shares_with_itself():
 
 @pytest.mark.slow
 def test_two_processes_train_as_one_does_at_the_same_batch_and_one_of_them_writes(toy_file, tmp_path):
-    recipe = ["trainer.learning_rate=0.005", "trainer.epochs=4", "trainer.token_masking=0"]
+    recipe = ["trainer.learning_rate=0.005", "trainer.epochs=4"]
     alone = train(train_settings(toy_file, tmp_path / "alone", *recipe, "trainer.batch_size=16"))
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--standalone"]
     command += [PROJECT / "scripts" / "train.py", f"data={toy_file}", "model=tiny", "trainer.precision=fp32", *recipe]

@@ -51,8 +51,6 @@ class TrainerSettings:
     """Share of the steps in which the learning rate rises."""
     weight_decay: float = 0.01
     """AdamW's weight decay."""
-    token_masking: float = 0.1
-    """Share of the tokens that is hidden in training, chosen anew for each batch; 0: none."""
     pretrained_share: float = 0.15
     """Share of the pretrained encoder in the final weights, for pages unlike the training data; 0: none."""
     contrastive_epochs: float = 0.0
@@ -70,7 +68,7 @@ class TrainerSettings:
         for name in ("epochs", "learning_rate"):
             require(getattr(self, name) > 0, f"trainer.{name}", getattr(self, name), "must be above 0")
         require(self.batch_size >= 1, "trainer.batch_size", self.batch_size, "must be at least 1")
-        for name in ("warmup_fraction", "token_masking", "pretrained_share", "context_dropout"):
+        for name in ("warmup_fraction", "pretrained_share", "context_dropout"):
             require(0 <= getattr(self, name) < 1, f"trainer.{name}", getattr(self, name), "must lie in [0, 1)")
         for name in ("weight_decay", "contrastive_epochs", "early_stopping_patience"):
             require(getattr(self, name) >= 0, f"trainer.{name}", getattr(self, name), "must not be negative")

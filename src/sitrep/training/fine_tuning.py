@@ -20,7 +20,7 @@ from sitrep.model.hardware import PrecisionChoice, choose_device, choose_precisi
 from sitrep.model.tokenizer import TextTokenizer
 from sitrep.settings import TrainSettings
 from sitrep.training.library_arguments import BEST_METRIC, training_arguments
-from sitrep.training.regularization import PretrainedWeights, hide_tokens
+from sitrep.training.pretrained_weights import PretrainedWeights
 
 if TYPE_CHECKING:
     import torch
@@ -113,8 +113,6 @@ def fine_tune(
     with _users_errors(settings), _training_attention(model, device.type, settings):
         if chosen.contrastive_epochs:
             warm_up(arguments, scratch, chosen.contrastive_epochs, chosen.extra, **parts)
-        if chosen.token_masking:
-            hide_tokens(model, tokenizer, chosen.token_masking)
         trainer = make_trainer(
             SentenceTrainer,
             chosen.extra,
