@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sitrep.cli.composition import compose_settings
 from sitrep.data import corpus
 from sitrep.data.reading import SHIPPED, Columns, read_labelled
-from sitrep.data.similarity import jaccard, near_duplicates, normalised
+from sitrep.data.similarity import jaccard, near_duplicates
 from sitrep.errors import UserError
 from sitrep.quality.corrections import corrected
 from sitrep.quality.label_checks import balance_findings, suspected_errors
@@ -270,7 +270,3 @@ def test_near_duplicates_are_found_among_many():
     planted = [text.replace(text.split()[0], "changed", 1) for text in texts[:100]]
     found = {(i, j) for i, j, _ in near_duplicates(texts + planted, 0.8)}
     assert found == {(number, 2000 + number) for number in range(100)}
-
-
-def test_normalising_forgets_case_stops_and_spaces():
-    assert normalised("  The ARMY said: “No.”\n") == normalised("the army  said no")

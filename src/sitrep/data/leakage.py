@@ -4,9 +4,10 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sitrep.data.similarity import SHORT_WORDS, near_duplicates, normalised
+from sitrep.data.similarity import SHORT_WORDS, near_duplicates
 from sitrep.data.split import Split
 from sitrep.errors import UserError
+from sitrep.normalization import comparable
 from sitrep.sentences import LabelledSentence
 
 Sets = Mapping[str, Sequence[LabelledSentence]]
@@ -32,7 +33,7 @@ def group_by_text(sets: Sets) -> dict[str, list[Placed]]:
     by_text: dict[str, list[Placed]] = defaultdict(list)
     for name, sentences in sets.items():
         for sentence in sentences:
-            by_text[normalised(sentence.text)].append((name, sentence))
+            by_text[comparable(sentence.text)].append((name, sentence))
     return by_text
 
 

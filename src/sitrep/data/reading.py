@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sitrep.data import corpus
 from sitrep.errors import UserError
 from sitrep.labels import Taxonomy, shipped_taxonomy
+from sitrep.normalization import identifier
 from sitrep.sentences import LabelledSentence
 from sitrep.storage.hub import HUB_NAME, hub_is_reachable
 from sitrep.storage.tables import ROW_SUFFIXES, TableRow, read_rows, whole_number
@@ -159,7 +160,7 @@ def _sentence(
         labels = () if label in no_class else (label,)
     labels = tuple(name for name in labels if name not in no_class)
     article_id = rest.pop(columns.article_id, None)
-    article = str(article_id) if article_id not in (None, "") else own_name
+    article = identifier(article_id) or own_name
     position = whole_number(rest.pop(columns.position, None), columns.position, row.place)
     identity = rest.pop(columns.id, None)
     try:
@@ -168,7 +169,7 @@ def _sentence(
             text=text,
             label=label,
             labels=labels,
-            id=str(identity) if identity not in (None, "") else own_name,
+            id=identifier(identity) or own_name,
             article_id=article,
             position=positions[article] if position is None else position,
             fields=rest,

@@ -4,7 +4,6 @@ MinHash with banding: Broder, "On the resemblance and containment of documents" 
 Ullman, "Mining of Massive Datasets", ch. 3. Candidates are verified by the exact Jaccard similarity.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -20,11 +19,6 @@ CHUNK = 50_000
 PRIME = np.uint64(2**31 - 1)
 LARGEST_BUCKET = 50
 """In a larger bucket each text is compared with its next few only, so that the work stays in proportion."""
-
-
-def normalised(text: str) -> str:
-    """The text without case, punctuation and differences of white space."""
-    return " ".join(re.findall(r"\w+", text.casefold()))
 
 
 def near_duplicates(texts: Sequence[str], threshold: float) -> Iterator[tuple[int, int, float]]:

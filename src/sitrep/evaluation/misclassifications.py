@@ -1,6 +1,5 @@
 """Every error of a labelling, with its context, the training units most like it, and whether its label is suspect."""
 
-import csv
 import warnings
 from collections import defaultdict
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from sitrep.sentences import LabelledSentence, Prediction
+from sitrep.storage.spreadsheets import write_spreadsheet
 
 CONTEXT_BEFORE = 2
 CONTEXT_AFTER = 1
@@ -19,10 +19,6 @@ ERRORS_SHOWN = 1000
 """Of which a report shows text and neighbours; ``errors.csv`` has all."""
 CHUNK_SIMILARITIES = 2**24
 """Similarities held at a time: 64 MiB."""
-
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-"""What spreadsheets take for the beginning of a formula, or skip before one (OWASP, "CSV Injection")."""
-
 
 COLUMNS = (
     "id",
@@ -194,12 +190,8 @@ def write_errors(path: Path, errors: Sequence[Misclassification]) -> None:
         path: File to write; one that is there is replaced.
         errors: In the order of the rows. Where there are none, the names of the first columns are all that is written.
     """
-    columns = list(_cells(errors[0])) if errors else COLUMNS
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, columns)
-        writer.writeheader()
-        for error in errors:
-            writer.writerow({name: _disarmed(cell) for name, cell in _cells(error).items()})
+    cells = [_cells(error) for error in errors]
+    write_spreadsheet(path, list(cells[0]) if cells else COLUMNS, cells)
 
 
 def _cells(error: Misclassification) -> dict[str, Any]:
@@ -214,10 +206,6 @@ def _cells(error: Misclassification) -> dict[str, Any]:
         cells[f"neighbour_{rank}_label"] = neighbour.label
         cells[f"neighbour_{rank}_similarity"] = round(neighbour.similarity, 4)
     return cells
-
-
-def _disarmed(cell: Any) -> Any:
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA_STARTS) else cell
 
 
 def _unit_length(vectors: np.ndarray) -> np.ndarray:

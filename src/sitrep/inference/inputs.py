@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from sitrep.errors import UserError
+from sitrep.normalization import identifier
 from sitrep.pages.passages import article_passages
 from sitrep.sentences import Passage, carried_fields
 from sitrep.settings import InputFormat, Unit
@@ -154,8 +154,8 @@ class InputSource:
         positions: Counter[str] = Counter()
         for index, row in enumerate(rows):
             text = _text(row, self.text_field)
-            identity = _text_or(row.fields.get("id"), f"{name}:{index}")
-            article_id = _text_or(row.fields.get("article_id"), identity)
+            identity = identifier(row.fields.get("id")) or f"{name}:{index}"
+            article_id = identifier(row.fields.get("article_id")) or identity
             for passage in self._passages(row, text, identity, article_id, positions[article_id]):
                 if article_id != identity:  # a row that stands alone need not be remembered
                     positions[article_id] += 1
@@ -189,7 +189,3 @@ def _text(row: TableRow, field: str) -> str:
     if not text.strip():
         raise UserError(f"{row.place}: the text is empty; fill it or remove the row")
     return text
-
-
-def _text_or(value: Any, default: str) -> str:
-    return str(value) if value not in (None, "") else default

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from sitrep.errors import UserError
+from sitrep.storage.spreadsheets import unguarded_rows
 
 ROW_SUFFIXES = (".jsonl", ".csv", ".tsv", ".parquet")
 PARQUET_BATCH_ROWS = 4096
@@ -131,7 +132,7 @@ def _csv_rows(lines: Iterable[str], name: str, delimiter: str) -> Iterator[Table
     header: list[str] | None = None
     first_line = 1
     try:
-        for cells in reader:
+        for cells in unguarded_rows(reader):
             place, first_line = f"{name}:{first_line}", reader.line_num + 1
             if not cells:
                 continue
