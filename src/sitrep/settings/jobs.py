@@ -70,7 +70,7 @@ class PredictSettings:
     calibrated: bool = True
     """Use the temperature that was fitted on validation, and say which predictions to check."""
     on_error: OnError = OnError.auto
-    """Of what cannot be read, `stop` ends the job, `skip` leaves it out; `auto`: skips files of a folder, not rows."""
+    """A page or row that cannot be read: `stop` ends the job, `skip` goes on; `auto`: skips in a folder only."""
     overwrite: bool = False
     """Replace `output` if it exists."""
     inference: InferenceSettings = field(default_factory=InferenceSettings)

@@ -129,6 +129,11 @@ def point_latest(folder: Path, job: str) -> None:
         os.replace(fresh, link)
 
 
+def shown(path: Path | str) -> str:
+    r"""A path as it can be printed and written: bytes of a name that are not UTF-8 stand as ``\xe9``."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
 def sha256_of(path: Path) -> str:
     """SHA-256 of a file in hexadecimal."""
     with path.open("rb") as file:

@@ -3,7 +3,7 @@
 import codecs
 import csv
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -15,6 +15,15 @@ ROW_SUFFIXES = (".jsonl", ".csv", ".tsv", ".parquet")
 PARQUET_BATCH_ROWS = 4096
 
 csv.field_size_limit(2**31 - 1)  # the default of 128 KiB is less than a long article
+
+
+Refuse = Callable[[UserError], None]
+"""What is done about a row that cannot be read; where it returns, reading goes on with the next row."""
+
+
+def stop(error: UserError) -> None:
+    """Read no further."""
+    raise error
 
 
 @dataclass(frozen=True)
@@ -30,12 +39,14 @@ class TableRow:
     fields: dict[str, Any]
 
 
-def read_rows(path: Path, kind: str | None = None) -> Iterator[TableRow]:
+def read_rows(path: Path, kind: str | None = None, refuse: Refuse = stop) -> Iterator[TableRow]:
     """Read a table row by row, in constant memory.
 
     Args:
         path: File to read.
         kind: ``jsonl``, ``csv``, ``tsv`` or ``parquet``; ``None`` goes by the file's ending.
+        refuse: Told of each malformed row. What spoils the rest of the file, such as a byte that is not UTF-8 or an
+            open quote, is raised.
 
     Yields:
         Rows in file order. Blank lines of a JSONL file are not rows.
@@ -52,14 +63,17 @@ def read_rows(path: Path, kind: str | None = None) -> Iterator[TableRow]:
     if kind == "parquet":
         yield from _at_least_one(_parquet_rows(path), str(path))
     else:
-        yield from read_row_stream(path.open("rb"), str(path), kind)
+        yield from read_row_stream(path.open("rb"), str(path), kind, refuse)
 
 
-def read_row_stream(stream: BinaryIO, name: str, kind: str) -> Iterator[TableRow]:
+def read_row_stream(stream: BinaryIO, name: str, kind: str, refuse: Refuse = stop) -> Iterator[TableRow]:
     """Read JSONL, CSV or TSV from an open binary stream; ``name`` stands for it in messages. Closes the stream."""
     with stream:
         lines = text_lines(stream, name)
-        rows = _jsonl_rows(lines, name) if kind == "jsonl" else _csv_rows(lines, name, "," if kind == "csv" else "\t")
+        if kind == "jsonl":
+            rows = _jsonl_rows(lines, name, refuse)
+        else:
+            rows = _csv_rows(lines, name, "," if kind == "csv" else "\t", refuse)
         yield from _at_least_one(rows, name)
 
 
@@ -102,32 +116,36 @@ def text_lines(stream: Iterable[bytes], name: str) -> Iterator[str]:
             ) from None
 
 
-def _jsonl_rows(lines: Iterable[str], name: str) -> Iterator[TableRow]:
+def _jsonl_rows(lines: Iterable[str], name: str, refuse: Refuse) -> Iterator[TableRow]:
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
-            fields = json.loads(line, parse_constant=_no_constant)
-            if "\\ud" in line or "\\uD" in line:
-                json.dumps(fields, ensure_ascii=False).encode("utf-8")
-        except json.JSONDecodeError as error:
-            cut = "" if line.endswith("\n") else "; the file seems to be cut off"
-            raise UserError(f"{name}:{number}: not valid JSON at column {error.colno}: {error.msg}{cut}") from None
-        except (
-            RecursionError,
-            ValueError,
-        ) as error:  # too deep, a number of thousands of digits, NaN, half a character
-            raise UserError(f"{name}:{number}: not valid JSON: {error}") from None
-        if not isinstance(fields, dict):
-            raise UserError(f"{name}:{number}: a row must be a JSON object, not {type(fields).__name__}")
-        yield TableRow(f"{name}:{number}", fields)
+            yield TableRow(f"{name}:{number}", _json_object(line, f"{name}:{number}"))
+        except UserError as error:
+            refuse(error)
+
+
+def _json_object(line: str, place: str) -> dict[str, Any]:
+    try:
+        fields = json.loads(line, parse_constant=_no_constant)
+        if "\\ud" in line or "\\uD" in line:
+            json.dumps(fields, ensure_ascii=False).encode("utf-8")
+    except json.JSONDecodeError as error:
+        cut = "" if line.endswith("\n") else "; the file seems to be cut off"
+        raise UserError(f"{place}: not valid JSON at column {error.colno}: {error.msg}{cut}") from None
+    except (RecursionError, ValueError) as error:  # too deep, a number of thousands of digits, NaN, half a character
+        raise UserError(f"{place}: not valid JSON: {error}") from None
+    if not isinstance(fields, dict):
+        raise UserError(f"{place}: a row must be a JSON object, not {type(fields).__name__}")
+    return fields
 
 
 def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON; write null")
 
 
-def _csv_rows(lines: Iterable[str], name: str, delimiter: str) -> Iterator[TableRow]:
+def _csv_rows(lines: Iterable[str], name: str, delimiter: str, refuse: Refuse) -> Iterator[TableRow]:
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     header: list[str] | None = None
     first_line = 1
@@ -141,10 +159,10 @@ def _csv_rows(lines: Iterable[str], name: str, delimiter: str) -> Iterator[Table
                 _check_header(header, place)
                 continue
             if len(cells) != len(header):
-                raise UserError(
-                    f"{place}: has {len(cells)} fields where the header has {len(header)}; "
-                    f"is a quote or a {'tab' if delimiter != ',' else 'comma'} missing?"
-                )
+                sign = "tab" if delimiter != "," else "comma"
+                reason = f"has {len(cells)} fields where the header has {len(header)}"
+                refuse(UserError(f"{place}: {reason}; is a quote or a {sign} missing?"))
+                continue
             yield TableRow(place, dict(zip(header, cells, strict=True)))
     except csv.Error as error:
         raise UserError(f"{name}:{first_line}: malformed: {error}") from None
