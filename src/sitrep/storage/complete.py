@@ -153,6 +153,11 @@ def _publish(path: Path) -> None:
     path.chmod(0o666 & ~mask)
 
 
+def shown(path: Path | str) -> str:
+    """A path as messages and reports show it; bytes of a name that are not UTF-8 become escapes such as ``\\xe9``."""
+    return str(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """Read a file that holds a JSON object.
 
