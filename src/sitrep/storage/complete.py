@@ -154,7 +154,7 @@ def _publish(path: Path) -> None:
 
 
 def shown(path: Path | str) -> str:
-    """A path as messages and reports show it; bytes of a name that are not UTF-8 become escapes such as ``\\xe9``."""
+    """A path as messages and reports show it: bytes of a name that are not UTF-8 become escapes in hexadecimal."""
     return str(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
