@@ -112,7 +112,7 @@ def split_faults(split: Split, labels: Iterable[str], held_out: Collection[str] 
             continue
         remedy = "add data"
         if name in held_out and not part:
-            remedy = f"whole articles are held out, and there are {len(homes)} in all: check data.article_id_field"
+            remedy = f"whole articles are held out, of {len(homes)} in all; check data.article_id_field"
         if name in held_out:
             remedy += f", or choose another data.split_seed or data.{name}_fraction"
         extent = f"{len(part)} units of {len(split.article_ids()[name])} articles"
