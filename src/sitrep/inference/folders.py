@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sitrep.errors import UserError
+from sitrep.storage.complete import shown
 from sitrep.storage.tables import ROW_SUFFIXES, read_rows
 
 ARTICLE_SUFFIXES = (".txt",)
@@ -88,5 +89,5 @@ def _visible(folder: Path, around: frozenset[str]) -> Iterator[Path]:
 
 
 def _number(paths: list[Path], one: str, several: str) -> str:
-    first = os.fsencode(paths[0]).decode("utf-8", "backslashreplace")
+    first = shown(paths[0])
     return f"{first} {one}" if len(paths) == 1 else f"{len(paths)} files, {first} the first of them, {several}"

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO
 
-from sitrep.errors import UserError
+from sitrep.errors import Refuse, UserError, stop
 from sitrep.inference.folders import ARTICLE_SUFFIXES, READABLE, FolderFiles, find_files
 from sitrep.normalization import identifier
 from sitrep.pages.passages import article_passages
@@ -20,12 +20,11 @@ from sitrep.settings import InputFormat, OnError, Unit
 from sitrep.storage.complete import shown
 from sitrep.storage.tables import (
     ROW_SUFFIXES,
-    Refuse,
     TableRow,
     check_readable,
+    is_stream,
     read_row_stream,
     read_rows,
-    stop,
     text_lines,
     whole_number,
 )
@@ -80,8 +79,7 @@ class InputSource:
     @property
     def is_stream(self) -> bool:
         """Whether it is standard input, a pipe or the like, which can be read once only."""
-        ordinary = self.path.is_file() or self.path.is_dir() or not self.path.exists()
-        return self.location == STANDARD_INPUT or not ordinary
+        return self.location == STANDARD_INPUT or is_stream(self.path)
 
     @property
     def is_folder(self) -> bool:

@@ -129,11 +129,6 @@ def point_latest(folder: Path, job: str) -> None:
         os.replace(fresh, link)
 
 
-def shown(path: Path | str) -> str:
-    r"""A path as it can be printed and written: bytes of a name that are not UTF-8 stand as ``\xe9``."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
-
-
 def sha256_of(path: Path) -> str:
     """SHA-256 of a file in hexadecimal."""
     with path.open("rb") as file:
@@ -156,6 +151,11 @@ def _publish(path: Path) -> None:
     mask = os.umask(0)
     os.umask(mask)
     path.chmod(0o666 & ~mask)
+
+
+def shown(path: Path | str) -> str:
+    """A path as messages and reports show it: bytes of a name that are not UTF-8 become escapes in hexadecimal."""
+    return str(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def read_json(path: Path) -> dict[str, Any]:
