@@ -68,7 +68,9 @@ def test_checkpoint_works_in_a_plain_pipeline_and_agrees(run_directory):
 def test_best_epoch_is_kept_and_not_the_last(toy_file, tmp_path):
     settings = train_settings(toy_file, tmp_path / "run", "trainer.epochs=6", "trainer.learning_rate=0.02")
     trained = fine_tune(settings, load_data(settings.data, TAXONOMY).split, TAXONOMY, tmp_path / "scratch")
-    best = max(entry["macro_f1"] for entry in trained.history)
+    figures = [entry["macro_f1"] for entry in trained.history]
+    best = max(figures)
+    assert figures[-1] < best, "the last epoch is the best: this setting tries nothing"
     split = load_data(settings.data, TAXONOMY).split
     encoded = trained.tokenizer([s.text for s in split.validation], padding=True, return_tensors="pt")
     with torch.inference_mode():
@@ -237,7 +239,7 @@ def test_checkpoint_finds_its_data_from_another_folder(toy_file, tmp_path, monke
     train(train_settings(Path("./toy.jsonl"), Path("outputs/train/run")))
     (tmp_path / "project").rename(tmp_path / "moved")
     monkeypatch.chdir(tmp_path)
-    overrides = ["checkpoint=moved/outputs/train/run", f"output_dir={tmp_path}/result"]
+    overrides = ["checkpoint=moved/outputs/train/run", f"output_dir={tmp_path}/result", "training_data=named"]
     folder = evaluate(compose_settings("evaluate", EvaluateSettings, overrides))
     assert json.loads((folder / "metrics.json").read_text())["data"]["seen_in_training"] == 0
 

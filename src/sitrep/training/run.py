@@ -126,7 +126,7 @@ class _Job:
             write_results(place, results[seed], settings)
             scores = results[seed].scores
             f1 = {label: scores.per_class[label].f1 for label in self.taxonomy.averaged}
-            runs.append(SeedRun(seed, place, told["validation_macro_f1"], scores.macro_f1, f1))
+            runs.append(SeedRun(seed, place, validation_macro_f1(predictor, fit), scores.macro_f1, f1))
         self.processes.part()
         return self._keep(runs, results, trained) if self.processes.is_main else None
 
