@@ -41,17 +41,8 @@ def sentence_of(
         UserError: If it is not a labelled sentence, with its place and the remedy.
     """
     rest = dict(row.fields)
-    for name, setting in ((columns.text, "data.text_field"), (columns.label, "data.label_field")):
-        if name not in rest:
-            raise UserError(f"{row.place}: no column {name!r} ({setting}); there are {', '.join(map(repr, rest))}")
-    text, label = rest.pop(columns.text), rest.pop(columns.label)
-    if not isinstance(text, str):
-        raise UserError(f"{row.place}: {columns.text} must be text, not {text!r}")
-    if label is None or not str(label).strip():
-        remedy = f"; write {taxonomy.negative} where none of the classes applies" if taxonomy.negative else ""
-        raise UserError(f"{row.place}: the label is empty{remedy}")
-    label = columns.label_map.get(str(label).strip(), str(label).strip())
-    labels = label_list(rest.pop(columns.labels, None), row, columns)
+    text, label = _text_and_label(rest, row.place, columns, taxonomy)
+    labels = _label_list(rest.pop(columns.labels, None), row, columns)
     no_class = (taxonomy.negative, *taxonomy.left_out)
     if labels is None:
         labels = () if label in no_class else (label,)
@@ -78,7 +69,21 @@ def sentence_of(
     return sentence
 
 
-def label_list(value: Any, row: TableRow, columns: Columns) -> tuple[str, ...] | None:
+def _text_and_label(rest: dict[str, Any], place: str, columns: Columns, taxonomy: Taxonomy) -> tuple[str, str]:
+    """Take the text and the label, in our name of it, out of the cells of a row."""
+    for name, setting in ((columns.text, "data.text_field"), (columns.label, "data.label_field")):
+        if name not in rest:
+            raise UserError(f"{place}: no column {name!r} ({setting}); there are {', '.join(map(repr, rest))}")
+    text, label = rest.pop(columns.text), rest.pop(columns.label)
+    if not isinstance(text, str):
+        raise UserError(f"{place}: {columns.text} must be text, not {text!r}")
+    if label is None or not str(label).strip():
+        remedy = f"; write {taxonomy.negative} where none of the classes applies" if taxonomy.negative else ""
+        raise UserError(f"{place}: the label is empty{remedy}")
+    return text, columns.label_map.get(str(label).strip(), str(label).strip())
+
+
+def _label_list(value: Any, row: TableRow, columns: Columns) -> tuple[str, ...] | None:
     """``labels`` as a tuple of mapped names; ``None`` where the row has no such column or leaves it empty in a CSV."""
     if value is None:
         return None
