@@ -177,9 +177,3 @@ def test_too_little_validation_leaves_the_temperature_out_and_says_so(units):
     assert result.note.startswith(f"{units} validation units are too few")
     with pytest.raises(ValueError, match="no units"):
         calibration_at(rows[:0], true[:0], FOUR, 1.0, "")
-
-
-def test_validation_without_an_error_is_noted():
-    logits, _ = drawn(100, 4)
-    rows = softmax(logits, axis=1)
-    assert "do not rely on it" in temperature_of(rows, rows.argmax(axis=1), 100)[1]

@@ -112,11 +112,11 @@ def temperature_of(probabilities: np.ndarray, true: np.ndarray, units: int) -> t
         return None, f"{units} validation units are too few to fit a temperature; {FEWEST_UNITS} are wanted"
     logits = log_probabilities(probabilities)
     temperature = fit_temperature(logits, true)
+    if max(_loss(logits, true, bound) for bound in TEMPERATURE_BOUNDS) - _loss(logits, true, temperature) < FLAT_LOSS:
+        return None, "no temperature was fitted: the loss on validation is the same at all of them"
     if any(np.isclose(temperature, bound, rtol=1e-2) for bound in TEMPERATURE_BOUNDS):
         why = "too few errors" if temperature < 1 else "too many errors"
         return None, f"no temperature was fitted: validation holds {why} to tell how sure the model may be"
-    if max(_loss(logits, true, bound) for bound in TEMPERATURE_BOUNDS) - _loss(logits, true, temperature) < FLAT_LOSS:
-        return None, "no temperature was fitted: the loss on validation is the same at all of them"
     return temperature, ""
 
 
