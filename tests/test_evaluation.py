@@ -258,7 +258,11 @@ def test_own_behaviour_tests_are_asked_and_can_be_turned_off(run, run_directory,
 
 
 def test_errors_stand_beside_their_neighbours_in_training(run, run_directory, tmp_path):
-    wrong = [{**row, "label": "boilerplate"} for row in rows(2) if row["label"] == "casualty_report"]
+    wrong = [
+        {**row, "label": "boilerplate", "labels": ["boilerplate"]}
+        for row in rows(2)
+        if row["label"] == "casualty_report"
+    ]
     path = write_jsonl(tmp_path / "wrong.jsonl", wrong)
     folder, metrics = run(run_directory, f"data.test_files=[{path}]")
     assert metrics["errors"] == len(wrong) == 4

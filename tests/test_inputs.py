@@ -42,7 +42,7 @@ def pages(tmp_path):
 
 def test_bad_page_of_a_folder_is_left_out_with_its_reason_and_the_rest_is_labelled(run, pages, tmp_path):
     output = tmp_path / "out.jsonl"
-    with pytest.raises(PartlyRead, match=r"2 pages or rows could not be read") as caught:
+    with pytest.raises(PartlyRead, match=r"2 pages or rows were left out") as caught:
         run(pages, output)
     assert caught.value.exit_status == 3
     written = [json.loads(line) for line in output.read_text(encoding="utf-8").splitlines()]
@@ -76,7 +76,9 @@ def test_without_a_file_the_reasons_go_to_standard_error(run, pages, capsys):
 def test_bad_row_of_a_single_file_stops_unless_asked_to_go_on(run, tmp_path, how):
     (tmp_path / "rows.jsonl").write_text('{"text": "Four died."}\n{"text": \n{"text": "Two died."}\n', encoding="utf-8")
     output = tmp_path / "out.jsonl"
-    with pytest.raises(UserError, match="could not be read" if how == "skip" else r"rows\.jsonl:2: not valid JSON"):
+    with pytest.raises(
+        UserError, match="1 page or row was left out" if how == "skip" else r"rows\.jsonl:2: not valid JSON"
+    ):
         run(tmp_path / "rows.jsonl", output, f"on_error={how}")
     assert output.exists() == (how == "skip")
     if how == "skip":

@@ -51,8 +51,8 @@ class LeftOut:
         """Raise :class:`PartlyRead` if anything was left out."""
         if self.count:
             where = f"{self.path} says why" if self.path else "the reasons stand above"
-            what = "1 page or row" if self.count == 1 else f"{self.count} pages or rows"
-            raise PartlyRead(f"{what} could not be read and were left out; {where}")
+            what = "1 page or row was" if self.count == 1 else f"{self.count} pages or rows were"
+            raise PartlyRead(f"{what} left out, as they could not be read; {where}")
 
 
 @contextmanager

@@ -131,7 +131,7 @@ class CheckSettings:
     strict: bool = False
     """End with exit status 1 if anything worse than a hint was found."""
     apply: str | None = None
-    """A corrected `suggestions.csv`: its labels are put into the data, which are written as `corrected.jsonl`."""
+    """A corrected `suggestions.csv`: the data with its labels are written into the folder `corrected`."""
     output_dir: str = "outputs/check_data/{time}"
     """Folder of the result, which must not exist yet; `{time}` becomes the time of its start."""
 
