@@ -250,7 +250,7 @@ def test_own_behaviour_tests_are_asked_and_can_be_turned_off(run, run_directory,
     )
     folder, metrics = run(run_directory, f"behaviour_files=[{mine}]")
     outcome = metrics["behaviour"][-1]
-    assert (outcome["name"], outcome["cases"], outcome["failed"]) == ("markets", 2, 1)
+    assert (outcome["name"], outcome["cases"], outcome["failures"]) == ("markets", 2, 1)
     assert "Prices are no attacks." in (folder / "report.html").read_text()
     _, without = run(run_directory, "behaviour=false", "neighbours=false", f"output_dir={tmp_path / 'second'}")
     assert without["behaviour"] == []
