@@ -163,13 +163,12 @@ def test_existing_output_is_kept_and_replaced_on_request(run, tmp_path):
     assert len(run(source, "overwrite=true")) == 1
 
 
-def test_field_that_only_some_rows_have_does_not_fit_a_table(run, tmp_path):
+def test_field_that_only_some_rows_have_is_a_column_of_a_table(run, tmp_path):
     source = write_jsonl(tmp_path / "rows.jsonl", [{"text": "a"}, {"text": "b", "extra": 1}])
     assert run(source)[1]["extra"] == 1
-    for output in ("out.csv", "out.parquet"):
-        with pytest.raises(UserError, match="'extra' is not in every row"):
-            run(source, output=output)
-        assert not (tmp_path / output).exists()
+    with run(source, output="out.csv").open(encoding="utf-8", newline="") as file:
+        assert [row["extra"] for row in csv.DictReader(file)] == ["", "1"]
+    assert parquet.read_table(run(source, output="out.parquet"))["extra"].to_pylist() == [None, 1]
 
 
 def test_unknown_output_ending_and_empty_folder_are_refused(run, tmp_path):

@@ -1,9 +1,6 @@
 """Predictions as JSON lines, CSV or Parquet, written as they come."""
 
-import csv
 import io
-import json
-import math
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -11,11 +8,13 @@ from pathlib import Path
 from typing import IO, Any
 
 from sitrep.errors import UserError
+from sitrep.inference.table_files import CsvWriter, ParquetWriter, TableWriter, json_line
 from sitrep.sentences import Prediction
 from sitrep.storage.complete import complete_file, refuse_existing
 
 STANDARD_OUTPUT = "-"
-PARQUET_GROUP_ROWS = 8192
+TABLES: dict[str, type[TableWriter]] = {".csv": CsvWriter, ".parquet": ParquetWriter}
+ENDINGS = (".jsonl", *TABLES)
 
 Write = Callable[[Prediction], None]
 
@@ -27,8 +26,8 @@ def check_output(output: str, overwrite: bool) -> None:
             raise UserError("output=-: standard output is closed")
         return
     path = Path(output)
-    if path.suffix.lower() not in WRITERS:
-        raise UserError(f"output={output}: the ending must be one of {', '.join(WRITERS)}, or - for standard output")
+    if path.suffix.lower() not in ENDINGS:
+        raise UserError(f"output={output}: the ending must be one of {', '.join(ENDINGS)}, or - for standard output")
     refuse_existing(path, overwrite)
 
 
@@ -43,7 +42,7 @@ def open_output(output: str, overwrite: bool = False) -> Iterator[Write]:
         overwrite: Whether an existing file is replaced.
 
     Raises:
-        UserError: If the file exists already or cannot be written, or if a row does not fit the columns.
+        UserError: If the file exists already or cannot be written.
     """
     check_output(output, overwrite)
     if output == STANDARD_OUTPUT:
@@ -55,15 +54,19 @@ def open_output(output: str, overwrite: bool = False) -> Iterator[Write]:
     path = Path(output)
     with ExitStack() as stack:
         partial = stack.enter_context(complete_file(path, overwrite))
-        yield stack.enter_context(WRITERS[path.suffix.lower()](partial, path.name))
+        kind = TABLES.get(path.suffix.lower())
+        if kind is None:
+            yield _jsonl_writer(stack.enter_context(partial.open("w", encoding="utf-8", newline="\n")))
+        else:
+            yield _table_writer(stack.enter_context(kind(partial, path.name, _say)))
 
 
 def as_row(prediction: Prediction) -> dict[str, Any]:
     """One output object: the fields of the contract, then those carried through from the input."""
     passage = prediction.passage
     row = {
-        "id": passage.id,
-        "article_id": passage.article_id,
+        "id": _readable(passage.id),
+        "article_id": _readable(passage.article_id),
         "position": passage.position,
         "start": passage.start,
         "end": passage.end,
@@ -85,97 +88,31 @@ def as_row(prediction: Prediction) -> dict[str, Any]:
 
 def _jsonl_writer(file: IO[str]) -> Write:
     def write(prediction: Prediction) -> None:
-        row = as_row(prediction)
-        try:
-            line = json.dumps(row, ensure_ascii=False, allow_nan=False, default=str)
-        except ValueError:
-            line = json.dumps(_without_nan(row), ensure_ascii=False, allow_nan=False, default=str)
-        file.write(line + "\n")
+        file.write(json_line(as_row(prediction)) + "\n")
 
     return write
 
 
-@contextmanager
-def _jsonl(path: Path, name: str) -> Iterator[Write]:
-    with path.open("w", encoding="utf-8", newline="\n") as file:
-        yield _jsonl_writer(file)
+def _table_writer(table: TableWriter) -> Write:
+    def write(prediction: Prediction) -> None:
+        table.write(_flat(prediction))
+
+    return write
 
 
-@contextmanager
-def _csv(path: Path, name: str) -> Iterator[Write]:
-    """One column a probability; columns are those of the first row."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer: csv.DictWriter[str] | None = None
-
-        def write(prediction: Prediction) -> None:
-            nonlocal writer
-            row = _flat(prediction)
-            if writer is None:
-                writer = csv.DictWriter(file, list(row))
-                writer.writeheader()
-            _check_columns(row, list(writer.fieldnames), name)
-            nested = {
-                key: json.dumps(value, default=str) for key, value in row.items() if isinstance(value, dict | list)
-            }
-            writer.writerow(row | nested)
-
-        yield write
+def _say(line: str) -> None:
+    """One line on standard error, where a progress display that runs there puts it above itself."""
+    if sys.stderr is not None:
+        sys.stderr.write(f"{line}\n")
 
 
-@contextmanager
-def _parquet(path: Path, name: str) -> Iterator[Write]:
-    """Like CSV, with types; they are those of the first group of rows."""
-    import pyarrow
-    from pyarrow import parquet
-
-    with ExitStack() as stack:
-        waiting: list[dict[str, Any]] = []
-        target: parquet.ParquetWriter | None = None
-
-        def flush() -> None:
-            nonlocal target
-            if not waiting:
-                return
-            try:
-                if target is None:
-                    target = stack.enter_context(parquet.ParquetWriter(path, _schema(waiting)))
-                target.write_table(pyarrow.Table.from_pylist(waiting, schema=target.schema))
-            except (pyarrow.ArrowException, OverflowError) as error:
-                reason = f"a field does not fit the type of the first rows: {error}; write .jsonl instead"
-                raise UserError(f"{name}: {reason}") from None
-            waiting.clear()
-
-        def write(prediction: Prediction) -> None:
-            row = _flat(prediction)
-            if waiting or target:
-                _check_columns(row, list(waiting[0]) if waiting else target.schema.names, name)  # type: ignore[union-attr]
-            waiting.append(row)
-            if len(waiting) >= PARQUET_GROUP_ROWS:
-                flush()
-
-        yield write
-        flush()
-
-
-def _schema(rows: list[dict[str, Any]]) -> Any:
-    """Types of the first rows; a column that is empty there is taken for text."""
-    import pyarrow
-
-    found = pyarrow.Table.from_pylist(rows).schema
-    empty = pyarrow.types.is_null
-    return pyarrow.schema([field.with_type(pyarrow.string()) if empty(field.type) else field for field in found])
-
-
-def _without_nan(value: Any) -> Any:
-    """NaN and infinity, which JSON does not have, as null."""
-    if isinstance(value, dict):
-        return {key: _without_nan(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_nan(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+def _readable(name: str) -> str:
+    """A name made of a file's; bytes of it that are not UTF-8 are shown as backslash escapes."""
+    return name if name.isascii() else name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _flat(prediction: Prediction) -> dict[str, Any]:
+    """A row of a table: one column a probability."""
     row = as_row(prediction)
     probabilities = row.pop("probabilities")
     flat = {key: row.pop(key) for key in ("id", "article_id", "position", "start", "end", "text", "label")}
@@ -184,14 +121,3 @@ def _flat(prediction: Prediction) -> dict[str, Any]:
         flat["labels"] = "|".join(prediction.labels)  # as training data may name several in a table
     flat |= {f"probability_{label}": value for label, value in probabilities.items()}
     return flat | {"truncated": prediction.truncated} | row
-
-
-def _check_columns(row: dict[str, Any], columns: list[str], name: str) -> None:
-    if row.keys() != set(columns):
-        odd = sorted(row.keys() ^ set(columns))
-        raise UserError(
-            f"{name}: row {row['id']!r}: {odd[0]!r} is not in every row, as a table wants it; write .jsonl instead"
-        )
-
-
-WRITERS = {".jsonl": _jsonl, ".csv": _csv, ".parquet": _parquet}

@@ -1,0 +1,57 @@
+"""Columns of Arrow tables, and the values that do not fit them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+
+def type_of(values: Sequence[Any]) -> Any:
+    """Arrow type that holds every value as it is; ``None`` if there is none, or nothing to tell it by."""
+    import pyarrow
+
+    try:
+        found = pyarrow.array(values).type
+    except (pyarrow.ArrowException, OverflowError, ValueError, TypeError):
+        return None
+    without_fields = pyarrow.types.is_struct(found) and not found.num_fields  # Parquet has none
+    return None if pyarrow.types.is_null(found) or without_fields or fitted(values, found)[1] else found
+
+
+def fitted(values: Sequence[Any], wanted: Any) -> tuple[Any, list[int]]:
+    """Values as an Arrow array, and the places of those that are not of that type, where it holds null.
+
+    Arrow by itself refuses a whole column for one value, and cuts what it can: 1.5 to 1, a time of day to a date.
+    """
+    import pyarrow
+
+    try:
+        array = pyarrow.array(values, wanted)
+        back = array.to_pylist()
+        if back == values and list(map(type, back)) == list(map(type, values)):
+            return array, []
+    except (pyarrow.ArrowException, OverflowError, ValueError, TypeError):
+        pass
+    misfits = [number for number, value in enumerate(values) if not _fits(value, wanted)]
+    fitting = list(values)
+    for number in misfits:
+        fitting[number] = None
+    return pyarrow.array(fitting, wanted), misfits
+
+
+def _fits(value: Any, wanted: Any) -> bool:
+    import pyarrow
+
+    try:
+        return _same(value, pyarrow.array([value], wanted).to_pylist()[0])
+    except (pyarrow.ArrowException, OverflowError, ValueError, TypeError):
+        return False
+
+
+def _same(value: Any, back: Any) -> bool:
+    """Whether nothing was lost; a field that a nested value lacks may have become null, and 1 may be 1.0."""
+    if isinstance(value, dict) and isinstance(back, dict):
+        return value.keys() <= back.keys() and all(_same(value.get(key), item) for key, item in back.items())
+    if isinstance(value, list | tuple) and isinstance(back, list):
+        return len(value) == len(back) and all(map(_same, value, back))
+    if isinstance(value, bool) != isinstance(back, bool):
+        return False
+    return bool(value == back or (value != value and back != back))  # NaN is not itself
