@@ -111,7 +111,8 @@ def test_packages_import_without_the_heavy_libraries(module):
 
 
 def test_no_two_files_or_classes_share_a_name():
-    files = [path.stem for path in MODULES if path.name not in ("__init__.py", "run.py")]
+    kept_name = PROJECT / "src" / "sitrep" / "inference" / "segmentation.py"  # of version 0.1
+    files = [path.stem for path in MODULES if path.name not in ("__init__.py", "run.py") and path != kept_name]
     assert sorted(name for name in set(files) if files.count(name) > 1) == []
     classes = [
         node.name

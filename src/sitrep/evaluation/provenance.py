@@ -26,7 +26,6 @@ PACKAGES = (
     "safetensors",
     "numpy",
     "scikit-learn",
-    "sentencex",
 )
 
 
