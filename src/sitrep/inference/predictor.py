@@ -1,5 +1,6 @@
 """A loaded checkpoint that labels sentences."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from sitrep.model.checkpoint import DEFAULT_THRESHOLD, Checkpoint, open_checkpoi
 from sitrep.model.encoding import InputEncoder, reading_order
 from sitrep.model.tokenizer import TOKENIZER, TextTokenizer
 from sitrep.model.validation_fit import ValidationFit
+from sitrep.pages.legibility import oddities
 from sitrep.pages.passages import article_passages
 from sitrep.sentences import Passage, Prediction
 from sitrep.settings import Context, Precision
@@ -57,6 +59,10 @@ class Predictor:
             said of what to check.
         thresholds: Least probability of each class that applies; missing ones are a half.
         batch_tokens: Tokens a batch, padding included; ``None``: what suits the device.
+
+    Attributes:
+        odd_sentences: How many sentences :meth:`predict` gave that it cannot read, by kind of oddity; it only adds to
+            them, so that whoever reads them may clear them.
     """
 
     def __init__(
@@ -76,6 +82,7 @@ class Predictor:
         self.temperature = (fit.temperature if fit else None) or 1.0
         self.acceptance_thresholds = fit.acceptance_thresholds if fit else {}
         self.thresholds = dict.fromkeys(self.class_names, DEFAULT_THRESHOLD) | dict(thresholds or {})
+        self.odd_sentences: Counter[str] = Counter()
         self.batch_tokens = batch_tokens or BATCH_TOKENS[engine.device]
 
     @classmethod
@@ -160,19 +167,24 @@ class Predictor:
         """Label a stream of passages, in its order, one window in memory at a time.
 
         Where the model reads context, the passages of an article are read together, in the order of ``position``, as
-        far as they stand in one window; a window ends between articles where it can.
+        far as they stand in one window; a window ends between articles where it can. A sentence that cannot be read,
+        or whose article cannot as far as it stands in the window, is never accepted, whatever its probability.
         """
         for window in whole_articles(passages, WINDOW):
             order = None if self.encoder.context is Context.none else reading_order(window)
             probabilities, truncated = self._score([passage.text for passage in window], order)
             chosen, sets = self.choose(probabilities)
-            for passage, label, several, row, cut in zip(
-                window, chosen, sets, probabilities.tolist(), truncated.tolist(), strict=True
+            odd = oddities(window)
+            for passage, label, several, row, cut, oddity in zip(
+                window, chosen, sets, probabilities.tolist(), truncated.tolist(), odd, strict=True
             ):
                 by_class = dict(zip(self.class_names, row, strict=True))
                 said = Prediction(passage, label, by_class, cut, several)
+                if oddity:
+                    self.odd_sentences[oddity] += 1
                 if self.acceptance_thresholds:
-                    decision = decide(label, said.probability_of(label), self.acceptance_thresholds)
+                    thresholds = {} if oddity else self.acceptance_thresholds
+                    decision = decide(label, said.probability_of(label), thresholds)
                     said = Prediction(passage, label, by_class, cut, several, decision)
                 yield said
 

@@ -56,6 +56,9 @@ def predict(settings: PredictSettings) -> None:
         console.print(summary(counts, checkpoint.labels, review, truncated, seconds), highlight=False, soft_wrap=True)
         if settings.output != STANDARD_OUTPUT:
             console.print(f"written to {settings.output}", highlight=False, soft_wrap=True)
+    if predictor.odd_sentences:
+        decided = bool(predictor.acceptance_thresholds)
+        console.print(unreadable(predictor.odd_sentences, counts.total(), decided), highlight=False, soft_wrap=True)
     left_out.raise_if_any()
 
 
@@ -65,6 +68,14 @@ def summary(counts: Counter[str], labels: tuple[str, ...], review: int, truncate
     each += f"; {review} to review" if review else ""
     cut = f"; {truncated} were too long and read in part" if truncated else ""
     return f"{counts.total()} sentences in {seconds:.1f} s: {each}{cut}"
+
+
+def unreadable(odd: Counter[str], sentences: int, decided: bool) -> str:
+    """One line: how many sentences the model cannot read, of which kinds, and what became of them."""
+    kinds = ", ".join(f"{count} {kind}" for kind, count in odd.most_common())
+    outcome = "they are marked review" if decided else "their labels say little"
+    what = "are in another script or language, or damaged"
+    return f"{odd.total()} of {sentences} sentences {what} ({kinds}); sitrep reads English: {outcome}"
 
 
 def _shown(predictions: Iterable[Prediction], console: Console) -> Iterator[Prediction]:
