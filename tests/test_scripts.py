@@ -1,10 +1,8 @@
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
-import time
 
 import pytest
 from conftest import PROJECT, write_jsonl
@@ -125,24 +123,6 @@ def test_scripts_run_from_any_folder(run_directory, tmp_path):
     finished = call("predict.py", f"checkpoint={run_directory}", "input=page one.txt", "output=out.csv", cwd=tmp_path)
     assert finished.returncode == 0, finished.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.csv", "page one.txt"]
-
-
-@pytest.mark.slow
-def test_ctrl_c_ends_training_in_one_line_and_leaves_nothing(toy_file, tmp_path):
-    process = subprocess.Popen(
-        [sys.executable, PROJECT / "scripts" / "train.py", f"data={toy_file}", "model=tiny", "trainer.epochs=100000",
-         "trainer.early_stopping_patience=0", f"output_dir={tmp_path}/out/run"],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=PROJECT,
-    )  # fmt: skip
-    assert process.stderr is not None
-    while b"epoch" not in process.stderr.readline():  # training is under way
-        time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert errors.decode().splitlines()[-1] == "train.py: interrupted; nothing half-written was kept"
-    assert b"Traceback" not in errors
-    assert list((tmp_path / "out").iterdir()) == []
 
 
 @pytest.mark.slow
