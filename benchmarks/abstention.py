@@ -6,15 +6,14 @@ Every validation set is simulated anew; what its thresholds accept is looked at 
 the share of classes in which the precision there falls short of the target; at most 10 % is promised.
 """
 
-import sys
-
 import numpy as np
+from arguments import options
 from simulation import draw
 
+from sitrep.labels import shipped_taxonomy
 from sitrep.metrics.abstention import risk_coverage, thresholds
-from sitrep.labels import LabelSet
 
-LABELS = LabelSet.five.names
+LABELS = shipped_taxonomy("five").labels
 
 
 def measure(articles: int, target: float, noise: float, in_articles: float, sets: int) -> tuple[float, float, float]:
@@ -38,12 +37,12 @@ def measure(articles: int, target: float, noise: float, in_articles: float, sets
 
 def main() -> None:
     """Print the table."""
-    options = dict(argument.split("=", 1) for argument in sys.argv[1:])
+    sets = int(options("sets").get("sets", "300"))
     print("| validation articles | wanted precision | noise | common to an article | given | broken | accepted |")
     print("|" + "---|" * 7)
     for row in ((75, 0.9, 0.45, 0.25), (75, 0.95, 0.45, 0.25), (75, 0.9, 0.6, 0.25), (75, 0.9, 0.45, 0.0),
                 (75, 0.9, 0.45, 0.6), (20, 0.9, 0.45, 0.25), (300, 0.9, 0.45, 0.25)):  # fmt: skip
-        figures = measure(*row, int(options.get("sets", "300")))
+        figures = measure(*row, sets)
         print(f"| {' | '.join(map(str, row))} | {' | '.join(f'{figure:.1%}' for figure in figures)} |", flush=True)
 
 

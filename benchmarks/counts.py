@@ -9,37 +9,35 @@ in percent of the set's units; then come the share of intervals that hold the tr
 worst one, and their mean width in percent of the units.
 """
 
-import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 
 import numpy as np
+from arguments import options
 from simulation import OTHER_SHARES, Articles, draw
 
 from sitrep.data.reading import SHIPPED, Columns, read_labelled
+from sitrep.labels import shipped_taxonomy
 from sitrep.metrics.counts import LabelledUnits, PredictedUnits, corrected_counts
-from sitrep.labels import LabelSet
 
-LABELS = LabelSet.five.names
+LABELS = shipped_taxonomy("five").labels
 Drawer = Callable[[np.random.Generator], tuple[Articles, Articles]]
 
 
 def simulated() -> Iterator[tuple[str, Drawer]]:
     """Sets that differ in shares of the labels, numbers of articles, accuracy, and likeness within articles."""
     rare = np.array([0.30, 0.30, 0.001, 0.10, 0.299])
-    yield "same shares", lambda g: (draw(g, 75), draw(g, 75))
-    yield "other shares", lambda g: (draw(g, 75), draw(g, 75, shares=OTHER_SHARES))
-    yield "a label almost absent", lambda g: (draw(g, 75), draw(g, 75, shares=rare))
-    yield "10 target articles", lambda g: (draw(g, 75), draw(g, 10, shares=OTHER_SHARES))
-    yield "400 target articles", lambda g: (draw(g, 75), draw(g, 400, shares=OTHER_SHARES))
-    yield "20 validation articles", lambda g: (draw(g, 20), draw(g, 75, shares=OTHER_SHARES))
-    yield "20 short, 20 long", lambda g: (draw(g, 20, 10), draw(g, 20, 40, OTHER_SHARES))
-    yield "accuracy 71 %", lambda g: (draw(g, 75, noise=0.6), draw(g, 75, shares=OTHER_SHARES, noise=0.6))
-    yield "accuracy 98 %", lambda g: (draw(g, 75, noise=0.25), draw(g, 75, shares=OTHER_SHARES, noise=0.25))
-    yield (
-        "units independent",
-        lambda g: (draw(g, 75, in_articles=0), draw(g, 75, shares=OTHER_SHARES, in_articles=0)),
-    )
+    yield "same shares", lambda rng: (draw(rng, 75), draw(rng, 75))
+    yield "other shares", lambda rng: (draw(rng, 75), draw(rng, 75, shares=OTHER_SHARES))
+    yield "a label almost absent", lambda rng: (draw(rng, 75), draw(rng, 75, shares=rare))
+    yield "10 target articles", lambda rng: (draw(rng, 75), draw(rng, 10, shares=OTHER_SHARES))
+    yield "400 target articles", lambda rng: (draw(rng, 75), draw(rng, 400, shares=OTHER_SHARES))
+    yield "20 validation articles", lambda rng: (draw(rng, 20), draw(rng, 75, shares=OTHER_SHARES))
+    yield "20 short, 20 long", lambda rng: (draw(rng, 20, 10), draw(rng, 20, 40, OTHER_SHARES))
+    yield "accuracy 71 %", lambda rng: (draw(rng, 75, noise=0.6), draw(rng, 75, shares=OTHER_SHARES, noise=0.6))
+    yield "accuracy 98 %", lambda rng: (draw(rng, 75, noise=0.25), draw(rng, 75, shares=OTHER_SHARES, noise=0.25))
+    alone = partial(draw, in_articles=0)
+    yield "units independent", lambda rng: (alone(rng, 75), alone(rng, 75, shares=OTHER_SHARES))
 
 
 def from_corpus() -> Iterator[tuple[str, Drawer]]:
@@ -71,15 +69,13 @@ def labelled_corpus() -> Articles:
     return Articles(articles, true, found)
 
 
-def two_parts(
-    corpus: Articles, size: int, more: int | None, generator: np.random.Generator
-) -> tuple[Articles, Articles]:
+def two_parts(corpus: Articles, size: int, more: int | None, rng: np.random.Generator) -> tuple[Articles, Articles]:
     """Draw validation articles, and 75 others with a preference for those that hold much of the label ``more``."""
     units = np.bincount(corpus.articles)
-    order = generator.permutation(len(units))
+    order = rng.permutation(len(units))
     share = np.bincount(corpus.articles, weights=corpus.true == more) / units
     weights = np.exp(8 * share[order[size:]])
-    target = generator.choice(order[size:], 75, replace=False, p=weights / weights.sum())
+    target = rng.choice(order[size:], 75, replace=False, p=weights / weights.sum())
     return part(corpus, order[:size]), part(corpus, target)
 
 
@@ -136,18 +132,17 @@ def measure(drawer: Drawer, sets: int) -> tuple[dict[str, float], list[float]]:
         held.append((np.floor(ends[0]) <= truth) & (truth <= np.ceil(ends[1])))
         widths.append(100 * (ends[1] - ends[0]) / truth.sum())
     coverage = 100 * np.mean(held, axis=0)
-    return {name: float(np.mean(all_)) for name, all_ in errors.items()}, [
-        float(coverage.mean()), float(coverage.min()), float(np.mean(widths)),
-    ]  # fmt: skip
+    intervals = [float(coverage.mean()), float(coverage.min()), float(np.mean(widths))]
+    return {name: float(np.mean(all_)) for name, all_ in errors.items()}, intervals
 
 
 def main() -> None:
     """Measure every kind of set and print one table."""
-    options = dict(argument.split("=", 1) for argument in sys.argv[1:])
+    sets = int(options("sets").get("sets", "500"))
     heading = True
     for kinds in (simulated, from_corpus):
         for name, drawer in kinds():
-            errors, interval = measure(drawer, int(options.get("sets", "500")))
+            errors, interval = measure(drawer, sets)
             if heading:
                 columns = ["sets", *errors, "intervals that hold", "worst label", "width"]
                 print(f"| {' | '.join(columns)} |\n|{'---|' * len(columns)}")

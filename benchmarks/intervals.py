@@ -8,21 +8,22 @@ difficulty of an article in part. The truth is the figure of 400,000 simulated a
 """
 
 import functools
-import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from arguments import options
 from scipy import special, stats
 
+from sitrep.labels import shipped_taxonomy
 from sitrep.metrics.intervals import Interval, rate_interval
-from sitrep.metrics.scores import Rates, rates
 from sitrep.metrics.resampling import effective_articles, resample, standard_error
+from sitrep.metrics.scores import Rates, rates
 from sitrep.metrics.significance import difference
-from sitrep.labels import LabelSet
 
-LABELS = LabelSet.five.names
+TAXONOMY = shipped_taxonomy("five")
+LABELS = TAXONOMY.labels
 SIZES = (15, 30, 60, 90)
 MIX = np.array([0.20, 0.20, 0.10, 0.22, 0.28])
 TAIL = 0.025
@@ -53,28 +54,26 @@ BETTER = 0.15
 """Log odds by which the second run errs less often, where the truth is that it is better."""
 
 
-def simulate(generator: np.random.Generator, articles: int, scenario: Scenario, better: float = 0.0) -> np.ndarray:
+def simulate(rng: np.random.Generator, articles: int, scenario: Scenario, better: float = 0.0) -> np.ndarray:
     """Confusion counts of two runs by article, shape (articles, 2, labels, labels)."""
-    sizes = np.round(np.exp(generator.uniform(np.log(5), np.log(60), articles))).astype(int)
-    support = generator.multinomial(sizes, generator.dirichlet(scenario.evenness * MIX, articles))
-    shared = generator.normal(0, scenario.spread, (articles, 1))
+    sizes = np.round(np.exp(rng.uniform(np.log(5), np.log(60), articles))).astype(int)
+    support = rng.multinomial(sizes, rng.dirichlet(scenario.evenness * MIX, articles))
+    shared = rng.normal(0, scenario.spread, (articles, 1))
     elsewhere = np.tile(MIX + 0.1, (len(LABELS), 1)) * (1 - np.eye(len(LABELS)))
     elsewhere /= elsewhere.sum(axis=1, keepdims=True)
     counts = np.zeros((articles, 2, len(LABELS), len(LABELS)), dtype=np.int64)
     for run, gain in enumerate((0.0, better)):
-        own = generator.normal(0, scenario.spread / 2, (articles, 1))
-        wrong = generator.binomial(
-            support, special.expit(special.logit(np.array(scenario.errors)) + shared + own - gain)
-        )
+        own = rng.normal(0, scenario.spread / 2, (articles, 1))
+        wrong = rng.binomial(support, special.expit(special.logit(np.array(scenario.errors)) + shared + own - gain))
         for label in range(len(LABELS)):
-            counts[:, run, label] = generator.multinomial(wrong[:, label], elsewhere[label])
+            counts[:, run, label] = rng.multinomial(wrong[:, label], elsewhere[label])
             counts[:, run, label, label] += support[:, label] - wrong[:, label]
     return counts
 
 
 def figures(counts: np.ndarray) -> dict[str, np.ndarray]:
     """The figures that are looked at, by name."""
-    return by_name(rates(counts, LABELS))
+    return by_name(rates(counts, TAXONOMY))
 
 
 def by_name(found: Rates) -> dict[str, np.ndarray]:
@@ -156,7 +155,7 @@ def coverage(scenario: Scenario, articles: int, sets: int, draws: int) -> None:
         total = counts.sum(axis=0)
         found, drawn = figures(total), figures(resample(counts, draws, number))
         without = figures(total - counts)
-        for name, having in by_name(effective_articles(counts, LABELS)).items():
+        for name, having in by_name(effective_articles(counts, TAXONOMY)).items():
             for method, bounds in intervals(float(found[name]), drawn[name], without[name], float(having)):
                 hits[method][name].append(bool(bounds.low <= truth[name] <= bounds.high))
         bounds = _bootstrap_t(counts, draws, number)
@@ -177,7 +176,7 @@ def differences(scenario: Scenario, articles: int, sets: int, draws: int) -> Non
             found, drawn = figures(counts.sum(axis=0))["macro-F1"], figures(resample(counts, draws, number))["macro-F1"]
             low, high = np.quantile(drawn @ [1, -1], [TAIL, 1 - TAIL])
             quantiles.append(low <= truth <= high)
-            effective = effective_articles(counts.sum(axis=1), LABELS).macro_f1
+            effective = effective_articles(counts.sum(axis=1), TAXONOMY).macro_f1
             ours = difference(found, drawn, float(effective))
             assert ours.interval is not None
             assert ours.p is not None
@@ -189,8 +188,8 @@ def differences(scenario: Scenario, articles: int, sets: int, draws: int) -> Non
 
 def main() -> None:
     """Print both tables for every scenario."""
-    options = dict(argument.split("=", 1) for argument in sys.argv[1:])
-    sets, draws = int(options.get("sets", "1000")), int(options.get("draws", "1000"))
+    given = options("sets", "draws")
+    sets, draws = int(given.get("sets", "1000")), int(given.get("draws", "1000"))
     for name, scenario in SCENARIOS.items():
         print(f"\n{name}\n\n| articles | method | macro-F1 | accuracy | rare precision | rare recall | rare F1 |")
         print("|---|---|---|---|---|---|---|")

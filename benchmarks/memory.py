@@ -12,21 +12,23 @@ import tempfile
 import time
 from pathlib import Path
 
+from arguments import options
+
 SCRIPT = Path(__file__).parents[1] / "scripts" / "predict.py"
 
 
 def main() -> None:
     """Measure both sizes in turn and print the table."""
-    options = dict(argument.split("=", 1) for argument in sys.argv[1:])
+    given = options("checkpoint", "large")
     print("| rows | seconds | peak memory (MiB) |\n|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
-        for count in (10_000, int(options.get("large", "1000000"))):
+        for count in (10_000, int(given.get("large", "1000000"))):
             source, target = Path(folder) / f"{count}.jsonl", Path(folder) / f"{count}.out.jsonl"
             with source.open("w") as file:
                 for number in range(count):
                     file.write(f'{{"id": "{number}", "text": "Shells hit the bridge in district {number}."}}\n')
             began = time.perf_counter()
-            command = [sys.executable, str(SCRIPT), f"checkpoint={options['checkpoint']}", f"input={source}"]
+            command = [sys.executable, str(SCRIPT), f"checkpoint={given['checkpoint']}", f"input={source}"]
             subprocess.run([*command, f"output={target}"], check=True, capture_output=True)
             seconds = time.perf_counter() - began
             # The larger run comes second, so the maximum over all children so far is its own or a smaller one's.

@@ -7,17 +7,17 @@ import contextlib
 import io
 import random
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-import numpy as np
-
-from sitrep.settings import Precision
-from sitrep.model.hardware import choose_device, choose_precision
 from sitrep.inference.embedding import Embedder
-from sitrep.labels import CLASSES, NONE
+from sitrep.labels import Task, Taxonomy
+from sitrep.metrics.scores import score
+from sitrep.model.backbone import load_backbone
+from sitrep.model.hardware import choose_device, choose_precision
 from sitrep.model.packaged import packaged_minilm
 from sitrep.sentences import LabelledSentence
+from sitrep.settings import ModelSettings, Precision
 
 Units = Sequence[LabelledSentence]
 Peer = Callable[[Units, Units, Sequence[str], int], list[str]]
@@ -64,16 +64,13 @@ def example(train: Units, validation: Units, texts: Sequence[str], seed: int) ->
 
     transformers.logging.set_verbosity_error()
     transformers.set_seed(seed)
-    folder, names = str(packaged_minilm()), sorted({unit.label for unit in train})
-    tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    model = transformers.AutoModelForSequenceClassification.from_pretrained(
-        folder, num_labels=len(names), local_files_only=True, use_safetensors=True
-    )
+    names = tuple(sorted({unit.label for unit in train}))
+    classifier, tokenizer = load_backbone(ModelSettings(dropout=None), names, Task.single_label, ())
     rows = [
         {**tokenizer(unit.text, truncation=True, max_length=128), "labels": names.index(unit.label)} for unit in train
     ]
     device = choose_device()
-    fast = choose_precision(Precision.auto, device, "precision") is Precision.bf16
+    fast = choose_precision(Precision.auto, device, "precision").precision is Precision.bf16
     with tempfile.TemporaryDirectory() as scratch:
         arguments = transformers.TrainingArguments(
             scratch,
@@ -86,7 +83,7 @@ def example(train: Units, validation: Units, texts: Sequence[str], seed: int) ->
             dataloader_pin_memory=False,
         )
         collate = transformers.DataCollatorWithPadding(tokenizer)
-        trainer = transformers.Trainer(model, arguments, train_dataset=rows, data_collator=collate)
+        trainer = transformers.Trainer(classifier.model, arguments, train_dataset=rows, data_collator=collate)
         with contextlib.redirect_stdout(io.StringIO()):
             trainer.train()
     model = trainer.model.eval().float()
@@ -105,7 +102,7 @@ def setfit(train: Units, validation: Units, texts: Sequence[str], seed: int) -> 
     from datasets import Dataset
     from setfit import SetFitModel, Trainer, TrainingArguments
 
-    fast = choose_precision(Precision.auto, choose_device(), "precision") is Precision.bf16
+    fast = choose_precision(Precision.auto, choose_device(), "precision").precision is Precision.bf16
     model = SetFitModel.from_pretrained(str(packaged_minilm()), labels=sorted({unit.label for unit in train}))
     with tempfile.TemporaryDirectory() as scratch, contextlib.redirect_stdout(io.StringIO()):
         arguments = TrainingArguments(
@@ -133,40 +130,40 @@ def spacy_textcat(train: Units, validation: Units, texts: Sequence[str], seed: i
     fix_random_seed(seed)
     language = spacy.blank("en")
     categoriser: Any = language.add_pipe("textcat")
-    names = sorted({unit.label for unit in train})
+    taxonomy = taxonomy_of(unit.label for unit in (*train, *validation))
     examples = []
     for unit in train:
-        cats = {name: float(name == unit.label) for name in names}
+        cats = {name: float(name == unit.label) for name in taxonomy.labels}
         examples.append(Example.from_dict(language.make_doc(unit.text), {"cats": cats}))
-    for name in names:
+    for name in taxonomy.labels:
         categoriser.add_label(name)
     optimiser = language.initialize(lambda: examples)
-    chance = random.Random(seed)
+    rng = random.Random(seed)
     best, kept = -1.0, b""
     for _ in range(SPACY_EPOCHS):
-        chance.shuffle(examples)
+        rng.shuffle(examples)
         for batch in minibatch(examples, size=SPACY_BATCH):
             language.update(batch, sgd=optimiser, drop=0.2)
-        found = list(_best_category(language, [unit.text for unit in validation]))
-        figure = macro_f1(validation, found)
+        figure = macro_f1(validation, _best_category(language, [unit.text for unit in validation]), taxonomy)
         if figure > best:
             best, kept = figure, language.to_bytes()
     language.from_bytes(kept)
-    return list(_best_category(language, texts))
+    return _best_category(language, texts)
 
 
-def _best_category(language: Any, texts: Sequence[str]) -> Iterator[str]:
-    for document in language.pipe(texts):
-        yield max(document.cats, key=document.cats.get)
+def _best_category(language: Any, texts: Sequence[str]) -> list[str]:
+    return [max(document.cats, key=document.cats.get) for document in language.pipe(texts)]
 
 
-def macro_f1(units: Units, predicted: Sequence[str]) -> float:
-    """Macro-F1 over the four classes, or over all labels but `none` where they are not the taxonomy's."""
-    from sklearn.metrics import f1_score
+def taxonomy_of(labels: Iterable[str]) -> Taxonomy:
+    """The labels of some data as a taxonomy; `none` is the negative one if it is among them."""
+    names = dict.fromkeys(sorted(set(labels)), "")
+    return Taxonomy(names, "none" if "none" in names else None)
 
-    true = [unit.label for unit in units]
-    names = [name for name in CLASSES if name in {*true, *predicted}] or sorted(set(true) - {NONE})
-    return float(f1_score(true, predicted, labels=names, average="macro", zero_division=np.nan))
+
+def macro_f1(units: Units, predicted: Sequence[str], taxonomy: Taxonomy) -> float:
+    """Macro-F1 over the classes of the taxonomy."""
+    return score([unit.label for unit in units], predicted, taxonomy).macro_f1 or 0.0
 
 
 PEERS: dict[str, Peer] = {

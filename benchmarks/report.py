@@ -8,35 +8,39 @@ and neighbours are passes of a model.
 """
 
 import resource
-import sys
 import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from arguments import options
 
-from sitrep.model.checkpoint import Checkpoint
-from sitrep.settings import Context, EvaluateSettings, Pooling
+from sitrep.cli.composition import compose_settings
 from sitrep.data.reading import SHIPPED, Columns, read_labelled
-from sitrep.evaluation.run import write_results
+from sitrep.data.split import describe_set
+from sitrep.decisions import probabilities_of
 from sitrep.evaluation.analysis import analyse
 from sitrep.evaluation.provenance import environment
-from sitrep.evaluation.results import compute, describe_set, passages_of
-from sitrep.cli.composition import compose, typed
-from sitrep.labels import LabelSet, Task
-from sitrep.sentences import LabelledSentence, Prediction
+from sitrep.evaluation.results import compute, passages_of
+from sitrep.labels import Task, shipped_taxonomy
+from sitrep.model.checkpoint import Checkpoint
+from sitrep.model.hardware import PrecisionChoice
 from sitrep.model.validation_fit import ValidationFit
+from sitrep.report.result_folder import write_results
+from sitrep.sentences import LabelledSentence, Prediction
+from sitrep.settings import Context, EvaluateSettings, Precision
 
 SURENESS = 2.55
 """By how much the true label's logit stands above the noise: about a tenth of the labels come out wrong."""
 VALIDATION = 2000
-LABELS = LabelSet.five.names
+TAXONOMY = shipped_taxonomy("five")
+LABELS = TAXONOMY.labels
 
 
 def made(units: int, articles: int) -> tuple[list[LabelledSentence], list[Prediction]]:
     """Units and their predictions."""
-    chance = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     corpus = read_labelled(SHIPPED, Columns())
     each = units // articles
     sentences = [
@@ -44,34 +48,32 @@ def made(units: int, articles: int) -> tuple[list[LabelledSentence], list[Predic
         for n in range(units)
     ]
     true = np.array([LABELS.index(sentence.label) for sentence in sentences])
-    logits = chance.normal(size=(units, len(LABELS))) + SURENESS * np.eye(len(LABELS))[true]
-    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    logits = rng.normal(size=(units, len(LABELS))) + SURENESS * np.eye(len(LABELS))[true]
     predictions = [
         Prediction(passage, LABELS[int(row.argmax())], dict(zip(LABELS, row.tolist(), strict=True)))
-        for passage, row in zip(passages_of(sentences), probabilities, strict=True)
+        for passage, row in zip(passages_of(sentences), probabilities_of(logits, Task.single_label), strict=True)
     ]
     return sentences, predictions
 
 
 def main() -> None:
     """Make one report and print what it took."""
-    options = dict(argument.split("=", 1) for argument in sys.argv[1:])
-    units, articles = int(options.get("units", "100000")), int(options.get("articles", "5000"))
+    given = options("units", "articles")
+    units, articles = int(given.get("units", "100000")), int(given.get("articles", "5000"))
     sentences, predictions = made(units, articles)
     true = [LABELS.index(s.label) for s in sentences[:VALIDATION]]
-    given = [LABELS.index(p.label) for p in predictions[:VALIDATION]]
-    homes = [n // 30 for n in range(VALIDATION)]
+    predicted = [LABELS.index(p.label) for p in predictions[:VALIDATION]]
+    homes = [n // 30 for n in range(len(true))]
     accept: dict[str, float | None] = dict.fromkeys(LABELS, 0.8)
-    fit = ValidationFit(list(LABELS), true, given, homes, 1.1, "", {}, 0.95, accept)
-    checkpoint = Checkpoint(
-        Path(), LABELS, LabelSet.five, Task.single_label, {}, 256, Context.none, Pooling.cls, 256, None, fit
-    )
-    settings = typed(compose(Path(__file__).parents[1] / "configs", "evaluate", EvaluateSettings, []), EvaluateSettings)
-    about = {"test": describe_set(sentences, LABELS), "seen_in_training": 0, "left_out_none": 0, "sources": []}
+    fit = ValidationFit(list(LABELS), true, predicted, homes, 1.1, "", {}, 0.95, accept)
+    checkpoint = Checkpoint(Path(), TAXONOMY, Task.single_label, 256, Context.none, 256, None, fit)
+    settings = compose_settings("evaluate", EvaluateSettings, [])
+    made_with = environment("cpu", PrecisionChoice(Precision.fp32, "no model runs"))
+    about = {"test": describe_set(sentences, LABELS), "seen_in_training": 0, "left_out": 0, "sources": []}
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     began, cpu = time.perf_counter(), time.process_time()
     analysis = analyse(sentences, predictions, checkpoint, calibrated=True)
-    results = compute(sentences, predictions, LABELS, analysis, "not asked for", about, {}, environment("cpu", "fp32"))
+    results = compute(sentences, predictions, TAXONOMY, analysis, "not asked for", about, {}, made_with)
     with tempfile.TemporaryDirectory() as folder:
         write_results(Path(folder), results, settings)
         size = (Path(folder) / "report.html").stat().st_size

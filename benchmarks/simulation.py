@@ -30,7 +30,7 @@ class Articles:
 
 
 def draw(
-    generator: np.random.Generator,
+    rng: np.random.Generator,
     articles: int,
     units: float = 30,
     shares: np.ndarray = SHARES,
@@ -40,7 +40,7 @@ def draw(
     """Draw articles: every unit is a corner of a simplex seen through noise, of which its article shares a part.
 
     Args:
-        generator: Source of chance.
+        rng: Draws everything.
         articles: Number of them.
         units: Mean number in an article.
         shares: Of the labels in the whole; those of single articles scatter widely.
@@ -48,11 +48,11 @@ def draw(
         in_articles: Share of the variance that the units of an article have in common.
     """
     labels = len(shares)
-    home = np.repeat(np.arange(articles), np.maximum(2, generator.poisson(units, articles)))
-    mixed = generator.dirichlet(3 * shares, articles)[home]
-    true = (generator.random(len(home))[:, None] > mixed.cumsum(axis=1)[:, :-1]).sum(axis=1)
-    own = generator.normal(size=(len(home), labels)) * np.sqrt(1 - in_articles)
-    shared = generator.normal(size=(articles, labels))[home] * np.sqrt(in_articles)
+    home = np.repeat(np.arange(articles), np.maximum(2, rng.poisson(units, articles)))
+    mixed = rng.dirichlet(3 * shares, articles)[home]
+    true = (rng.random(len(home))[:, None] > mixed.cumsum(axis=1)[:, :-1]).sum(axis=1)
+    own = rng.normal(size=(len(home), labels)) * np.sqrt(1 - in_articles)
+    shared = rng.normal(size=(articles, labels))[home] * np.sqrt(in_articles)
     seen = np.eye(labels)[true] + noise * (own + shared)
     weights = np.exp((seen - seen.max(axis=1, keepdims=True)) / noise**2) * SHARES[:labels]
     return Articles(home, true, weights / weights.sum(axis=1, keepdims=True))

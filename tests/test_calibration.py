@@ -62,6 +62,23 @@ def test_loss_that_falls_without_end_ends_at_a_bound():
     assert fit_temperature(logits, logits.argmin(axis=1)) == pytest.approx(high, rel=1e-3)
 
 
+def test_no_temperature_is_fitted_at_a_bound_or_on_a_flat_loss():
+    logits, _ = drawn(100, 5)
+    probabilities = softmax(logits, axis=1)
+    right, wrong = probabilities.argmax(axis=1), probabilities.argmin(axis=1)
+    assert temperature_of(probabilities, right, 100) == (
+        None, "no temperature was fitted: validation holds too few errors to tell how sure the model may be",
+    )  # fmt: skip
+    assert "too many errors" in temperature_of(probabilities, wrong, 100)[1]
+    alike = np.full((100, 5), 0.2)
+    assert temperature_of(alike, right, 100) == (
+        None, "no temperature was fitted: the loss on validation is the same at all of them",
+    )  # fmt: skip
+    temperature, note = temperature_of(probabilities, np.concatenate([right[:80], wrong[80:]]), 100)
+    assert temperature is not None
+    assert note == ""
+
+
 def test_temperature_without_units_is_refused():
     with pytest.raises(ValueError, match="no units"):
         fit_temperature(np.empty((0, 5)), np.empty(0, dtype=int))
@@ -160,9 +177,3 @@ def test_too_little_validation_leaves_the_temperature_out_and_says_so(units):
     assert result.note.startswith(f"{units} validation units are too few")
     with pytest.raises(ValueError, match="no units"):
         calibration_at(rows[:0], true[:0], FOUR, 1.0, "")
-
-
-def test_validation_without_an_error_is_noted():
-    logits, _ = drawn(100, 4)
-    rows = softmax(logits, axis=1)
-    assert "do not rely on it" in temperature_of(rows, rows.argmax(axis=1), 100)[1]

@@ -1,5 +1,6 @@
 import csv
 import json
+import os
 import re
 
 import numpy as np
@@ -14,6 +15,8 @@ from sitrep.comparison.run import compare
 from sitrep.comparison.scored_runs import ScoredRun, ScoredUnit, align, read_run
 from sitrep.errors import UserError
 from sitrep.settings import CompareSettings
+from sitrep.storage.complete import shown
+from sitrep.storage.tables import read_rows
 
 LABELS = TAXONOMY.labels
 ATTACK, STATEMENT, TOLL, BOILERPLATE, NONE = LABELS
@@ -150,6 +153,37 @@ def test_comparison_leaves_a_complete_folder(call, tmp_path, capsys):
     assert "new is better beyond chance" in text
     assert "new against old" in (folder / "comparison.md").read_text()
     assert "new is better beyond chance" in capsys.readouterr().err
+
+
+def test_flipped_units_cannot_be_taken_for_formulas_and_are_read_back_as_they_are(call, tmp_path):
+    first, second = rows(0), rows(0)
+    first[0]["text"] = second[0]["text"] = '=HYPERLINK("http://x")'
+    second[0]["label"] = NONE
+    write_run(tmp_path / "a", first)
+    write_run(tmp_path / "b", second)
+    folder = call(f"a={tmp_path}/a", f"b={tmp_path}/b", "names=['=new',old]")
+    assert """,'=HYPERLINK""" in (folder / "flipped.csv").read_text().replace('"', "")
+    flipped = list(read_rows(folder / "flipped.csv"))
+    assert [(row.fields["text"], row.fields["right"], row.fields["label_=new"]) for row in flipped] == [
+        ('=HYPERLINK("http://x")', "=new", ATTACK)
+    ]
+
+
+@pytest.mark.parametrize("name", ["[/red] :100: x", "данные", os.fsdecode(b"caf\xe9")])
+def test_runs_of_any_name_are_compared(tmp_path, name, capsys):
+    write_run(tmp_path / name, rows(0.1))
+    write_run(tmp_path / "b", rows(0.3))
+    settings = CompareSettings(
+        a=str(tmp_path / name),
+        b=str(tmp_path / "b"),
+        names=[name, "b"],
+        draws=100,
+        output_dir=str(tmp_path / f"{name} out"),
+    )
+    folder = compare(settings)
+    assert json.loads((folder / "comparison.json").read_text(encoding="utf-8"))["runs"][0]["name"] == name
+    assert shown(name) in (folder / "comparison.html").read_text(encoding="utf-8")
+    assert f"{shown(name)} - b:" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

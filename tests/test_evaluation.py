@@ -15,6 +15,7 @@ from sitrep.model.baselines import majority, tfidf_logistic_regression
 from sitrep.report.evaluation import render
 from sitrep.sentences import LabelledSentence, Prediction
 from sitrep.settings import EvaluateSettings
+from sitrep.storage.tables import read_rows
 
 
 @pytest.fixture
@@ -91,6 +92,37 @@ def test_changed_training_data_are_noticed(run, run_directory, tmp_path):
     (copy / "sitrep.json").write_text(json.dumps(record))
     with pytest.raises(UserError, match="its training data has changed since"):
         run(copy)
+
+
+def test_files_that_a_foreign_checkpoint_names_are_read_on_request_only(run, run_directory, toy_file, tmp_path):
+    copy = shutil.copytree(run_directory / "checkpoint", tmp_path / "theirs")
+    record = json.loads((copy / "sitrep.json").read_text())
+    (copy / "sitrep.json").write_text(json.dumps(record | {"base": str(tmp_path)}))
+    with pytest.raises(UserError, match=r"not trained in this folder.*training_data=named"):
+        run(copy)
+    folder, metrics = run(copy, f"data.test_files=[{toy_file}]")
+    assert metrics["baselines"] == {}
+    assert metrics["data"]["seen_in_training"] is None
+    assert "training_data=named" in (folder / "report.html").read_text()
+    _, asked = run(copy, "training_data=named", f"output_dir={tmp_path / 'asked'}")
+    assert asked["baselines"]
+
+
+@pytest.mark.parametrize("training_data", ["own", "named"])
+def test_names_of_the_hub_in_a_checkpoint_are_never_followed(run, run_directory, tmp_path, monkeypatch, training_data):
+    copy = shutil.copytree(run_directory / "checkpoint", tmp_path / "theirs")
+    record = json.loads((copy / "sitrep.json").read_text())
+    record["data"]["train_files"] = ["someone/data"]
+    (copy / "sitrep.json").write_text(json.dumps(record | {"base": str(PROJECT)}))
+    monkeypatch.chdir(PROJECT)
+    monkeypatch.setattr("sitrep.data.saved.hub_rows", lambda *_: pytest.fail("the hub was asked"))
+    with pytest.raises(UserError, match="someone/data: no such file or folder"):
+        run(copy, f"training_data={training_data}")
+
+
+def test_training_data_can_be_left_alone(run, run_directory, toy_file):
+    _, metrics = run(run_directory, f"data.test_files=[{toy_file}]", "training_data=none")
+    assert metrics["data"]["seen_in_training"] is None
 
 
 @pytest.mark.slow
@@ -212,23 +244,35 @@ def test_own_behaviour_tests_are_asked_and_can_be_turned_off(run, run_directory,
     mine = tmp_path / "mine.yaml"
     mine.write_text(
         "- name: markets\n  kind: minimum\n  capability: vocabulary\n  why: Prices are no attacks.\n"
-        "  label: none\n  cases:\n    - prices rose in spring\n",
+        "  label: none\n  cases:\n    - prices rose in spring in district 3 on day 2\n"
+        "    - four were killed in district 3 on day 2\n",
         encoding="utf-8",
     )
     folder, metrics = run(run_directory, f"behaviour_files=[{mine}]")
-    assert metrics["behaviour"][-1]["name"] == "markets"
-    assert "Prices are no attacks." in (folder / "report.html").read_text() or not metrics["behaviour"][-1]["failures"]
+    outcome = metrics["behaviour"][-1]
+    assert (outcome["name"], outcome["cases"], outcome["failures"]) == ("markets", 2, 1)
+    assert "Prices are no attacks." in (folder / "report.html").read_text()
     _, without = run(run_directory, "behaviour=false", "neighbours=false", f"output_dir={tmp_path / 'second'}")
     assert without["behaviour"] == []
     assert "behaviour=false" in without["missing"]["behaviour"]
 
 
-def test_errors_stand_beside_their_neighbours_in_training(run_directory):
-    metrics = json.loads((run_directory / "metrics.json").read_text())
-    page = (run_directory / "report.html").read_text()
-    lines = (run_directory / "errors.csv").read_text().splitlines()
-    assert len(lines) >= metrics["errors"] + 1
-    assert ("like it in training" in page) == (metrics["errors"] > 0)
+def test_errors_stand_beside_their_neighbours_in_training(run, run_directory, tmp_path):
+    wrong = [
+        {**row, "label": "boilerplate", "labels": ["boilerplate"]}
+        for row in rows(2)
+        if row["label"] == "casualty_report"
+    ]
+    path = write_jsonl(tmp_path / "wrong.jsonl", wrong)
+    folder, metrics = run(run_directory, f"data.test_files=[{path}]")
+    assert metrics["errors"] == len(wrong) == 4
+    table = list(read_rows(folder / "errors.csv"))
+    assert len(table) == 4
+    page = (folder / "report.html").read_text()
+    assert page.count("like it in training") == 4
+    # Each of these texts differs from training texts by a number only, so that its neighbours are casualty reports.
+    near = re.findall(r'like it in training.*?<b class="label">([a-z_]+)</b>', page, re.S) or page
+    assert "casualty_report" in near
 
 
 def test_markdown_report_has_the_figures_of_the_metrics(run_directory):

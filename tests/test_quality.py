@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from sitrep.cli.composition import compose_settings
 from sitrep.data import corpus
+from sitrep.data.loading import load_data
 from sitrep.data.reading import SHIPPED, Columns, read_labelled
 from sitrep.data.similarity import jaccard, near_duplicates
 from sitrep.errors import UserError
@@ -16,8 +17,10 @@ from sitrep.quality.corrections import corrected
 from sitrep.quality.label_checks import balance_findings, suspected_errors
 from sitrep.quality.run import check_data
 from sitrep.quality.text_checks import text_findings
+from sitrep.quality.training_checks import shortened_ids
 from sitrep.sentences import LabelledSentence
-from sitrep.settings import CheckSettings
+from sitrep.settings import CheckSettings, TrainSettings
+from sitrep.storage.spreadsheets import write_spreadsheet
 from sitrep.training.run import train
 
 
@@ -162,6 +165,46 @@ def test_missing_and_shifted_labels_are_told_by_set():
     assert "the test set has no none" in findings[0].message
 
 
+def test_rows_that_all_share_one_article_leave_empty_sets_as_training_says(check, tmp_path):
+    content = [row | {"article_id": "1.23457E+17"} for row in distinct_rows(12)]
+    path = write_jsonl(tmp_path / "data.jsonl", content)
+    result, _ = check(f"data={path}")
+    assert kinds(result) == {"empty_set": 1, "shortened_ids": 120}
+    refused = [finding for finding in result["findings"] if finding["severity"] == "error"]
+    assert [finding["message"].split(" set ")[0] for finding in refused] == ["the validation", "the test"]
+    assert "of 1 in all; check data.article_id_field" in refused[0]["message"]
+    with pytest.raises(UserError, match=r"the validation set \(0 units of 0 articles\) has no attack_description"):
+        load_data(compose_settings("train", TrainSettings, [f"data={path}"]).data, TAXONOMY)
+    with pytest.raises(UserError, match="strict=true: empty_set, shortened_ids"):
+        check(f"data={path}", "strict=true", f"output_dir={tmp_path / 'strict'}")
+
+
+def test_what_another_finding_says_is_not_said_again(check, tmp_path):
+    test_rows = distinct_rows(12)[:9]  # texts, articles and a label less than in training
+    for row in test_rows:
+        row["id"] = f"t{row['id']}"
+    test_rows = [row for row in test_rows if row["label"] != "none"]
+    files = [f"data={write_jsonl(tmp_path / 'train.jsonl', distinct_rows(12))}"]
+    result, _ = check(*files, f"data.test_files=[{write_jsonl(tmp_path / 'test.jsonl', test_rows)}]")
+    found = [finding["kind"] for finding in result["findings"] if finding["severity"] == "error"]
+    assert sorted(found) == ["articles_across_sets", "duplicates_across_sets", "missing_label"]
+
+
+def test_ordinary_numbers_are_no_shortened_ids():
+    assert shortened_ids([unit("x", identity=name) for name in ("7", "20240117", "1e5", "a1.5E+17", "2E-3")]) == []
+    found = shortened_ids([unit("x", identity=name) for name in ("1.23457E+17", "1.23457E+17", "2E+20", "7")])
+    assert (found[0].count, found[0].severity.name) == (3, "warning")
+    assert "1.23457E+17" in found[0].message
+    assert "import that column as text" in found[0].message
+
+
+def test_source_that_cannot_be_read_is_refused_before_another_is(check, tmp_path):
+    path = write_jsonl(tmp_path / "data.jsonl", [{"neither": "text nor label"}])
+    (tmp_path / "page.txt").write_text("A page.")
+    with pytest.raises(UserError, match=r"page\.txt: cannot read rows from \.txt; use \.jsonl"):
+        check(f"data={path}", f"data.test_files=[{tmp_path / 'page.txt'}]")
+
+
 @pytest.mark.parametrize(
     ("kind", "text"),
     [
@@ -208,6 +251,7 @@ def unit_with_other_label(sentence, generator):
     return corrected(sentence, other, TAXONOMY)
 
 
+@pytest.mark.slow
 def test_suggestions_are_corrected_in_a_table_and_put_back(check, tmp_path):
     content = rows(12)
     content[7]["label"], content[7]["labels"] = "boilerplate", ["boilerplate"]  # is a casualty report
@@ -215,19 +259,15 @@ def test_suggestions_are_corrected_in_a_table_and_put_back(check, tmp_path):
     _, folder = check(f"data={path}", "data.allow_leakage=true", label_errors=True)
     with (folder / "suggestions.csv").open(encoding="utf-8", newline="") as file:
         table = list(csv.DictReader(file))
-    assert table[0]["id"] == content[7]["id"]
+    assert (table[0]["place"], table[0]["id"]) == (f"{path}:8", content[7]["id"])
     assert table[0]["suggested"] == "casualty_report"
     table[0]["correct_label"] = "casualty_report"
     corrections = tmp_path / "corrections.csv"
-    with corrections.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, list(table[0]))
-        writer.writeheader()
-        writer.writerows(table)
+    write_spreadsheet(corrections, list(table[0]), table)
     _, again = check(f"data={path}", f"apply={corrections}", f"output_dir={tmp_path / 'again'}")
-    mended = {s.id: s for s in read_labelled(str(again / "corrected.jsonl"), Columns())}
-    assert len(mended) == len(content)
-    assert mended[content[7]["id"]].label == "casualty_report"
-    assert all(mended[row["id"]].label == row["label"] for row in content if row is not content[7])
+    before, after = path.read_bytes().splitlines(), (again / "corrected" / "data.jsonl").read_bytes().splitlines()
+    assert json.loads(after[7]) == content[7] | {"label": "casualty_report", "labels": ["casualty_report"]}
+    assert before[:7] + before[8:] == after[:7] + after[8:]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,8 @@
 import csv
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import datasets
 import pyarrow
@@ -6,7 +10,7 @@ import pytest
 from conftest import rows, write_jsonl
 from pyarrow import parquet
 
-from sitrep.data.reading import SHIPPED, Columns, read_labelled
+from sitrep.data.reading import SHIPPED, Columns, check_source, read_labelled
 from sitrep.errors import UserError
 
 
@@ -115,6 +119,64 @@ def test_what_is_neither_file_nor_hub_name_is_refused():
         read_labelled("nowhere", Columns())
 
 
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("nope.jsonl", "no such file"),
+        ("nope", "no such file or folder"),
+        ("page.txt", r"cannot read rows from \.txt; use \.jsonl, \.csv, \.tsv, \.parquet"),
+        ("empty.csv", "the file is empty"),
+        ("folder", "a folder, but not one that `datasets` saved; name its files one by one"),
+        ("pipe.parquet", "Parquet cannot be read from a pipe"),
+    ],
+)
+def test_what_cannot_be_labelled_data_is_refused_at_once(tmp_path, name, message):
+    (tmp_path / "page.txt").write_text("A page.")
+    (tmp_path / "empty.csv").touch()
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe.parquet")
+    with pytest.raises(UserError, match=rf"{name}: {message}"):
+        check_source(str(tmp_path / name))
+
+
+def test_what_may_be_labelled_data_is_not_opened_to_check_it(tmp_path):
+    part = datasets.Dataset.from_list(rows(1))
+    part.save_to_disk(tmp_path / "one")
+    datasets.DatasetDict({"train": part}).save_to_disk(tmp_path / "two")
+    os.mkfifo(tmp_path / "pipe")  # opening it would wait for a writer
+    write_jsonl(tmp_path / "wrong.jsonl", [{"x": 1}])
+    names = [str(tmp_path / name) for name in ("one", "two", "pipe", "wrong.jsonl")]
+    code = (
+        "import sys; from sitrep.data.reading import check_source; [check_source(name) for name in sys.argv[1:]];"
+        "print(sorted({'datasets', 'pyarrow', 'huggingface_hub'} & set(sys.modules)))"
+    )
+    told = subprocess.run([sys.executable, "-c", code, *names, SHIPPED, "owner/name:split"], capture_output=True)
+    assert (told.stdout, told.stderr) == (b"[]\n", b"")
+
+
+def test_sentences_know_their_place(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text('text,label\n"a\nb",none\nc,none\n')
+    assert [s.place for s in read_labelled(str(path), Columns())] == [f"{path}:2", f"{path}:4"]
+
+
+def test_no_class_in_parquet_is_an_empty_label(tmp_path):
+    kinds = datasets.Features({"text": datasets.Value("string"), "label": datasets.ClassLabel(names=["none"])})
+    made = datasets.Dataset.from_dict({"text": ["a", "b"], "label": [0, -1]}, features=kinds)
+    made.to_parquet(tmp_path / "a.parquet")
+    made.save_to_disk(tmp_path / "saved")
+    for name in ("a.parquet", "saved"):
+        with pytest.raises(UserError, match="row 2: the label is empty; write none where none"):
+            read_labelled(str(tmp_path / name), Columns())
+
+
+def test_rows_without_id_of_a_file_whose_name_is_not_utf8_get_ids_that_can_be_written(tmp_path):
+    path = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.jsonl")
+    write_jsonl(Path(path), [{"text": "a", "label": "none"}])
+    sentence = read_labelled(path, Columns())[0]
+    assert (sentence.id, sentence.place) == ("caf\\xe9-0", f"{tmp_path}/caf\\xe9.jsonl:1")
+
+
 def test_hub_name_without_network_is_one_clear_error():
     with pytest.raises(
         UserError, match=r"someone/something: no such file or folder here, and not to be had from the hub"
@@ -122,6 +184,7 @@ def test_hub_name_without_network_is_one_clear_error():
         read_labelled("someone/something", Columns())
 
 
+@pytest.mark.slow
 def test_shipped_corpus_is_read_by_its_name():
     found = read_labelled(SHIPPED, Columns())
     assert len(found) >= 1200

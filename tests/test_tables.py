@@ -1,9 +1,16 @@
+import io
+import os
+import threading
+from pathlib import Path
+
+import datasets
 import pyarrow
 import pytest
 from pyarrow import parquet
 
 from sitrep.errors import UserError
-from sitrep.storage.tables import read_rows
+from sitrep.storage.complete import shown
+from sitrep.storage.tables import read_row_stream, read_rows
 
 
 def fields(path):
@@ -51,6 +58,10 @@ def test_tsv_and_parquet_hold_the_same_rows(tmp_path):
         ("a.jsonl", b'{"text": "caf\xe9"}\n', r"a.jsonl:1: byte 14 \(0xe9\) is not UTF-8"),
         ("a.csv", b"text\nok\na\0b\n", r"a.csv:3: holds a NUL byte"),
         ("a.csv", b"text,label\na,b,c\n", r"a.csv:2: has 3 fields where the header has 2"),
+        ("a.csv", b"text,\nok,\na,b\n", r"a.csv:3: 'b' stands in column 2, whose header is empty; name it or clear it"),
+        ("a.csv", b"text\nok,,\na,,b\n", r"a.csv:3: has 3 fields where the header has 1"),
+        ("a.csv", b"text;label;;\na;b;;\n", r"a.csv:1: the only column is 'text;label;;'; part columns by commas"),
+        ("a.csv", b"text;label,\na;b,\n", r"a.csv:1: the only column is 'text;label'; part columns by commas"),
         ("a.csv", b"text,text\na,b\n", r"a.csv:1: column 'text' stands twice"),
         ("a.csv", b'text\n"never closed\n', r"a.csv:2: malformed"),
         ("a.parquet", b"PAR1 but not really", "not a readable Parquet file"),
@@ -69,3 +80,86 @@ def test_missing_file_and_folder_are_refused(tmp_path):
     (tmp_path / "folder.jsonl").mkdir()
     with pytest.raises(UserError, match="is a folder"):
         fields(tmp_path / "folder.jsonl")
+
+
+def test_what_spreadsheets_leave_around_a_table_is_passed_over(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes(b",,,\r\n,text, ,label\r\n,a,,none,,\r\n, ,,\r\n\r\n,b,  ,none\r\n,,,,,\r\n")
+    assert [(row.place, row.fields) for row in read_rows(path)] == [
+        (f"{path}:3", {"text": "a", "label": "none"}),
+        (f"{path}:6", {"text": "b", "label": "none"}),
+    ]
+
+
+@pytest.mark.parametrize("ending", ["", ".data"])
+@pytest.mark.parametrize(
+    "content",
+    [b'\xef\xbb\xbf\n {"text": "a, b"}\n', b'\n\ntext\n"a, b"\n', b'text\tn\n"a, b"\t\n', b'{"text": "a, b"}'],
+)
+def test_pipe_is_read_once_as_what_comes_out_of_it(tmp_path, content, ending):
+    path = tmp_path / f"pipe{ending}"
+    os.mkfifo(path)
+    halves = content[: len(content) // 2], content[len(content) // 2 :]
+
+    def write():
+        with path.open("wb", buffering=0) as file:
+            for half in halves:
+                file.write(half)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    assert [row["text"] for row in fields(path)] == ["a, b"]
+    writer.join()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"PAR1\x00", "pipe: Parquet cannot be read from a pipe"), (b" [{}]", "is a JSON array"), (b"", "holds no rows")],
+)
+def test_what_a_pipe_cannot_hold_is_refused(content, message):
+    with pytest.raises(UserError, match=message):
+        list(read_row_stream(io.BytesIO(content), "pipe", None))
+
+
+def test_parquet_from_a_pipe_and_files_of_unknown_ending_are_refused_unread(tmp_path):
+    os.mkfifo(tmp_path / "pipe.parquet")
+    with pytest.raises(UserError, match="Parquet cannot be read from a pipe; save it as a file"):
+        fields(tmp_path / "pipe.parquet")
+    (tmp_path / "plain").write_text('{"text": "a"}')
+    with pytest.raises(UserError, match="plain: cannot read rows from a file without ending"):
+        fields(tmp_path / "plain")
+
+
+def test_standard_input_that_is_a_file_is_read_as_a_pipe_is(tmp_path):
+    (tmp_path / "rows").write_text("text\na\n")
+    with (tmp_path / "rows").open("rb") as file:
+        assert fields(Path(f"/dev/fd/{file.fileno()}")) == [{"text": "a"}]
+
+
+def test_class_numbers_in_parquet_are_read_by_their_names(tmp_path):
+    kinds = datasets.ClassLabel(names=["boilerplate", "none"])
+    features = datasets.Features({"label": kinds, "labels": datasets.List(kinds), "n": datasets.Value("int64")})
+    content = {"label": [1, 0, -1, None], "labels": [[1, 0], [], None, [-1]], "n": [0, 1, -1, None]}
+    datasets.Dataset.from_dict(content, features=features).to_parquet(tmp_path / "a.parquet")
+    assert fields(tmp_path / "a.parquet") == [
+        {"label": "none", "labels": ["none", "boilerplate"], "n": 0},
+        {"label": "boilerplate", "labels": [], "n": 1},
+        {"label": None, "labels": None, "n": -1},
+        {"label": None, "labels": [None], "n": None},
+    ]
+
+
+@pytest.mark.parametrize("recorded", [b"", b"[]", b"{}", b'{"info": null}', b'{"info": {"features": {"n": 3}}}'])
+def test_parquet_with_other_metadata_under_that_name_is_read_all_the_same(tmp_path, recorded):
+    table = pyarrow.table({"n": [1]}).replace_schema_metadata({b"huggingface": recorded})
+    parquet.write_table(table, tmp_path / "a.parquet")
+    assert fields(tmp_path / "a.parquet") == [{"n": 1}]
+
+
+def test_a_name_that_is_not_utf8_is_shown_with_escapes(tmp_path):
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9 [1].csv"))
+    path.write_text("text,label\na\n")
+    assert shown(path) == f"{tmp_path}/caf\\xe9 [1].csv"
+    with pytest.raises(UserError, match=r"caf\\xe9 \[1\]\.csv:2: has 1 fields"):
+        fields(path)
+    assert shown("é.csv") == "é.csv"

@@ -1,5 +1,7 @@
 """The one exception that stands for a mistake of the user's, not of the program's."""
 
+from collections.abc import Callable
+
 
 class UserError(Exception):
     """Something that a user can mend.
@@ -16,3 +18,12 @@ class UsageError(UserError):
     """The command line or the configuration itself is wrong."""
 
     exit_status = 2
+
+
+Refuse = Callable[[UserError], None]
+"""What is done about one thing that cannot be read; where it returns, reading goes on with the next."""
+
+
+def stop(error: UserError) -> None:
+    """Read no further."""
+    raise error

@@ -1,6 +1,7 @@
 """What a sentence can be labelled with: taxonomies as data, the shipped ones and those of users."""
 
 import functools
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -93,9 +94,10 @@ class Taxonomy:
         """
         for name in (label, *labels):
             if name not in self.known:
+                written = name if re.fullmatch(r"[\w.-]+", name) else "'" + name.replace("'", "\\'") + "'"
                 raise ValueError(
                     f"unknown label {name!r}; use one of {', '.join(self.known)}, or map it with "
-                    f"data.label_map={{{name}: {self.negative or self.labels[0]}}}"
+                    f"data.label_map={{{written}: {self.negative or self.labels[0]}}}"
                 )
         if label != self.negative and label not in self.left_out and label not in labels:
             raise ValueError(f"label {label!r} is not among its labels {list(labels)}")

@@ -47,6 +47,7 @@ class LabelledSentence:
         article_id: The page that the unit came from. Units of one article never part.
         position: Place of the unit in its article, counted from 0.
         fields: Whatever else the row held, such as ``region`` or ``register``.
+        place: File and line that it was read from, as error messages show it; empty where it was not read.
 
     Raises:
         ValueError: If the text is blank.
@@ -59,6 +60,7 @@ class LabelledSentence:
     article_id: str
     position: int
     fields: Mapping[str, Any] = field(default_factory=dict)
+    place: str = ""
 
     def __post_init__(self) -> None:
         if not self.text.strip():

@@ -13,10 +13,11 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from sitrep.cli.arguments import OPEN_GROUPS, PATH_SETTINGS, rewrite_arguments
+from sitrep.cli.arguments import OPEN_GROUPS, PATHS, read_arguments
 from sitrep.cli.configs import configs_folder
 from sitrep.cli.help import nearest
 from sitrep.errors import UsageError, UserError
+from sitrep.settings.description import describe
 
 Settings = TypeVar("Settings")
 
@@ -34,9 +35,15 @@ def compose_settings(root: str, schema: type[Settings], arguments: Sequence[str]
         UserError: If a file that a setting names is not what it should be.
     """
     ConfigStore.instance().store(name=f"{root}_schema", node=schema)
+    overrides = read_arguments(arguments)
+    known = {setting.name for setting in describe(schema)}
     try:
         with hydra.initialize_config_dir(version_base="1.3", config_dir=str(configs_folder().resolve())):
-            cfg = hydra.compose(root, rewrite_arguments(arguments))
+            cfg = hydra.compose(root, overrides.grammar)
+        for name, value in overrides.literal.items():
+            if name not in known:
+                raise UsageError(f"there is no setting {name}; {nearest(name, schema)}")
+            OmegaConf.update(cfg, name, value, merge=False)
         return _typed(cfg, schema)
     except (HydraException, OmegaConfBaseException) as error:
         cause = error.__cause__  # a rule in __post_init__, which OmegaConf wraps
@@ -61,7 +68,7 @@ def sweep(arguments: Sequence[str]) -> list[list[str]]:
 
 def _values(argument: str) -> list[str]:
     key, separator, value = argument.partition("=")
-    if separator and (key in OPEN_GROUPS or key in PATH_SETTINGS):
+    if separator and (key in OPEN_GROUPS or key in PATHS):
         return [f"{key}={item}" for item in re.split(r",(?=(?:[^']*'[^']*')*[^']*$)", value)]
     try:
         (override,) = OverridesParser.create().parse_overrides([argument])

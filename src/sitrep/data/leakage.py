@@ -44,13 +44,29 @@ def find_duplicates(by_text: Mapping[str, list[Placed]], threshold: float | None
         by_text: Units by normalised text.
         threshold: Least similarity of a near duplicate; ``None`` looks for exact ones only.
     """
-    long = {text: group for text, group in by_text.items() if text.count(" ") >= SHORT_WORDS - 1}
+    long = {text: group for text, group in by_text.items() if _is_long(text)}
     texts = list(long)
     pairs = near_duplicates(texts, threshold) if threshold is not None else ()
     return Duplicates(
         exact=[group for group in long.values() if len(group) > 1],
         near=[(long[texts[i]][0], long[texts[j]][0], similarity) for i, j, similarity in pairs],
     )
+
+
+def seen_units(split: Split, sentences: Sequence[LabelledSentence]) -> int:
+    """Number of units whose text stands in training or validation too; texts of under six words are not looked at."""
+    seen = {_long_text(sentence) for part in (split.train, split.validation) for sentence in part} - {None}
+    return sum(_long_text(sentence) in seen for sentence in sentences)
+
+
+def _long_text(sentence: LabelledSentence) -> str | None:
+    text = comparable(sentence.text)
+    return text if _is_long(text) else None
+
+
+def _is_long(text: str) -> bool:
+    """Whether a normalised text is long enough that it hardly stands in two places by chance."""
+    return text.count(" ") >= SHORT_WORDS - 1
 
 
 def refuse_leaks(split: Split) -> None:

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from sitrep.data import corpus
-from sitrep.data.reading import SHIPPED, Columns, read_labelled
+from sitrep.data.reading import SHIPPED, Columns, check_source, read_labelled
 from sitrep.data.split import Split, check_split, hold_out
 from sitrep.errors import UserError
 from sitrep.labels import Taxonomy
 from sitrep.sentences import LabelledSentence
 from sitrep.settings import DataSettings
-from sitrep.storage.complete import sha256_of
+from sitrep.storage.complete import sha256_of, shown
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class SourceFile:
     """Where sentences came from.
 
     Attributes:
-        source: As it was named in the settings.
+        source: As it was named in the settings; bytes of a name that are not UTF-8 as escapes.
         units: Rows read, those labelled ``none`` included.
         sha256: Of the file; ``None`` for folders and hub names.
         bytes: Its size; likewise.
@@ -39,12 +39,17 @@ class LoadedData:
     Attributes:
         split: The three sets.
         sources: Every file read.
-        left_out: Units whose label the taxonomy leaves out, such as ``none`` with ``labels=four``.
+        passed_over: Units whose label the taxonomy leaves out, such as ``none`` with ``labels=four``.
     """
 
     split: Split
     sources: tuple[SourceFile, ...]
-    left_out: int
+    passed_over: tuple[LabelledSentence, ...]
+
+    @property
+    def left_out(self) -> int:
+        """Number of units that are passed over."""
+        return len(self.passed_over)
 
 
 def load_data(settings: DataSettings, taxonomy: Taxonomy) -> LoadedData:
@@ -54,13 +59,34 @@ def load_data(settings: DataSettings, taxonomy: Taxonomy) -> LoadedData:
         UserError: For unreadable or wrong data, a set that lacks a label, an article in two sets.
     """
     data = divide(settings, taxonomy)
-    held_out = {"test": not settings.test_files, "validation": not settings.validation_files}
-    check_split(data.split, taxonomy.labels, {name for name, held in held_out.items() if held})
+    check_split(data.split, taxonomy.labels, held_out_sets(settings))
     return data
 
 
+def held_out_sets(settings: DataSettings) -> set[str]:
+    """Sets that are no files of their own but taken from the training files."""
+    given = {"test": settings.test_files, "validation": settings.validation_files}
+    return {name for name, files in given.items() if not files}
+
+
+def named_sources(settings: DataSettings) -> list[str]:
+    """Every source that data settings name, in the order in which they are read."""
+    return [*settings.train_files, *settings.test_files, *settings.validation_files]
+
+
 def divide(settings: DataSettings, taxonomy: Taxonomy, problems: list[UserError] | None = None) -> LoadedData:
-    """Read and divide data without judging the division; ``problems`` as in :func:`read_labelled`."""
+    """Read and divide data without judging the division.
+
+    Args:
+        settings: That name the data.
+        taxonomy: That the labels are of.
+        problems: As in :func:`sitrep.data.reading.read_labelled`.
+
+    Raises:
+        UserError: If a source is of no kind that can be read, before any is; without ``problems``, for wrong rows.
+    """
+    for source in named_sources(settings):
+        check_source(source)
     columns = columns_of(asdict(settings))
     sources: list[SourceFile] = []
     train = _read_all(settings.train_files, columns, taxonomy, sources, problems)
@@ -74,8 +100,8 @@ def divide(settings: DataSettings, taxonomy: Taxonomy, problems: list[UserError]
         fraction = settings.validation_fraction * units / max(1, len(train))
         train, validation = hold_out(train, fraction, settings.split_seed + 1)
     kept = [[s for s in part if s.label in taxonomy.labels] for part in (train, validation, test)]
-    left_out = len(train) + len(validation) + len(test) - sum(map(len, kept))
-    return LoadedData(Split(*map(tuple, kept)), tuple(sources), left_out)
+    passed_over = tuple(s for part in (train, validation, test) for s in part if s.label not in taxonomy.labels)
+    return LoadedData(Split(*map(tuple, kept)), tuple(sources), passed_over)
 
 
 def load_test(
@@ -89,13 +115,15 @@ def load_test(
     Raises:
         UserError: For unreadable or wrong data, or if nothing remains.
     """
+    for source in files:
+        check_source(source)
     sources: list[SourceFile] = []
     read = _read_all(files, columns, taxonomy, sources)
     kept = tuple(sentence for sentence in read if sentence.label in taxonomy.labels)
     if not kept:
         left_out = " or ".join(taxonomy.left_out)
         raise UserError(
-            f"data.test_files={list(files)}: all {len(read)} rows are labelled {left_out}; nothing to score"
+            f"data.test_files={list(map(shown, files))}: all {len(read)} rows are labelled {left_out}; nothing to score"
         )
     return kept, tuple(sources), len(read) - len(kept)
 
@@ -118,12 +146,12 @@ def _read_all(
         # Rows without ids of two files of one name must not get the same ones; a path would differ from place to place.
         name = f"{Path(source).stem}.{len(sources)}" if sources else Path(source).stem
         found = read_labelled(source, columns, taxonomy, problems, name)
-        sources.append(SourceFile(source, len(found), *_identity(source)))
+        sources.append(SourceFile(shown(source), len(found), *_identity(source)))
         sentences.extend(found)
     seen: set[str] = set()
     for sentence in sentences:
         if sentence.id in seen:
-            error = UserError(f"id {sentence.id!r} stands in two of {', '.join(files)}; ids must differ")
+            error = UserError(f"id {sentence.id!r} stands in two of {', '.join(map(shown, files))}; ids must differ")
             if problems is None:
                 raise error
             problems.append(error)

@@ -3,7 +3,7 @@
 import hashlib
 import random
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,6 +62,19 @@ def hold_out(
     )
 
 
+@dataclass(frozen=True)
+class SplitFault:
+    """Why a division would make the figures wrong.
+
+    Attributes:
+        kind: ``articles_across_sets``, ``empty_set`` or ``missing_label``.
+        message: What is wrong, where, and the remedy.
+    """
+
+    kind: str
+    message: str
+
+
 def check_split(split: Split, labels: Iterable[str], held_out: Collection[str] = ()) -> None:
     """Refuse a division that would make the figures wrong.
 
@@ -73,6 +86,12 @@ def check_split(split: Split, labels: Iterable[str], held_out: Collection[str] =
     Raises:
         UserError: If an article stands in two sets, or a set lacks one of ``labels``.
     """
+    for fault in split_faults(split, labels, held_out):
+        raise UserError(fault.message)
+
+
+def split_faults(split: Split, labels: Iterable[str], held_out: Collection[str] = ()) -> Iterator[SplitFault]:
+    """Everything for which :func:`check_split` refuses a division, worst first."""
     homes: dict[str, set[str]] = defaultdict(set)
     for name, articles in split.article_ids().items():
         for article in articles:
@@ -80,20 +99,25 @@ def check_split(split: Split, labels: Iterable[str], held_out: Collection[str] =
     shared = {article: names for article, names in homes.items() if len(names) > 1}
     if shared:
         article, names = next(iter(shared.items()))
-        raise UserError(
+        yield SplitFault(
+            "articles_across_sets",
             f"article {article!r} stands in {' and '.join(sorted(names))}"
             + (f", and {len(shared) - 1} more such" if len(shared) > 1 else "")
-            + "; units of one article must stay together, or the test measures memory"
+            + "; units of one article must stay together, or the test measures memory",
         )
     for name, part in split.parts().items():
         present = {sentence.label for sentence in part}
-        for label in labels:
-            if label not in present:
-                another = f", or choose another data.split_seed or data.{name}_fraction" if name in held_out else ""
-                raise UserError(
-                    f"the {name} set ({len(part)} units of {len(split.article_ids()[name])} articles) has no "
-                    f"{label}; add data{another}"
-                )
+        missing = [label for label in labels if label not in present]
+        if not missing:
+            continue
+        remedy = "add data"
+        if name in held_out and not part:
+            remedy = f"whole articles are held out, of {len(homes)} in all; check data.article_id_field"
+        if name in held_out:
+            remedy += f", or choose another data.split_seed or data.{name}_fraction"
+        extent = f"{len(part)} units of {len(split.article_ids()[name])} articles"
+        kind = "missing_label" if part else "empty_set"
+        yield SplitFault(kind, f"the {name} set ({extent}) has no {missing[0]}; {remedy}")
 
 
 def digest(sentences: Iterable[LabelledSentence]) -> str:

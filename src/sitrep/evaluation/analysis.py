@@ -33,7 +33,7 @@ class Analysis:
 
     Attributes:
         intervals: Of the scores, by bootstrap over articles.
-        ceiling: Agreement of two readers on the scored units.
+        ceiling: Agreement of two readings of the scored units.
         calibration: Of the probabilities, as they come and at the checkpoint's temperature.
         risk_coverage: Errors among the surest units, for every share of them.
         review: What the checkpoint's thresholds accept, and how much of it is right.

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import shlex
 import sys
 import time
@@ -12,6 +13,9 @@ from typing import Any
 
 from sitrep import __version__
 from sitrep.model.hardware import BF16_FLAGS, PrecisionChoice, cpu_flags, cpu_name
+
+FOLDERS = re.compile(r"(?<![^=,:\[{'\" ])(?:~|[A-Za-z]:[\\/]|/)(?:[^/\\,=\]}'\"]*[/\\])*")
+"""The folders of an absolute path at the beginning of a value, or of an item in a list."""
 
 PACKAGES = (
     "torch",
@@ -61,9 +65,10 @@ def cost(began: float, device: str, on_device_seconds: float) -> dict[str, Any]:
 
 
 def command_line() -> str:
-    """The command that repeats this run from the project's folder."""
+    """The command that made the run, without the folders of absolute paths, which name users and machines."""
     script = Path(sys.argv[0])
-    return shlex.join(["python", f"{script.parent.name}/{script.name}", *sys.argv[1:]])
+    arguments = [FOLDERS.sub("…/", argument) for argument in sys.argv[1:]]
+    return shlex.join(["python", f"{script.parent.name}/{script.name}", *arguments])
 
 
 def _version(package: str) -> str | None:

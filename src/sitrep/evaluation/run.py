@@ -8,18 +8,20 @@ from typing import Any
 
 from rich.console import Console
 
+from sitrep.data.leakage import seen_units
 from sitrep.data.loading import LoadedData, SourceFile, columns_of, load_data, load_test
-from sitrep.data.split import describe_set, digest
+from sitrep.data.reading import SHIPPED, check_source
+from sitrep.data.split import describe_set
 from sitrep.errors import UserError
 from sitrep.evaluation.provenance import cost
-from sitrep.evaluation.scoring import BehaviourQuestions, add_neighbours, score_checkpoint
+from sitrep.evaluation.scoring import add_neighbours, behaviour_tests, score_checkpoint
 from sitrep.inference.predictor import Predictor
 from sitrep.model.baselines import Baseline, baselines
 from sitrep.model.checkpoint import Checkpoint, open_checkpoint
 from sitrep.report.evaluation import print_summary
 from sitrep.report.result_folder import write_results
 from sitrep.sentences import LabelledSentence
-from sitrep.settings import DataSettings, EvaluateDataSettings, EvaluateSettings
+from sitrep.settings import DataSettings, EvaluateDataSettings, EvaluateSettings, TrainingData
 from sitrep.settings.rules import check_label_map
 from sitrep.storage.complete import complete_folder, point_latest
 
@@ -37,8 +39,12 @@ def evaluate(settings: EvaluateSettings) -> Path:
     with complete_folder(settings.output_dir) as (partial, folder):
         settings = replace(settings, output_dir=str(folder))
         checkpoint = open_checkpoint(settings.checkpoint)
+        # What the user named comes first: a mistake in it is told before anything slow begins.
         check_label_map(settings.data.label_map, checkpoint.taxonomy)
-        trained_on = _training_data(checkpoint)
+        for source in settings.data.test_files:
+            check_source(source)
+        tests = behaviour_tests(checkpoint.taxonomy, settings.behaviour_files) if settings.behaviour else None
+        trained_on = _training_data(checkpoint, settings.training_data)
         sentences, sources, left_out = _scored_data(settings, checkpoint, trained_on)
         reference: Sequence[Baseline] | str = "they were turned off with baselines=false"
         if settings.baselines:
@@ -46,7 +52,7 @@ def evaluate(settings: EvaluateSettings) -> Path:
         data = {
             "test": describe_set(sentences, checkpoint.labels),
             "left_out": left_out,
-            "seen_in_training": _seen(sentences, trained_on) if isinstance(trained_on, LoadedData) else None,
+            "seen_in_training": None if isinstance(trained_on, str) else seen_units(trained_on.split, sentences),
             "sources": [asdict(source) for source in sources],
         }
         predictor = Predictor.from_checkpoint(
@@ -55,8 +61,7 @@ def evaluate(settings: EvaluateSettings) -> Path:
             precision=settings.inference.precision,
             batch_tokens=settings.inference.batch_tokens,
         )
-        questions = BehaviourQuestions(settings.behaviour, settings.behaviour_files)
-        results = score_checkpoint(checkpoint, predictor, settings.calibrated, sentences, reference, data, questions)
+        results = score_checkpoint(checkpoint, predictor, settings.calibrated, sentences, reference, data, tests)
         if isinstance(trained_on, LoadedData) and settings.neighbours:
             results = add_neighbours(results, trained_on.split.train)
         results.environment.update(cost(began, predictor.engine.device, results.environment["scoring_seconds"]))
@@ -80,14 +85,24 @@ def _scored_data(
     raise UserError(f"checkpoint={settings.checkpoint}: {trained_on}; {remedy}")
 
 
-def _training_data(checkpoint: Checkpoint) -> LoadedData | str:
-    """The data that a checkpoint was trained on, if it is still there and the same; else what is the matter."""
+def _training_data(checkpoint: Checkpoint, wanted: TrainingData) -> LoadedData | str:
+    """The data that a checkpoint was trained on, if it may be read, is still there and the same; else what is wrong.
+
+    A checkpoint of somebody else's can name any file of this machine. What it names is read where it says that it was
+    trained in this very folder, where the user asks for it, or where it is the shipped corpus; and never from the hub.
+    """
     record = checkpoint.record
+    if wanted is TrainingData.none:
+        return "its training data was not asked for (training_data=none)"
     if record is None or not record.data:
         return "the checkpoint does not say what it was trained on"
     try:
         settings = DataSettings(**record.data)
-        for name in ("train_files", "validation_files", "test_files"):
+        names = ("train_files", "validation_files", "test_files")
+        sources = {source for name in names for source in getattr(settings, name)} - {SHIPPED}
+        if sources and wanted is TrainingData.own and not _is_made_here(checkpoint):
+            return "it was not trained in this folder, so that the files it names are not read (training_data=named)"
+        for name in names:
             setattr(settings, name, [_from_base(source, checkpoint) for source in getattr(settings, name)])
         data = load_data(settings, checkpoint.taxonomy)
     except (UserError, TypeError, ValueError) as error:
@@ -97,19 +112,25 @@ def _training_data(checkpoint: Checkpoint) -> LoadedData | str:
     return data
 
 
-def _from_base(source: str, checkpoint: Checkpoint) -> str:
-    """A relative path of the record, as seen from here."""
+def _is_made_here(checkpoint: Checkpoint) -> bool:
+    """Whether the training that wrote the checkpoint ran in the present folder."""
     assert checkpoint.record is not None
-    moved = checkpoint.folder / checkpoint.record.base / source
-    return str(moved) if not Path(source).is_absolute() and moved.exists() else source
+    return (checkpoint.folder / checkpoint.record.base).resolve() == Path.cwd().resolve()
 
 
-def _seen(sentences: Sequence[LabelledSentence], data: LoadedData) -> int:
-    """Number of units whose text the model was trained or chosen on."""
-    if digest(sentences) == digest(data.split.test):
-        return 0
-    seen = {sentence.text for part in (data.split.train, data.split.validation) for sentence in part}
-    return sum(sentence.text in seen for sentence in sentences)
+def _from_base(source: str, checkpoint: Checkpoint) -> str:
+    """A path of the record, as seen from here.
+
+    Raises:
+        UserError: If it names no file or folder; names of the hub are not followed.
+    """
+    assert checkpoint.record is not None
+    if source == SHIPPED:
+        return source
+    found = checkpoint.folder / checkpoint.record.base / source  # an absolute source stays what it is
+    if not found.exists():
+        raise UserError(f"{source}: no such file or folder")
+    return str(found)
 
 
 def _given(settings: EvaluateDataSettings) -> dict[str, Any]:

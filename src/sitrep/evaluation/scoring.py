@@ -3,9 +3,10 @@
 import random
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import Any
 
+from sitrep.data.leakage import seen_units
 from sitrep.data.loading import LoadedData
 from sitrep.data.split import describe_set
 from sitrep.evaluation import behaviour
@@ -15,7 +16,7 @@ from sitrep.evaluation.provenance import environment
 from sitrep.evaluation.results import Results, compute, passages_of
 from sitrep.inference.embedding import Embedder
 from sitrep.inference.predictor import Predictor
-from sitrep.labels import shipped_taxonomy
+from sitrep.labels import Taxonomy, shipped_taxonomy
 from sitrep.model.baselines import Baseline, baselines
 from sitrep.model.checkpoint import Checkpoint
 from sitrep.sentences import LabelledSentence
@@ -25,30 +26,18 @@ NEIGHBOURS_FROM = 20_000
 """Training units, drawn at random, among which the neighbours of errors are looked for."""
 
 
-@dataclass(frozen=True)
-class BehaviourQuestions:
-    """Which behaviour tests a model is asked.
-
-    Attributes:
-        asked: Whether it is asked any.
-        files: Of the user's own tests, beside those that are shipped.
-    """
-
-    asked: bool = True
-    files: Sequence[str] = ()
-
-
 def evaluate_split(checkpoint: Checkpoint, predictor: Predictor, data: LoadedData, training: dict[str, Any]) -> Results:
     """Score a freshly trained checkpoint on its test split, baselines beside it."""
     sets = {name: describe_set(part, checkpoint.labels) for name, part in data.split.parts().items()}
     about = {
         **sets,
         "left_out": data.left_out,
-        "seen_in_training": 0,
+        "seen_in_training": seen_units(data.split, data.split.test),
         "sources": [asdict(source) for source in data.sources],
     }
     reference = baselines(data.split.train, data.split.test)
-    results = score_checkpoint(checkpoint, predictor, True, data.split.test, reference, about, BehaviourQuestions())
+    tests = behaviour_tests(checkpoint.taxonomy)
+    results = score_checkpoint(checkpoint, predictor, True, data.split.test, reference, about, tests)
     return replace(results, training=training)
 
 
@@ -59,7 +48,7 @@ def score_checkpoint(
     sentences: Sequence[LabelledSentence],
     reference: Sequence[Baseline] | str,
     data: dict[str, Any],
-    questions: BehaviourQuestions,
+    tests: Sequence[behaviour.BehaviourTest] | None,
 ) -> Results:
     """Let a checkpoint label units, and work out all figures.
 
@@ -70,15 +59,13 @@ def score_checkpoint(
         sentences: Units with their true labels.
         reference: The baselines on the same units, or why there are none.
         data: What is told of the data, as in :class:`sitrep.evaluation.results.Results`.
-        questions: Which behaviour tests it is asked.
+        tests: Behaviour tests that it is asked; ``None``: they were turned off.
     """
-    # Before any scoring, so that a broken file is not found after the work is done.
-    tests = _behaviour_tests(checkpoint, questions)
     began = time.perf_counter()
     predictions = list(predictor.predict(passages_of(sentences)))
     seconds = time.perf_counter() - began
-    label = predictor.label if questions.asked else None
-    analysis = analyse(sentences, predictions, checkpoint, calibrated, label, tests)
+    label = predictor.label if tests is not None else None
+    analysis = analyse(sentences, predictions, checkpoint, calibrated, label, tests or ())
     made_with = environment(predictor.engine.device, predictor.engine.precision)
     made_with["scoring_seconds"] = round(seconds, 2)
     results = compute(
@@ -114,10 +101,12 @@ def add_neighbours(results: Results, train: Sequence[LabelledSentence]) -> Resul
     return replace(results, errors=[*found, *rest])
 
 
-def _behaviour_tests(checkpoint: Checkpoint, questions: BehaviourQuestions) -> list[behaviour.BehaviourTest]:
-    """The shipped tests where the model has a label that they are about, and the user's own."""
-    if not questions.asked:
-        return []
-    ours = set(shipped_taxonomy("four").labels) & set(checkpoint.labels)
+def behaviour_tests(taxonomy: Taxonomy, files: Sequence[str] = ()) -> list[behaviour.BehaviourTest]:
+    """The shipped tests where the taxonomy has a label that they are about, and those of the user's files.
+
+    Raises:
+        UserError: If a file is missing or wrong.
+    """
+    ours = set(shipped_taxonomy("four").labels) & set(taxonomy.labels)
     shipped = behaviour.load_tests(behaviour.shipped_files()) if ours else []
-    return [*shipped, *behaviour.load_tests(questions.files, checkpoint.taxonomy)]
+    return [*shipped, *behaviour.load_tests(files, taxonomy)]

@@ -7,17 +7,22 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import BinaryIO
 
-from sitrep.errors import UserError
+from sitrep.errors import Refuse, UserError, stop
+from sitrep.inference.folders import ARTICLE_SUFFIXES, READABLE, FolderFiles, find_files
 from sitrep.normalization import identifier
 from sitrep.pages.passages import article_passages
 from sitrep.sentences import Passage, carried_fields
-from sitrep.settings import InputFormat, Unit
+from sitrep.settings import InputFormat, OnError, Unit
+from sitrep.storage.complete import shown
 from sitrep.storage.tables import (
     ROW_SUFFIXES,
     TableRow,
     check_readable,
+    is_stream,
     read_row_stream,
     read_rows,
     text_lines,
@@ -25,8 +30,6 @@ from sitrep.storage.tables import (
 )
 
 STANDARD_INPUT = "-"
-ARTICLE_SUFFIXES = (".txt",)
-READABLE = (*ARTICLE_SUFFIXES, *ROW_SUFFIXES)
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,7 @@ class InputSource:
         unit: What a row holds.
         text_field: Column or key of a row that holds its text.
         output: File that is written, which is no input though it may lie in the folder; ``None`` if there is none.
+        on_error: Whether reading goes on behind a page or row that cannot be read.
     """
 
     location: str
@@ -46,6 +50,7 @@ class InputSource:
     unit: Unit = Unit.sentence
     text_field: str = "text"
     output: Path | None = None
+    on_error: OnError = OnError.auto
 
     @property
     def path(self) -> Path:
@@ -58,85 +63,100 @@ class InputSource:
         Raises:
             UserError: If it is missing, unreadable, of an unknown kind, or the output itself.
         """
-        if self.location == STANDARD_INPUT:
-            if sys.stdin is None:
-                raise UserError("input=-: standard input is closed")
+        if self.location == STANDARD_INPUT and sys.stdin is None:
+            raise UserError("input=-: standard input is closed")
+        if self.is_stream:
             if self.format is InputFormat.parquet:
-                raise UserError("format=parquet: cannot be read from standard input; name the file with input=FILE")
-            return
-        if self.output and self.path.exists() and self.output.exists() and self.path.samefile(self.output):
-            raise UserError(f"output={self.output}: is the input itself; name another file")
-        if self.path.is_dir():
-            if not self.readable_files():
-                raise UserError(f"input={self.path}: the folder holds none of {', '.join(READABLE)}")
-            return
-        check_readable(self.path)
-        self._format_of(self.path)
+                raise UserError("format=parquet: cannot be read from a pipe; name the file with input=FILE")
+        elif self.is_folder:
+            if not self.files.readable:
+                raise UserError(f"input={shown(self.path)}: the folder holds none of {', '.join(READABLE)}")
+        else:
+            if self.output and self.path.exists() and self.output.exists() and self.path.samefile(self.output):
+                raise UserError(f"output={shown(self.output)}: is the input itself; name another file")
+            next(self._file(self.path, self.path.stem, stop if self.stops else _pass_over), None)
 
-    def passages(self) -> Iterator[Passage]:
+    @property
+    def is_stream(self) -> bool:
+        """Whether it is standard input, a pipe or the like, which can be read once only."""
+        return self.location == STANDARD_INPUT or is_stream(self.path)
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether the location is a folder of files."""
+        return self.location != STANDARD_INPUT and self.path.is_dir()
+
+    @property
+    def stops(self) -> bool:
+        """Whether the first page or row that cannot be read ends the reading."""
+        if self.on_error is OnError.auto:
+            return not self.is_folder
+        return self.on_error is OnError.stop
+
+    def passages(self, refuse: Refuse = stop) -> Iterator[Passage]:
         """Stream the sentences in their order; rows are never held all at once.
+
+        Args:
+            refuse: Told of each page and row that cannot be read, unless the source stops at the first.
 
         Raises:
             UserError: For input that is missing, unreadable or malformed, with file and line.
         """
+        refuse = stop if self.stops else refuse
         if self.location == STANDARD_INPUT:
-            yield from self._standard_input()
-        elif self.path.is_dir():
-            paths = self.readable_files()
+            yield from self._stream(sys.stdin.buffer, "standard input", "stdin", refuse)
+        elif self.is_folder:
+            paths = self.files.readable
             names = Counter(path.with_suffix("") for path in paths)
             for path in paths:
                 alone = names[path.with_suffix("")] == 1
                 name = (path.with_suffix("") if alone else path).relative_to(self.path).as_posix()
-                yield from self._file(path, name)
+                try:
+                    yield from self._file(path, name, refuse)
+                except UserError as error:
+                    refuse(error)
+        elif self.is_stream:
+            with self.path.open("rb") as stream:
+                yield from self._stream(stream, shown(self.path), "stdin", refuse)
         else:
-            yield from self._file(self.path, self.path.stem)
+            try:
+                yield from self._file(self.path, self.path.stem, refuse)
+            except UserError as error:
+                refuse(error)
 
-    def readable_files(self) -> list[Path]:
-        """Articles and tables below the folder, by name, so that the order is the same everywhere.
+    @cached_property
+    def files(self) -> FolderFiles:
+        """What the folder holds."""
+        return find_files(self.path, self.output)
 
-        Hidden files are not input, and neither is the output.
-        """
-        output = self.output.resolve() if self.output else None
-        return [path for path in self._visible_files() if path.suffix.lower() in READABLE and path.resolve() != output]
-
-    def skipped_files(self) -> list[Path]:
-        """Files below the folder that are of no kind that can be read."""
-        if not self.path.is_dir():
-            return []
-        return [path for path in self._visible_files() if path.suffix.lower() not in READABLE]
-
-    def _visible_files(self) -> list[Path]:
-        return [
-            path
-            for path in sorted(self.path.rglob("*"))
-            if path.is_file() and not any(part.startswith(".") for part in path.relative_to(self.path).parts)
-        ]
-
-    def _standard_input(self) -> Iterator[Passage]:
-        stream = sys.stdin.buffer
+    def _stream(self, stream: BinaryIO, place: str, name: str, refuse: Refuse) -> Iterator[Passage]:
         kind = self.format
         if kind is InputFormat.auto:
             peeked = stream.peek(64) if isinstance(stream, io.BufferedReader) else b""
             head = peeked.lstrip(codecs.BOM_UTF8 + b" \t\r\n")
             if re.match(rb"\[\s*\{", head):
-                raise UserError(
-                    "standard input: is a JSON array; write one object a line, or set format=text for an article"
-                )
+                raise UserError(f"{place}: is a JSON array; write one object a line, or set format=text for an article")
             kind = InputFormat.jsonl if head.startswith(b"{") else InputFormat.text
         if kind is InputFormat.text:
-            yield from _article("".join(text_lines(stream, "standard input")), "standard input", "stdin")
+            yield from _article("".join(text_lines(stream, place)), place, name)
         else:
-            yield from self._rows(read_row_stream(stream, "standard input", kind.name), "stdin")
+            yield from self._rows(read_row_stream(stream, place, kind.name, refuse), name, refuse)
 
-    def _file(self, path: Path, name: str) -> Iterator[Passage]:
+    def _file(self, path: Path, name: str, refuse: Refuse) -> Iterator[Passage]:
+        place, name = shown(path), shown(name)
+        if path.is_symlink() and not path.exists():
+            raise UserError(f"{place}: is a link that leads nowhere")
         check_readable(path)
         kind = self._format_of(path)
-        if kind is InputFormat.text:
-            with path.open("rb") as stream:
-                text = "".join(text_lines(stream, str(path)))
-            yield from _article(text, str(path), name)
-        else:
-            yield from self._rows(read_rows(path, kind.name), name)
+        try:
+            if kind is InputFormat.text:
+                with path.open("rb") as stream:
+                    text = "".join(text_lines(stream, place))
+                yield from _article(text, place, name)
+            else:
+                yield from self._rows(read_rows(path, kind.name, refuse), name, refuse)
+        except OSError as error:
+            raise UserError(f"{place}: cannot be read: {error.strerror}") from None
 
     def _format_of(self, path: Path) -> InputFormat:
         if self.format is not InputFormat.auto:
@@ -147,16 +167,21 @@ class InputSource:
         if suffix in ROW_SUFFIXES:
             return InputFormat[suffix.removeprefix(".")]
         what = suffix or "a file without ending"
-        raise UserError(f"input={path}: cannot tell what {what} holds; set format=text, jsonl or csv")
+        raise UserError(f"input={shown(path)}: cannot tell what {what} holds; set format=text, jsonl or csv")
 
-    def _rows(self, rows: Iterator[TableRow], name: str) -> Iterator[Passage]:
+    def _rows(self, rows: Iterator[TableRow], name: str, refuse: Refuse) -> Iterator[Passage]:
         """Rows as passages; units of an article that bring no position are counted, also where articles alternate."""
         positions: Counter[str] = Counter()
         for index, row in enumerate(rows):
-            text = _text(row, self.text_field)
             identity = identifier(row.fields.get("id")) or f"{name}:{index}"
             article_id = identifier(row.fields.get("article_id")) or identity
-            for passage in self._passages(row, text, identity, article_id, positions[article_id]):
+            try:
+                text = _text(row, self.text_field)
+                passages = list(self._passages(row, text, identity, article_id, positions[article_id]))
+            except UserError as error:
+                refuse(error)
+                continue
+            for passage in passages:
                 if article_id != identity:  # a row that stands alone need not be remembered
                     positions[article_id] += 1
                 yield passage
@@ -171,6 +196,10 @@ class InputSource:
         ours = {"id", "article_id", "position", self.text_field}
         fields = carried_fields({key: value for key, value in row.fields.items() if key not in ours})
         yield Passage(identity, article_id, position if given is None else given, 0, len(text), text, fields)
+
+
+def _pass_over(error: UserError) -> None:
+    """Go on; it will be told when the input is read."""
 
 
 def _article(text: str, place: str, name: str) -> Iterator[Passage]:

@@ -9,7 +9,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from sitrep.errors import UserError
 from sitrep.inference.inputs import InputSource
+from sitrep.inference.left_out import open_left_out
 from sitrep.inference.outputs import STANDARD_OUTPUT, check_output, open_output
 from sitrep.inference.predictor import Predictor
 from sitrep.model.checkpoint import open_checkpoint
@@ -21,17 +23,17 @@ def predict(settings: PredictSettings) -> None:
     """Label every sentence of the input and write the result.
 
     Raises:
-        UserError: For anything wrong with the checkpoint, the input or the output; then no output file is left.
+        PartlyRead: Behind everything else, if pages or rows were left out; the output is complete but for them.
+        UserError: For anything else wrong with the checkpoint, the input or the output; then no output file is left.
     """
     output = None if settings.output == STANDARD_OUTPUT else Path(settings.output)
-    source = InputSource(settings.input, settings.format, settings.unit, settings.text_field, output)
-    source.check()
+    source = InputSource(settings.input, settings.format, settings.unit, settings.text_field, output, settings.on_error)
     check_output(settings.output, settings.overwrite)
-    console = Console(stderr=True)
-    if skipped := source.skipped_files():
-        message = f"{len(skipped)} files of other kinds are not read, {skipped[0]} the first of them"
-        console.print(message, highlight=False, markup=False, soft_wrap=True)
+    source.check()
     checkpoint = open_checkpoint(settings.checkpoint)
+    console = Console(stderr=True)
+    for remark in source.files.remarks() if source.is_folder else ():
+        console.print(remark, highlight=False, markup=False, soft_wrap=True)
     predictor = Predictor.from_checkpoint(
         checkpoint,
         calibrated=settings.calibrated,
@@ -41,12 +43,14 @@ def predict(settings: PredictSettings) -> None:
     counts: Counter[str] = Counter()
     truncated = review = 0
     began = time.perf_counter()
-    with open_output(settings.output, settings.overwrite) as write:
-        for prediction in _shown(predictor.predict(source.passages()), console):
+    with open_left_out(settings.output) as left_out, open_output(settings.output, settings.overwrite) as write:
+        for prediction in _shown(predictor.predict(source.passages(left_out)), console):
             write(prediction)
             counts[prediction.label] += 1
             truncated += prediction.truncated
             review += prediction.decision == "review"
+        if not counts and left_out.first:
+            raise UserError(f"nothing could be read; the first reason of {left_out.count}: {left_out.first}")
     if settings.output != STANDARD_OUTPUT or sys.stderr.isatty():
         seconds = time.perf_counter() - began
         console.print(summary(counts, checkpoint.labels, review, truncated, seconds), highlight=False, soft_wrap=True)
@@ -55,6 +59,7 @@ def predict(settings: PredictSettings) -> None:
     if predictor.odd_sentences:
         decided = bool(predictor.acceptance_thresholds)
         console.print(unreadable(predictor.odd_sentences, counts.total(), decided), highlight=False, soft_wrap=True)
+    left_out.raise_if_any()
 
 
 def summary(counts: Counter[str], labels: tuple[str, ...], review: int, truncated: int, seconds: float) -> str:

@@ -9,6 +9,8 @@ BINS = 15
 LEAST_PROBABILITY = float(np.finfo(np.float64).eps)
 """Probabilities count as at least this in a logarithm, as in scikit-learn, so that one certain error is not endless."""
 TEMPERATURE_BOUNDS = (0.1, 10.0)
+FLAT_LOSS = 1e-4
+"""In nats; where the loss differs by less between the best temperature and the bounds, none is better than another."""
 FEWEST_UNITS = 50
 """Validation units below which no temperature is fitted."""
 
@@ -59,7 +61,7 @@ class Calibration:
 
     Attributes:
         temperature: Above 1 the model is too sure of itself, below 1 not sure enough; ``None`` if not fitted.
-        note: Why there is none, or that it lies at a bound; otherwise empty.
+        note: Why there is none; otherwise empty.
         before: Figures of the probabilities as they come.
         after: Of the same units at the temperature; ``None`` if there is none.
     """
@@ -80,7 +82,7 @@ def calibration_at(
         true: Indices of the true labels, shape (units,).
         labels: Names, in the order of the columns.
         temperature: ``None`` if none was fitted.
-        note: Why not, or what is odd about it.
+        note: Why not.
 
     Raises:
         ValueError: If there are no units.
@@ -102,14 +104,20 @@ def temperature_of(probabilities: np.ndarray, true: np.ndarray, units: int) -> t
         units: Number of validation units; differs from the rows where a unit has a row for each class.
 
     Returns:
-        Temperature and an empty note; or ``None`` and why; or one at the bound, with a warning.
+        Temperature and an empty note; or ``None`` and why. None is fitted at a bound, where it says that validation
+        holds too few errors, or nothing but errors, and would make every probability one or all of them alike; and
+        none on a flat loss, where any would do.
     """
     if units < FEWEST_UNITS:
         return None, f"{units} validation units are too few to fit a temperature; {FEWEST_UNITS} are wanted"
-    temperature = fit_temperature(log_probabilities(probabilities), true)
-    at_bound = any(np.isclose(temperature, bound, rtol=1e-2) for bound in TEMPERATURE_BOUNDS)
-    note = "the loss on validation falls up to the bound of the temperature; do not rely on it" if at_bound else ""
-    return temperature, note
+    logits = log_probabilities(probabilities)
+    temperature = fit_temperature(logits, true)
+    if max(_loss(logits, true, bound) for bound in TEMPERATURE_BOUNDS) - _loss(logits, true, temperature) < FLAT_LOSS:
+        return None, "no temperature was fitted: the loss on validation is the same at all of them"
+    if any(np.isclose(temperature, bound, rtol=1e-2) for bound in TEMPERATURE_BOUNDS):
+        why = "too few errors" if temperature < 1 else "too many errors"
+        return None, f"no temperature was fitted: validation holds {why} to tell how sure the model may be"
+    return temperature, ""
 
 
 def fit_temperature(logits: np.ndarray, true: np.ndarray) -> float:
@@ -127,18 +135,24 @@ def fit_temperature(logits: np.ndarray, true: np.ndarray) -> float:
         ValueError: If there are no units.
     """
     from scipy.optimize import minimize_scalar
-    from scipy.special import log_softmax
 
     if not len(true):
         raise ValueError("no units to fit a temperature on")
-    rows = np.arange(len(true))
     logits = np.asarray(logits, dtype=np.float64)
-
-    def loss(log_temperature: float) -> float:
-        return float(-log_softmax(logits / np.exp(log_temperature), axis=1)[rows, true].mean())
-
-    found = minimize_scalar(loss, bounds=np.log(TEMPERATURE_BOUNDS), method="bounded", options={"xatol": 1e-6})
+    found = minimize_scalar(
+        lambda log_temperature: _loss(logits, true, np.exp(log_temperature)),
+        bounds=np.log(TEMPERATURE_BOUNDS),
+        method="bounded",
+        options={"xatol": 1e-6},
+    )
     return float(np.exp(found.x))
+
+
+def _loss(logits: np.ndarray, true: np.ndarray, temperature: float) -> float:
+    """Mean negative log likelihood in nats at a temperature."""
+    from scipy.special import log_softmax
+
+    return float(-log_softmax(logits / temperature, axis=1)[np.arange(len(true)), true].mean())
 
 
 def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:

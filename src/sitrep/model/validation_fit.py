@@ -21,10 +21,11 @@ class ValidationFit:
     Attributes:
         labels: Every label that a unit can get; the lists below number them.
         true: Label of each validation unit.
-        predicted: Label that the model gave it.
+        predicted: Label that the model gave it; with several classes a sentence at thresholds that were fitted without
+            its article, so that its errors are those of units that nothing was fitted on.
         articles: Number of its article.
         temperature: That logits are divided by before they become probabilities; ``None`` if none could be fitted.
-        temperature_note: Why there is none, or what is odd about it.
+        temperature_note: Why there is none; otherwise empty.
         thresholds: Least probability of each class that applies; empty with one label a sentence.
         target_precision: That the acceptance thresholds were chosen for.
         acceptance_thresholds: Least probability with which a label is accepted unread; ``None``: never. Empty if not

@@ -54,6 +54,7 @@ class Suggestion:
     """A unit whose label an out-of-fold model doubts.
 
     Attributes:
+        place: File and line of the unit, by which its correction finds back.
         id: Of the unit.
         article_id: Of its article.
         text: Of the unit.
@@ -65,6 +66,7 @@ class Suggestion:
         issue: Whether confident learning counts it as an error.
     """
 
+    place: str
     id: str
     article_id: str
     text: str

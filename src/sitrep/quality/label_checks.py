@@ -90,6 +90,7 @@ def suspected_errors(sentences: Sequence[LabelledSentence], labels: Sequence[str
     suspects = [index for index in np.argsort(scores, kind="stable") if best[index] != given[index] or issues[index]]
     return [
         Suggestion(
+            place=sentences[index].place,
             id=sentences[index].id,
             article_id=sentences[index].article_id,
             text=sentences[index].text,

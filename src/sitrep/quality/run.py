@@ -9,26 +9,23 @@ from pathlib import Path
 from rich.console import Console
 
 from sitrep.data.leakage import find_duplicates, group_by_text
-from sitrep.data.loading import LoadedData, divide
+from sitrep.data.loading import LoadedData, columns_of, divide, named_sources
 from sitrep.data.split import describe_set
 from sitrep.errors import UserError
 from sitrep.labels import Taxonomy, find_taxonomy
-from sitrep.quality.corrections import corrected, read_corrections, write_sentences, write_suggestions
+from sitrep.quality.corrected_files import FOLDER, CorrectedFile, refuse_pipes, write_corrected
+from sitrep.quality.corrections import read_corrections, write_suggestions
 from sitrep.quality.findings import EXAMPLES_SHOWN, Examination, Example, Finding, Severity, Suggestion
 from sitrep.quality.label_checks import FOLDS, balance_findings, conflicts, suspected_errors
 from sitrep.quality.leaks import duplicate_findings, leak_score, shared_findings
 from sitrep.quality.text_checks import text_findings
+from sitrep.quality.training_checks import refusals, shortened_ids
 from sitrep.report.quality import render
 from sitrep.settings import CheckSettings
 from sitrep.settings.description import as_plain
-from sitrep.storage.complete import complete_folder, point_latest
+from sitrep.storage.complete import complete_folder, point_latest, shown
 
-JSON_NAME, HTML_NAME, SUGGESTIONS_NAME, CORRECTED_NAME = (
-    "check.json",
-    "check.html",
-    "suggestions.csv",
-    "corrected.jsonl",
-)
+JSON_NAME, HTML_NAME, SUGGESTIONS_NAME = "check.json", "check.html", "suggestions.csv"
 SCHEMA_VERSION = 1
 ORDER = list(Severity)
 
@@ -57,9 +54,11 @@ def check_data(settings: CheckSettings) -> Path:
         UserError: If nothing can be read, if corrections do not fit the data, or, under ``strict``, if anything
             worse than a hint was found; the result directory is written all the same.
     """
-    console = Console(stderr=True)
+    console = Console(stderr=True, markup=False, emoji=False, highlight=False, soft_wrap=True)
     watch = Stopwatch()
     problems: list[UserError] = []
+    if settings.apply:
+        refuse_pipes(named_sources(settings.data))
     with complete_folder(settings.output_dir) as (partial, folder):
         settings = replace(settings, output_dir=str(folder))
         taxonomy = find_taxonomy(settings.labels)
@@ -67,23 +66,21 @@ def check_data(settings: CheckSettings) -> Path:
         watch.lap("reading")
         sentences = [sentence for part in data.split.parts().values() for sentence in part]
         if not sentences:
-            nothing = UserError(f"data.train_files={settings.data.train_files}: no units to examine")
+            nothing = UserError(f"data.train_files={list(map(shown, settings.data.train_files))}: no units to examine")
             raise problems[0] if problems else nothing
-        corrections = read_corrections(Path(settings.apply), sentences, taxonomy) if settings.apply else {}
+        known = [*sentences, *data.passed_over]
+        corrections = read_corrections(Path(settings.apply), known, taxonomy) if settings.apply else {}
         examination = examine(data, taxonomy, problems, settings, watch)
         _write(partial, examination, settings)
-        if settings.apply:
-            mended = [corrected(s, corrections[s.id], taxonomy) if s.id in corrections else s for s in sentences]
-            write_sentences(partial / CORRECTED_NAME, mended)
+        columns = columns_of(asdict(settings.data))
+        written = write_corrected(partial / FOLDER, named_sources(settings.data), columns, corrections)
     point_latest(folder, "check_data")
     _print(examination, folder, console)
     if settings.apply:
-        console.print(
-            f"{len(corrections)} labels corrected: {folder / CORRECTED_NAME}", highlight=False, soft_wrap=True
-        )
+        console.print(_told(written, folder, settings.apply))
     if settings.strict and not examination.passed:
-        kinds = ", ".join(f.kind for f in examination.findings if f.severity is not Severity.hint)
-        raise UserError(f"strict=true: {kinds}; see {folder / HTML_NAME}")
+        kinds = ", ".join(dict.fromkeys(f.kind for f in examination.findings if f.severity is not Severity.hint))
+        raise UserError(f"strict=true: {kinds}; see {shown(folder / HTML_NAME)}")
     return folder
 
 
@@ -103,7 +100,8 @@ def examine(
     watch.lap("duplicates")
     findings += [*shared_findings(sets), *conflicts(by_text), *balance_findings(balance)]
     watch.lap("labels")
-    findings += text_findings(sentences)
+    findings += [*refusals(data.split, taxonomy, settings.data, {finding.kind for finding in findings})]
+    findings += [*shortened_ids(sentences), *text_findings(sentences)]
     watch.lap("texts")
     leaks = leak_score(data.split, duplicates, taxonomy)
     watch.lap("leak-free score")
@@ -151,7 +149,9 @@ def _write(folder: Path, examination: Examination, settings: CheckSettings) -> N
     content = {"schema_version": SCHEMA_VERSION, "passed": examination.passed, **as_plain(examination)}
     content["suggestions"] = len(examination.suggestions)
     content["settings"] = as_plain(settings)
-    (folder / JSON_NAME).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    # The settings hold names of files, which need not be UTF-8; the escape that stands then is what JSON writes too.
+    (folder / JSON_NAME).write_text(text, encoding="utf-8", errors="backslashreplace")
     (folder / HTML_NAME).write_text(render(examination), encoding="utf-8")
     if settings.label_errors:
         write_suggestions(folder / SUGGESTIONS_NAME, examination.suggestions)
@@ -159,16 +159,20 @@ def _write(folder: Path, examination: Examination, settings: CheckSettings) -> N
 
 def _print(examination: Examination, folder: Path, console: Console) -> None:
     units = ", ".join(f"{count:,} {name}" for name, count in examination.units.items())
-    console.print(f"units: {units}", highlight=False, soft_wrap=True)
+    console.print(f"units: {units}")
     for finding in examination.findings:
-        console.print(f"{finding.severity.name}: {finding.message}", highlight=False, markup=False, soft_wrap=True)
+        console.print(f"{finding.severity.name}: {finding.message}")
     if examination.leak_score:
         whole, free = examination.leak_score["all"], examination.leak_score["leak_free"]
-        console.print(
-            f"macro-F1 of the baseline: {whole:.3f} on all test units, {free:.3f} on those without a leak",
-            highlight=False,
-            soft_wrap=True,
-        )
+        console.print(f"macro-F1 of the baseline: {whole:.3f} on all test units, {free:.3f} on those without a leak")
     if not examination.findings:
         console.print("nothing found")
-    console.print(f"report: {folder / HTML_NAME}", highlight=False, soft_wrap=True)
+    console.print(f"report: {shown(folder / HTML_NAME)}")
+
+
+def _told(written: Sequence[CorrectedFile], folder: Path, table: str) -> str:
+    """Each file with the number of its corrections, in one line."""
+    if not written:
+        return f"no label corrected: no row of {shown(table)} changes one"
+    files = ", ".join(f"{shown(folder / FOLDER / file.name)} ({file.corrections})" for file in written)
+    return f"{sum(file.corrections for file in written)} labels corrected: {files}"

@@ -1,13 +1,14 @@
 """A comparison written out: JSON, Markdown, HTML, a table of flipped units, and the lines on the terminal."""
 
-import csv
 import json
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from sitrep.comparison.figures import Comparison
 from sitrep.comparison.pairs import PairComparison
@@ -15,20 +16,24 @@ from sitrep.metrics.intervals import CONFIDENCE
 from sitrep.metrics.significance import Difference
 from sitrep.report.rendering import bounds, figure, render_page
 from sitrep.settings.description import as_plain
+from sitrep.storage.complete import shown
+from sitrep.storage.spreadsheets import write_spreadsheet
 
 SCHEMA_VERSION = 1
 FLIPS_SHOWN = 50
+RUN_FIGURES = ("label", "probability", "true_probability")
+"""Columns that the table of flipped units has of each run."""
 JSON_NAME, HTML_NAME, MARKDOWN_NAME, FLIPS_NAME = "comparison.json", "comparison.html", "comparison.md", "flipped.csv"
 
 
 def write_comparison(folder: Path, comparison: Comparison) -> None:
     """Write ``comparison.json``, ``comparison.html``, ``comparison.md`` and ``flipped.csv``."""
     content = json.dumps(_as_json(comparison), indent=2, ensure_ascii=False, allow_nan=False)
-    (folder / JSON_NAME).write_text(content + "\n", encoding="utf-8")
-    (folder / MARKDOWN_NAME).write_text(_markdown(comparison), encoding="utf-8")
-    (folder / HTML_NAME).write_text(_page(comparison), encoding="utf-8")
-    with (folder / FLIPS_NAME).open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows(_flip_rows(comparison))
+    # Names of folders need not be UTF-8; in JSON the escape that stands then is what JSON itself writes.
+    (folder / JSON_NAME).write_text(content + "\n", encoding="utf-8", errors="backslashreplace")
+    (folder / MARKDOWN_NAME).write_text(shown(_markdown(comparison)), encoding="utf-8")
+    (folder / HTML_NAME).write_text(shown(_page(comparison)), encoding="utf-8")
+    write_spreadsheet(folder / FLIPS_NAME, _flip_columns(comparison), _flip_rows(comparison))
 
 
 def print_summary(comparison: Comparison, folder: Path, console: Console) -> None:
@@ -38,12 +43,12 @@ def print_summary(comparison: Comparison, folder: Path, console: Console) -> Non
         table.add_column(heading, justify="left" if heading == "run" else "right")
     for run in comparison.runs:
         interval = bounds(run.intervals.macro_f1)
-        table.add_row(run.name, figure(run.scores.macro_f1), interval, figure(run.scores.accuracy))
+        table.add_row(Text(shown(run.name)), figure(run.scores.macro_f1), interval, figure(run.scores.accuracy))
     console.print(table)
     for pair in comparison.pairs:
-        console.print(in_words(pair), highlight=False, markup=False, soft_wrap=True)
+        console.print(shown(in_words(pair)), highlight=False, markup=False, emoji=False, soft_wrap=True)
     console.print(f"{len(comparison.flips):,} units are labelled differently", highlight=False)
-    console.print(f"report: {folder / HTML_NAME}", highlight=False, markup=False, soft_wrap=True)
+    console.print(f"report: {shown(folder / HTML_NAME)}", highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
 def in_words(pair: PairComparison) -> str:
@@ -89,18 +94,20 @@ def _as_json(comparison: Comparison) -> dict[str, Any]:
     }
 
 
-def _flip_rows(comparison: Comparison) -> list[list[Any]]:
-    header = ["id", "article_id", "position", "text", "true_label", "right"]
-    for run in comparison.runs:
-        header += [f"label_{run.name}", f"probability_{run.name}", f"true_probability_{run.name}"]
-    rows: list[list[Any]] = [header]
+def _flip_columns(comparison: Comparison) -> list[str]:
+    of_runs = [shown(f"{name}_{run.name}") for run in comparison.runs for name in RUN_FIGURES]
+    return ["id", "article_id", "position", "text", "true_label", "right", *of_runs]
+
+
+def _flip_rows(comparison: Comparison) -> Iterator[dict[str, Any]]:
     for flip in comparison.flips:
         unit = flip.units[0]
-        row: list[Any] = [unit.id, unit.article_id, unit.position, unit.text, unit.true, "|".join(flip.right)]
-        for said in flip.units:
-            row += [said.predicted, said.probabilities.get(said.predicted), said.probabilities.get(said.true)]
-        rows.append(row)
-    return rows
+        row = {"id": unit.id, "article_id": unit.article_id, "position": unit.position, "text": unit.text}
+        row |= {"true_label": unit.true, "right": shown("|".join(flip.right))}
+        for run, said in zip(comparison.runs, flip.units, strict=True):
+            figures = (said.predicted, said.probabilities.get(said.predicted), said.probabilities.get(said.true))
+            row |= {shown(f"{name}_{run.name}"): value for name, value in zip(RUN_FIGURES, figures, strict=True)}
+        yield row
 
 
 def _markdown(comparison: Comparison) -> str:
@@ -135,7 +142,7 @@ def _row(*cells: str) -> str:
 
 
 def _page(comparison: Comparison) -> str:
-    shown = sorted(comparison.flips, key=lambda flip: -flip.span)[:FLIPS_SHOWN]
+    widest = sorted(comparison.flips, key=lambda flip: -flip.span)[:FLIPS_SHOWN]
     formats = {"signed": signed, "bounds": bounds, "p_value": p_value}
     labels = list(comparison.runs[0].scores.per_class)
-    return render_page("comparison.html.j2", comparison=comparison, shown=shown, labels=labels, **formats)
+    return render_page("comparison.html.j2", comparison=comparison, shown=widest, labels=labels, **formats)

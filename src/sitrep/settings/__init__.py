@@ -1,6 +1,6 @@
 """Typed settings: types, defaults and meanings. The YAML under ``configs/`` holds choices and recipes."""
 
-from sitrep.settings.choices import Context, InputFormat, Precision, Unit
+from sitrep.settings.choices import Context, InputFormat, OnError, Precision, TrainingData, Unit
 from sitrep.settings.data import DataSettings, EvaluateDataSettings
 from sitrep.settings.jobs import CheckSettings, CompareSettings, EvaluateSettings, InferenceSettings, PredictSettings
 from sitrep.settings.training import ModelSettings, TrainerSettings, TrainSettings
@@ -15,9 +15,11 @@ __all__ = [
     "InferenceSettings",
     "InputFormat",
     "ModelSettings",
+    "OnError",
     "Precision",
     "PredictSettings",
     "TrainSettings",
     "TrainerSettings",
+    "TrainingData",
     "Unit",
 ]

@@ -34,3 +34,19 @@ class InputFormat(Enum):
     csv = "csv"
     tsv = "tsv"
     parquet = "parquet"
+
+
+class OnError(Enum):
+    """What prediction does with a page or row that cannot be read."""
+
+    auto = "auto"
+    skip = "skip"
+    stop = "stop"
+
+
+class TrainingData(Enum):
+    """Whether evaluation reads the training data that a checkpoint names."""
+
+    own = "own"
+    named = "named"
+    none = "none"

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, fields
 
-from sitrep.settings.rules import require
+from sitrep.settings.rules import expand_home, require
 
 
 @dataclass
@@ -39,6 +39,7 @@ class DataSettings:
     """Train although a text stands in more than one set."""
 
     def __post_init__(self) -> None:
+        expand_home(self, "train_files", "validation_files", "test_files")
         require(bool(self.train_files), "data.train_files", self.train_files, "name at least one file")
         for name in ("validation_fraction", "test_fraction"):
             value = getattr(self, name)
@@ -67,6 +68,7 @@ class EvaluateDataSettings:
     """Your label names to ours; empty: as in training."""
 
     def __post_init__(self) -> None:
+        expand_home(self, "test_files")
         for item in fields(self):
             value = getattr(self, item.name)
             if item.name != "test_files" and value not in (None, {}):

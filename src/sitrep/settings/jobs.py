@@ -4,9 +4,9 @@ import string
 from dataclasses import dataclass, field
 
 from sitrep.labels import find_taxonomy
-from sitrep.settings.choices import InputFormat, Precision, Unit
+from sitrep.settings.choices import InputFormat, OnError, Precision, TrainingData, Unit
 from sitrep.settings.data import DataSettings, EvaluateDataSettings
-from sitrep.settings.rules import check_label_map, require
+from sitrep.settings.rules import check_label_map, expand_home, require
 
 
 @dataclass
@@ -42,8 +42,13 @@ class EvaluateSettings:
     """Behaviour tests of your own (YAML, see docs/evaluation.md), beside those that are shipped."""
     neighbours: bool = True
     """Put the training units most like it beside each error; takes a pass over the training data."""
+    training_data: TrainingData = TrainingData.own
+    """`own`: read what a checkpoint names if it is of a run made here. `named`: any files that it names. `none`."""
     output_dir: str = "outputs/evaluate/{time}"
     """Folder of the result, which must not exist yet; `{time}` becomes the time of its start."""
+
+    def __post_init__(self) -> None:
+        expand_home(self, "checkpoint", "behaviour_files", "output_dir")
 
 
 @dataclass
@@ -64,11 +69,14 @@ class PredictSettings:
     """Column or key of a row that holds its text."""
     calibrated: bool = True
     """Use the temperature that was fitted on validation, and say which predictions to check."""
+    on_error: OnError = OnError.auto
+    """A page or row that cannot be read: `stop` ends the job, `skip` goes on; `auto`: skips in a folder only."""
     overwrite: bool = False
     """Replace `output` if it exists."""
     inference: InferenceSettings = field(default_factory=InferenceSettings)
 
     def __post_init__(self) -> None:
+        expand_home(self, "input", "output", "checkpoint")
         require(bool(self.input), "input", self.input, "name a file or a folder, or - for standard input")
 
 
@@ -92,6 +100,7 @@ class CompareSettings:
     """Folder of the result, which must not exist yet; `{time}` becomes the time of its start."""
 
     def __post_init__(self) -> None:
+        expand_home(self, "a", "b", "others", "output_dir")
         for name in ("a", "b"):
             require(bool(getattr(self, name)), name, getattr(self, name), "name the folder of a run")
         runs = 2 + len(self.others)
@@ -122,11 +131,12 @@ class CheckSettings:
     strict: bool = False
     """End with exit status 1 if anything worse than a hint was found."""
     apply: str | None = None
-    """A corrected `suggestions.csv`: its labels are put into the data, which are written as `corrected.jsonl`."""
+    """A corrected `suggestions.csv`: the data with its labels are written into the folder `corrected`."""
     output_dir: str = "outputs/check_data/{time}"
     """Folder of the result, which must not exist yet; `{time}` becomes the time of its start."""
 
     def __post_init__(self) -> None:
+        expand_home(self, "labels", "apply", "output_dir")
         threshold = self.near_duplicate_threshold
         require(0.5 <= threshold <= 1, "near_duplicate_threshold", threshold, "must lie between 0.5 and 1")
         check_label_map(self.data.label_map, find_taxonomy(self.labels))

@@ -1,6 +1,8 @@
 """What settings are checked with when they are made."""
 
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 from sitrep.errors import UsageError
 from sitrep.labels import Taxonomy
@@ -16,3 +18,23 @@ def require(condition: bool, setting: str, value: object, rule: str) -> None:
     """Raise a ``UsageError`` that names ``setting`` and its value unless ``condition`` holds."""
     if not condition:
         raise UsageError(f"{setting}={value}: {rule}")
+
+
+def expand_home(settings: Any, *names: str) -> None:
+    """Put the user's home folder in the place of a leading ``~`` in settings that hold paths, or lists of them.
+
+    Shells do that for words that begin with it only, not for ``output=~/labels.csv``.
+    """
+    for name in names:
+        value = getattr(settings, name)
+        if isinstance(value, list):
+            setattr(settings, name, [_at_home(item) for item in value])
+        elif value is not None:
+            setattr(settings, name, _at_home(value))
+
+
+def _at_home(path: str) -> str:
+    try:
+        return str(Path(path).expanduser()) if path.startswith("~") else path
+    except RuntimeError:  # there is no such user: a file may be called so
+        return path

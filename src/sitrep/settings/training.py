@@ -6,7 +6,7 @@ from typing import Any
 from sitrep.labels import Task, find_taxonomy
 from sitrep.settings.choices import Context, Precision
 from sitrep.settings.data import DataSettings
-from sitrep.settings.rules import check_label_map, require
+from sitrep.settings.rules import check_label_map, expand_home, require
 
 
 @dataclass
@@ -27,6 +27,7 @@ class ModelSettings:
     """Dropout inside the encoder in training; `null`: the backbone's own. 0 saves a third of the time on a CPU."""
 
     def __post_init__(self) -> None:
+        expand_home(self, "name")
         require(bool(self.name), "model.name", self.name, "name a folder or a hub name (owner/name)")
         require(self.dropout is None or 0 <= self.dropout < 1, "model.dropout", self.dropout, "must lie in [0, 1)")
         for name in ("max_tokens", "window_tokens"):
@@ -95,6 +96,7 @@ class TrainSettings:
     """Folder of the run, which must not exist yet; `{time}` becomes the time of its start."""
 
     def __post_init__(self) -> None:
+        expand_home(self, "labels", "output_dir")
         for name, value in [("seed", self.seed), *(("seeds", seed) for seed in self.seeds)]:
             require(0 <= value < 2**32, name, value, "must lie between 0 and 4294967295")
         require(0 < self.target_precision < 1, "target_precision", self.target_precision, "must lie between 0 and 1")

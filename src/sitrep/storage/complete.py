@@ -53,7 +53,7 @@ def complete_file(path: Path, overwrite: bool = False) -> Iterator[Path]:
         partial = Path(name)
         try:
             yield partial
-            _publish(partial)
+            publish(partial)
             os.replace(partial, path)
         finally:
             partial.unlink(missing_ok=True)
@@ -146,11 +146,16 @@ def _write_errors(path: Path) -> Iterator[None]:
         raise UserError(f"{path}: could not be written: {reason}; nothing half-written was kept") from None
 
 
-def _publish(path: Path) -> None:
-    """Temporary files are made private; finished ones get the permissions that any new one would have."""
+def publish(path: Path) -> None:
+    """Give a finished file, which was made private, the permissions that any new one would have."""
     mask = os.umask(0)
     os.umask(mask)
     path.chmod(0o666 & ~mask)
+
+
+def shown(path: Path | str) -> str:
+    """A path as messages and reports show it: bytes of a name that are not UTF-8 become escapes in hexadecimal."""
+    return str(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -1,20 +1,21 @@
 """Rows of JSONL, CSV, TSV and Parquet files, one at a time, each with the place that an error message names."""
 
 import codecs
-import csv
+import itertools
 import json
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from sitrep.errors import UserError
-from sitrep.storage.spreadsheets import unguarded_rows
+from sitrep.errors import Refuse, UserError, stop
+from sitrep.storage.class_numbers import class_names, recorded_features, with_class_names
+from sitrep.storage.complete import shown
+from sitrep.storage.separated import DELIMITERS, separated_rows
 
 ROW_SUFFIXES = (".jsonl", ".csv", ".tsv", ".parquet")
 PARQUET_BATCH_ROWS = 4096
-
-csv.field_size_limit(2**31 - 1)  # the default of 128 KiB is less than a long article
 
 
 @dataclass(frozen=True)
@@ -30,37 +31,94 @@ class TableRow:
     fields: dict[str, Any]
 
 
-def read_rows(path: Path, kind: str | None = None) -> Iterator[TableRow]:
+def read_rows(path: Path, kind: str | None = None, refuse: Refuse = stop) -> Iterator[TableRow]:
     """Read a table row by row, in constant memory.
 
     Args:
-        path: File to read.
-        kind: ``jsonl``, ``csv``, ``tsv`` or ``parquet``; ``None`` goes by the file's ending.
+        path: File to read, or a pipe, which is read once.
+        kind: ``jsonl``, ``csv``, ``tsv`` or ``parquet``; ``None`` goes by the file's ending, and, of a pipe without
+            one, by what comes out of it.
+        refuse: Told of each malformed row. What spoils the rest of the file, such as a byte that is not UTF-8 or an
+            open quote, is raised.
 
     Yields:
-        Rows in file order. Blank lines of a JSONL file are not rows.
+        Rows in file order. Blank lines and rows of blank cells are not rows.
 
     Raises:
         UserError: If the file is missing, empty, of an unknown kind, not UTF-8, or malformed.
     """
-    kind = kind or path.suffix.lower().removeprefix(".")
-    if f".{kind}" not in ROW_SUFFIXES:
-        raise UserError(
-            f"{path}: cannot read rows from {path.suffix or 'a file without ending'}; use {', '.join(ROW_SUFFIXES)}"
-        )
+    if kind is None:
+        kind = kind_of(path)
+    elif f".{kind}" not in ROW_SUFFIXES:
+        raise UserError(f"{shown(path)}: cannot read rows from .{kind}; use {', '.join(ROW_SUFFIXES)}")
     check_readable(path)
     if kind == "parquet":
-        yield from _at_least_one(_parquet_rows(path), str(path))
+        if not path.is_file():
+            raise UserError(f"{shown(path)}: {NO_PARQUET_FROM_A_PIPE}")
+        yield from _at_least_one(_parquet_rows(path), shown(path))
     else:
-        yield from read_row_stream(path.open("rb"), str(path), kind)
+        yield from read_row_stream(path.open("rb"), shown(path), kind, refuse)
 
 
-def read_row_stream(stream: BinaryIO, name: str, kind: str) -> Iterator[TableRow]:
-    """Read JSONL, CSV or TSV from an open binary stream; ``name`` stands for it in messages. Closes the stream."""
+NO_PARQUET_FROM_A_PIPE = "Parquet cannot be read from a pipe; save it as a file and name that"
+
+
+def kind_of(path: Path) -> str | None:
+    """What a path holds by its ending; ``None`` for a pipe whose ending does not tell.
+
+    Raises:
+        UserError: If it is a file of an unknown ending, or none that is there.
+    """
+    suffix = path.suffix.lower()
+    if suffix in ROW_SUFFIXES:
+        return suffix.removeprefix(".")
+    if is_stream(path):
+        return None
+    what = shown(path.suffix) or "a file without ending"
+    raise UserError(f"{shown(path)}: cannot read rows from {what}; use {', '.join(ROW_SUFFIXES)}")
+
+
+def is_stream(path: Path) -> bool:
+    """Whether a path is no file of its own but a pipe or what stands for an open one, such as ``/dev/stdin``."""
+    return path.exists() and not path.is_dir() and (not path.is_file() or path.is_relative_to("/dev"))
+
+
+def read_row_stream(stream: BinaryIO, name: str, kind: str | None, refuse: Refuse = stop) -> Iterator[TableRow]:
+    """Read JSONL, CSV or TSV from an open binary stream; ``name`` stands for it in messages. Closes the stream.
+
+    ``None`` as kind goes by the first line that is not blank.
+    """
     with stream:
-        lines = text_lines(stream, name)
-        rows = _jsonl_rows(lines, name) if kind == "jsonl" else _csv_rows(lines, name, "," if kind == "csv" else "\t")
-        yield from _at_least_one(rows, name)
+        lines: Iterator[bytes] = iter(stream)
+        if kind is None:
+            head = list(_up_to_first_words(lines))
+            kind = _sniffed(head[-1] if head else b"", name)
+            lines = itertools.chain(head, lines)
+        decoded = text_lines(lines, name)
+        if kind == "jsonl":
+            rows = _jsonl_rows(decoded, name, refuse)
+        else:
+            rows = separated_rows(decoded, name, DELIMITERS[kind], refuse)
+        yield from _at_least_one((TableRow(*row) for row in rows), name)
+
+
+def _up_to_first_words(lines: Iterator[bytes]) -> Iterator[bytes]:
+    for line in lines:
+        yield line
+        if line.removeprefix(codecs.BOM_UTF8).strip():
+            return
+
+
+def _sniffed(line: bytes, name: str) -> str:
+    """What rows begin with ``line``, the first that is not blank."""
+    words = line.removeprefix(codecs.BOM_UTF8).strip()
+    if words.startswith(b"PAR1"):
+        raise UserError(f"{name}: {NO_PARQUET_FROM_A_PIPE}")
+    if words.startswith(b"["):
+        raise UserError(f"{name}: is a JSON array; write one object a line")
+    if words.startswith(b"{"):
+        return "jsonl"
+    return "tsv" if b"\t" in words and b"," not in words else "csv"
 
 
 def _at_least_one(rows: Iterator[TableRow], name: str) -> Iterator[TableRow]:
@@ -73,13 +131,15 @@ def _at_least_one(rows: Iterator[TableRow], name: str) -> Iterator[TableRow]:
 
 
 def check_readable(path: Path) -> None:
-    """Raise a ``UserError`` if ``path`` is not a file with something in it."""
+    """Raise a ``UserError`` if ``path`` is not a file with something in it, or a pipe, of which nobody knows yet."""
     if not path.exists():
-        raise UserError(f"{path}: no such file")
+        raise UserError(f"{shown(path)}: no such file")
     if path.is_dir():
-        raise UserError(f"{path}: is a folder, a file is wanted")
-    if path.stat().st_size == 0:
-        raise UserError(f"{path}: the file is empty")
+        raise UserError(f"{shown(path)}: is a folder, a file is wanted")
+    if not os.access(path, os.R_OK):
+        raise UserError(f"{shown(path)}: may not be read; ask its owner for the right to")
+    if path.is_file() and path.stat().st_size == 0:
+        raise UserError(f"{shown(path)}: the file is empty")
 
 
 def text_lines(stream: Iterable[bytes], name: str) -> Iterator[str]:
@@ -102,62 +162,36 @@ def text_lines(stream: Iterable[bytes], name: str) -> Iterator[str]:
             ) from None
 
 
-def _jsonl_rows(lines: Iterable[str], name: str) -> Iterator[TableRow]:
+def _jsonl_rows(lines: Iterable[str], name: str, refuse: Refuse) -> Iterator[tuple[str, dict[str, Any]]]:
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
+        place = f"{name}:{number}"
         try:
-            fields = json.loads(line, parse_constant=_no_constant)
-            if "\\ud" in line or "\\uD" in line:
-                json.dumps(fields, ensure_ascii=False).encode("utf-8")
-        except json.JSONDecodeError as error:
-            cut = "" if line.endswith("\n") else "; the file seems to be cut off"
-            raise UserError(f"{name}:{number}: not valid JSON at column {error.colno}: {error.msg}{cut}") from None
-        except (
-            RecursionError,
-            ValueError,
-        ) as error:  # too deep, a number of thousands of digits, NaN, half a character
-            raise UserError(f"{name}:{number}: not valid JSON: {error}") from None
-        if not isinstance(fields, dict):
-            raise UserError(f"{name}:{number}: a row must be a JSON object, not {type(fields).__name__}")
-        yield TableRow(f"{name}:{number}", fields)
+            fields = _json_object(line, place)
+        except UserError as error:
+            refuse(error)
+        else:
+            yield place, fields
+
+
+def _json_object(line: str, place: str) -> dict[str, Any]:
+    try:
+        fields = json.loads(line, parse_constant=_no_constant)
+        if "\\ud" in line or "\\uD" in line:
+            json.dumps(fields, ensure_ascii=False).encode("utf-8")
+    except json.JSONDecodeError as error:
+        cut = "" if line.endswith("\n") else "; the file seems to be cut off"
+        raise UserError(f"{place}: not valid JSON at column {error.colno}: {error.msg}{cut}") from None
+    except (RecursionError, ValueError) as error:  # too deep, a number of thousands of digits, NaN, half a character
+        raise UserError(f"{place}: not valid JSON: {error}") from None
+    if not isinstance(fields, dict):
+        raise UserError(f"{place}: a row must be a JSON object, not {type(fields).__name__}")
+    return fields
 
 
 def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON; write null")
-
-
-def _csv_rows(lines: Iterable[str], name: str, delimiter: str) -> Iterator[TableRow]:
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
-    header: list[str] | None = None
-    first_line = 1
-    try:
-        for cells in unguarded_rows(reader):
-            place, first_line = f"{name}:{first_line}", reader.line_num + 1
-            if not cells:
-                continue
-            if header is None:
-                header = [cell.strip() for cell in cells]
-                _check_header(header, place)
-                continue
-            if len(cells) != len(header):
-                raise UserError(
-                    f"{place}: has {len(cells)} fields where the header has {len(header)}; "
-                    f"is a quote or a {'tab' if delimiter != ',' else 'comma'} missing?"
-                )
-            yield TableRow(place, dict(zip(header, cells, strict=True)))
-    except csv.Error as error:
-        raise UserError(f"{name}:{first_line}: malformed: {error}") from None
-
-
-def _check_header(header: list[str], place: str) -> None:
-    double = {column for column in header if header.count(column) > 1}
-    if double:
-        raise UserError(f"{place}: column {sorted(double)[0]!r} stands twice in the header")
-    if len(header) == 1 and (";" in header[0] or "\t" in header[0]):
-        raise UserError(
-            f"{place}: the only column is {header[0]!r}; part columns by commas, or name a tabbed file .tsv"
-        )
 
 
 def _parquet_rows(path: Path) -> Iterator[TableRow]:
@@ -166,13 +200,14 @@ def _parquet_rows(path: Path) -> Iterator[TableRow]:
 
     try:
         with parquet.ParquetFile(path) as file:
+            classes = class_names(recorded_features(file.schema_arrow.metadata))
             number = 0
             for batch in file.iter_batches(PARQUET_BATCH_ROWS):
                 for fields in batch.to_pylist():
                     number += 1
-                    yield TableRow(f"{path}:row {number}", fields)
+                    yield TableRow(f"{shown(path)}:row {number}", with_class_names(fields, classes))
     except (pyarrow.ArrowException, OSError, UnicodeDecodeError, OverflowError) as error:
-        raise UserError(f"{path}: not a readable Parquet file: {error}") from None
+        raise UserError(f"{shown(path)}: not a readable Parquet file: {error}") from None
 
 
 def whole_number(value: Any, name: str, place: str) -> int | None:

@@ -30,7 +30,7 @@ from sitrep.report.evaluation import print_summary
 from sitrep.report.result_folder import write_results
 from sitrep.settings import TrainSettings
 from sitrep.settings.description import as_plain
-from sitrep.storage.complete import complete_folder, point_latest
+from sitrep.storage.complete import complete_folder, point_latest, publish
 from sitrep.training.fine_tuning import FineTuned, fine_tune
 from sitrep.training.processes import Processes
 from sitrep.training.seeds import SEEDS, SOUP, SeedRun, compare_seeds, mean_weights, median_run
@@ -126,7 +126,7 @@ class _Job:
             write_results(place, results[seed], settings)
             scores = results[seed].scores
             f1 = {label: scores.per_class[label].f1 for label in self.taxonomy.averaged}
-            runs.append(SeedRun(seed, place, told["validation_macro_f1"], scores.macro_f1, f1))
+            runs.append(SeedRun(seed, place, validation_macro_f1(predictor, fit), scores.macro_f1, f1))
         self.processes.part()
         return self._keep(runs, results, trained) if self.processes.is_main else None
 
@@ -184,6 +184,8 @@ class _Job:
             trained.tokenizer.save_pretrained(checkpoint)
         except SafetensorError as error:  # a full disk, which the weights' library reports in a type of its own
             raise UserError(f"the weights could not be written: {error}; nothing half-written was kept") from None
+        for path in checkpoint.iterdir():
+            publish(path)  # safetensors makes weights that nobody else may read
         write_taxonomy(checkpoint, self.taxonomy)
         fit.write(checkpoint)
         self._write_record(folder, run)

@@ -14,6 +14,9 @@ from sitrep.model.encoding import reading_order
 from sitrep.model.validation_fit import ValidationFit, number_articles
 from sitrep.sentences import LabelledSentence
 
+FOLDS = 5
+"""Of articles, in cross-fitting."""
+
 
 def fit_on_validation(
     predictor: Predictor, sentences: Sequence[LabelledSentence], target_precision: float
@@ -37,7 +40,7 @@ def fit_on_validation(
         if temperature:
             probabilities = apply_temperature(pairs, temperature)[:, 1].reshape(probabilities.shape)
         thresholds = choose_thresholds(has, probabilities, classes)
-        given, _ = predictor.choose(probabilities, thresholds)
+        given = _labels_across_folds(predictor, has, probabilities, np.array(articles))
         acceptance_thresholds: dict[str, float | None] = {}
     else:
         temperature, note = temperature_of(probabilities, true, len(sentences))
@@ -59,6 +62,24 @@ def fit_on_validation(
         target_precision=target_precision,
         acceptance_thresholds=acceptance_thresholds,
     )
+
+
+def _labels_across_folds(
+    predictor: Predictor, has: np.ndarray, probabilities: np.ndarray, articles: np.ndarray
+) -> list[str]:
+    """The label of each unit, at thresholds that were chosen on the articles of the other folds.
+
+    At thresholds that were chosen on a unit itself the model seems to err less than it does, and counts that are
+    corrected by its errors then come out too near to the raw ones.
+    """
+    folds = articles % FOLDS
+    given = np.empty(len(articles), dtype=object)
+    for fold in np.unique(folds):
+        inside = folds == fold
+        fitted_on = ~inside if not inside.all() else inside  # a single article leaves no others
+        thresholds = choose_thresholds(has[fitted_on], probabilities[fitted_on], predictor.class_names)
+        given[inside] = predictor.choose(probabilities[inside], thresholds)[0]
+    return given.tolist()
 
 
 def validation_macro_f1(predictor: Predictor, fit: ValidationFit) -> float:

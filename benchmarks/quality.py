@@ -1,7 +1,7 @@
 """The examination of labelled data: time, memory, and how many planted faults it finds.
 
-python benchmarks/doctor.py rows=1000000     # made-up rows, without the label-error part
-python benchmarks/doctor.py flips=0.05       # label flips planted in the shipped corpus, three draws
+python benchmarks/quality.py rows=1000000     # made-up rows, without the label-error part
+python benchmarks/quality.py flips=0.05       # label flips planted in the shipped corpus, three draws
 """
 
 import json
@@ -14,14 +14,17 @@ import tempfile
 import time
 from pathlib import Path
 
+from arguments import options
+
 from sitrep.data import corpus
 from sitrep.data.reading import SHIPPED, Columns, read_labelled
+from sitrep.labels import shipped_taxonomy
 from sitrep.quality.corrections import corrected
 from sitrep.quality.label_checks import suspected_errors
-from sitrep.labels import LabelSet
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "check_data.py"
-LABELS = LabelSet.five.names
+TAXONOMY = shipped_taxonomy("five")
+LABELS = TAXONOMY.labels
 UNITS_AN_ARTICLE = 20
 PLANTED = 1000
 
@@ -29,8 +32,8 @@ PLANTED = 1000
 def large(rows: int) -> None:
     """Examine made-up rows with planted duplicates, in a process of its own."""
     words = sorted({word for text in corpus.load()["text"] for word in re.findall(r"\w+", text)})
-    generator = random.Random(0)
-    texts = [" ".join(generator.choices(words, k=generator.randint(8, 30))) for _ in range(rows)]
+    rng = random.Random(0)
+    texts = [" ".join(rng.choices(words, k=rng.randint(8, 30))) for _ in range(rows)]
     for number in range(PLANTED):  # the last rows repeat the first: half to the letter, half but for one word more
         texts[-1 - number] = texts[number] + (" again" if number % 2 else "")
     with tempfile.TemporaryDirectory() as folder:
@@ -38,7 +41,7 @@ def large(rows: int) -> None:
         with source.open("w", encoding="utf-8") as file:
             for number, text in enumerate(texts):
                 row = {"id": number, "article_id": number // UNITS_AN_ARTICLE, "text": text}
-                file.write(json.dumps(row | {"label": generator.choice(LABELS)}) + "\n")
+                file.write(json.dumps(row | {"label": rng.choice(LABELS)}) + "\n")
         began = time.perf_counter()
         command = [sys.executable, str(SCRIPT), f"data={source}", "label_errors=false", f"output_dir={result}"]
         subprocess.run(command, check=True, capture_output=True)
@@ -47,18 +50,18 @@ def large(rows: int) -> None:
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024**2
     exact = found.get("duplicates", 0) + found.get("duplicates_across_sets", 0)
     near = found.get("near_duplicates", 0) + found.get("near_duplicates_across_sets", 0)
-    print(f"{rows:,} rows: {seconds:.0f} s, {peak:.1f} GiB; planted duplicates found: {exact} of {PLANTED // 2} exact, "
-          f"{near} of {PLANTED // 2} near")  # fmt: skip
+    print(f"{rows:,} rows: {seconds:.0f} s, {peak:.1f} GiB")
+    print(f"planted duplicates found: {exact} of {PLANTED // 2} exact, {near} of {PLANTED // 2} near")
 
 
 def flips(share: float) -> None:
     """Flip labels of the shipped corpus and look for them among the first tenth of the suggestions."""
     sentences = read_labelled(SHIPPED, Columns())
     for seed in range(3):
-        generator = random.Random(seed)
-        flipped = set(generator.sample(range(len(sentences)), round(share * len(sentences))))
+        rng = random.Random(seed)
+        flipped = set(rng.sample(range(len(sentences)), round(share * len(sentences))))
         spoilt = [
-            corrected(sentence, generator.choice([label for label in LABELS if label != sentence.label]))
+            corrected(sentence, rng.choice([label for label in LABELS if label != sentence.label]), TAXONOMY)
             if index in flipped
             else sentence
             for index, sentence in enumerate(sentences)
@@ -72,11 +75,11 @@ def flips(share: float) -> None:
 
 def main() -> None:
     """Run what the command line asks for."""
-    options = dict(argument.split("=", 1) for argument in sys.argv[1:])
-    if "rows" in options:
-        large(int(options["rows"]))
-    if "flips" in options:
-        flips(float(options["flips"]))
+    given = options("rows", "flips") or sys.exit(__doc__)
+    if "rows" in given:
+        large(int(given["rows"]))
+    if "flips" in given:
+        flips(float(given["flips"]))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,93 @@
+"""Which files of a folder are input for prediction."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from sitrep.errors import UserError
+from sitrep.storage.complete import shown
+from sitrep.storage.tables import ROW_SUFFIXES, read_rows
+
+ARTICLE_SUFFIXES = (".txt",)
+READABLE = (*ARTICLE_SUFFIXES, *ROW_SUFFIXES)
+ERRORS_SUFFIX = ".errors.jsonl"
+"""Ending of the file that says what an earlier prediction left out."""
+OUTPUT_COLUMNS = {"id", "article_id", "position", "start", "end", "text", "label"}
+"""Columns that each format of predictions has, beside those of the probabilities."""
+
+
+@dataclass(frozen=True)
+class FolderFiles:
+    """What is below a folder, by name, so that the order is the same everywhere; hidden files are not looked at.
+
+    Attributes:
+        readable: Articles and tables, dead links among them: they stand for pages that are missing.
+        predictions: What earlier predictions wrote, which would be counted twice.
+        others: Files of no kind that can be read.
+    """
+
+    readable: list[Path]
+    predictions: list[Path]
+    others: list[Path]
+
+    def remarks(self) -> list[str]:
+        """What is not read, a line each."""
+        said = []
+        if self.predictions:
+            said.append(f"{_number(self.predictions, 'holds', 'hold')} predictions: not read")
+        if self.others:
+            said.append(f"{_number(self.others, 'is', 'are')} of a kind that is not read")
+        return said
+
+
+def find_files(folder: Path, output: Path | None = None) -> FolderFiles:
+    """Look through a folder, links to other folders included.
+
+    Args:
+        folder: To look through.
+        output: File that is about to be written, which is no input.
+    """
+    found = FolderFiles([], [], [])
+    own = output.resolve() if output else None
+    for path in sorted(_visible(folder, frozenset())):
+        if path.suffix.lower() not in READABLE:
+            found.others.append(path)
+        elif is_prediction(path):
+            found.predictions.append(path)
+        elif path.resolve() != own:
+            found.readable.append(path)
+    return found
+
+
+def is_prediction(path: Path) -> bool:
+    """Whether a table is what a prediction wrote, by the columns of its first row."""
+    if path.name.endswith(ERRORS_SUFFIX):
+        return True
+    if path.suffix.lower() not in ROW_SUFFIXES:
+        return False
+    try:
+        first = next(read_rows(path), None)
+    except (UserError, OSError):
+        return False  # it is told where it is read
+    columns = first.fields.keys() if first else set()
+    return columns >= OUTPUT_COLUMNS and any(name.startswith(("probabilities", "probability_")) for name in columns)
+
+
+def _visible(folder: Path, around: frozenset[str]) -> Iterator[Path]:
+    """Files below a folder; a link to a folder that it stands in is not followed."""
+    around |= {os.path.realpath(folder)}
+    for entry in os.scandir(folder):
+        path = folder / entry.name
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir():
+            if os.path.realpath(path) not in around:
+                yield from _visible(path, around)
+        elif entry.is_file() or (entry.is_symlink() and not path.exists()):
+            yield path
+
+
+def _number(paths: list[Path], one: str, several: str) -> str:
+    first = shown(paths[0])
+    return f"{first} {one}" if len(paths) == 1 else f"{len(paths)} files, {first} the first of them, {several}"
