@@ -116,7 +116,9 @@ def setfit(train: Units, validation: Units, texts: Sequence[str], seed: int) -> 
             save_strategy="no",
         )
         data = Dataset.from_dict({"text": [unit.text for unit in train], "label": [unit.label for unit in train]})
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=fast and not torch.cuda.is_available()):
+        # Without the cache: it holds cast weights until autocast ends, and every step would see those of the first.
+        on = fast and not torch.cuda.is_available()
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=on, cache_enabled=False):
             Trainer(model, arguments, train_dataset=data).train()
     return [str(label) for label in model.predict(list(texts), show_progress_bar=False)]
 

@@ -63,9 +63,8 @@ def main() -> None:
     sentences, predictions = made(units, articles)
     true = [LABELS.index(s.label) for s in sentences[:VALIDATION]]
     predicted = [LABELS.index(p.label) for p in predictions[:VALIDATION]]
-    homes = [n // 30 for n in range(len(true))]
     accept: dict[str, float | None] = dict.fromkeys(LABELS, 0.8)
-    fit = ValidationFit(list(LABELS), true, predicted, homes, 1.1, "", {}, 0.95, accept)
+    fit = ValidationFit(list(LABELS), true, predicted, [n // 30 for n in range(len(true))], 1.1, "", {}, 0.95, accept)
     checkpoint = Checkpoint(Path(), TAXONOMY, Task.single_label, 256, Context.none, 256, None, fit)
     settings = compose_settings("evaluate", EvaluateSettings, [])
     made_with = environment("cpu", PrecisionChoice(Precision.fp32, "no model runs"))

@@ -88,8 +88,7 @@ def ours(changes: list[str], steps: int, split: Split, taxonomy: Taxonomy) -> tu
     watch = stopwatch()
     with tempfile.TemporaryDirectory() as scratch:
         trained = fine_tune(settings, split, taxonomy, Path(scratch), [watch])
-    choice = trained.precision
-    return watch.speed(settings.trainer.batch_size), f"{choice.precision.name}: {choice.reason}"
+    return watch.speed(settings.trainer.batch_size), f"{trained.precision.precision.name}: {trained.precision.reason}"
 
 
 def main() -> None:
