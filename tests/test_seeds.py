@@ -3,12 +3,13 @@ import statistics
 
 import pytest
 import torch
-from conftest import train_settings
+from conftest import TAXONOMY, train_settings
 from safetensors.torch import load_file
 
 from sitrep.cli.composition import compose_settings
 from sitrep.errors import UsageError
 from sitrep.evaluation.run import evaluate
+from sitrep.metrics.scores import score
 from sitrep.model.checkpoint import open_checkpoint
 from sitrep.settings import EvaluateSettings
 from sitrep.training.run import train
@@ -104,3 +105,12 @@ def test_record_of_the_kept_checkpoint_fits_its_place(run):
     single = open_checkpoint(str(run / "seeds" / "1")).record
     assert single is not None
     assert opened.record.base != single.base
+
+
+def test_seeds_with_several_classes_are_judged_by_the_same_labels_as_their_mean(toy_file, tmp_path):
+    recipe = ["trainer.learning_rate=0.005", "trainer.epochs=3", "trainer.batch_size=8", "task=multi_label"]
+    several = train(train_settings(toy_file, tmp_path / "run", "seeds=[1,2]", *recipe))
+    for item in metrics(several)["training"]["seeds"]["runs"]:
+        fit = open_checkpoint(str(several / "seeds" / str(item["seed"]))).validation
+        true, predicted = ([fit.labels[number] for number in numbers] for numbers in (fit.true, fit.predicted))
+        assert item["validation_macro_f1"] == score(true, predicted, TAXONOMY).macro_f1

@@ -1,0 +1,44 @@
+import json
+
+import pytest
+from conftest import rows, train_settings, write_jsonl
+
+from sitrep.data.leakage import refuse_leaks, seen_units
+from sitrep.data.split import Split
+from sitrep.errors import UserError
+from sitrep.sentences import LabelledSentence
+from sitrep.training.run import train
+
+
+def unit(text, name):
+    return LabelledSentence(text, "none", (), name, name, 0, {})
+
+
+LONG = "Six people were killed in the raid"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [LONG, LONG.upper(), "Six people\u00ad were kil\u200bled in the raid", "Ｓix people were killed in the raid"],
+)
+def test_texts_that_the_model_reads_alike_are_the_same_text(other):
+    split = Split((unit(LONG, "a"),), (), (unit(other, "b"), unit("Nobody was killed in the second raid", "c")))
+    assert seen_units(split, split.test) == 1
+    with pytest.raises(UserError, match=r"1 texts stand in more than one set, the first as a \(train\) and b \(test\)"):
+        refuse_leaks(split)
+
+
+def test_short_texts_stand_in_many_places_by_chance():
+    split = Split((unit("Share this page", "a"),), (), (unit("Share this page", "b"),))
+    assert seen_units(split, split.test) == 0
+
+
+def test_report_of_a_run_with_leaks_says_how_many(tmp_path):
+    leaked = [row | {"id": f"t{row['id']}", "article_id": f"t{row['article_id']}"} for row in rows(4)]
+    train_file, test_file = write_jsonl(tmp_path / "a.jsonl", rows()), write_jsonl(tmp_path / "b.jsonl", leaked)
+    files = [f"data.test_files=[{test_file}]", "data.allow_leakage=true"]
+    run = train(train_settings(train_file, tmp_path / "run", *files))
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert 0 < metrics["data"]["seen_in_training"] <= len(leaked)
+    assert "that the model was not trained on" not in (run / "report.html").read_text()
+    assert any("trained or chosen on" in note for note in metrics["notes"])
