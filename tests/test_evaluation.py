@@ -77,12 +77,12 @@ def test_checkpoint_alone_is_enough_where_the_training_data_are_gone(run, run_di
     record["data"]["train_files"] = [str(tmp_path / "gone.jsonl")]
     (copy / "sitrep.json").write_text(json.dumps(record))
     path = write_jsonl(tmp_path / "test.jsonl", rows(2))
-    folder, metrics = run(copy, f"data.test_files=[{path}]")
+    folder, metrics = run(copy, f"data.test_files=[{path}]", "training_data=named")
     assert metrics["baselines"] == {}
     assert "gone.jsonl: no such file" in (folder / "report.html").read_text()
     shutil.rmtree(folder)
     with pytest.raises(UserError, match=r"cannot be read again .*name the data to score with data.test_files"):
-        run(copy)
+        run(copy, "training_data=named")
 
 
 def test_changed_training_data_are_noticed(run, run_directory, tmp_path):
@@ -91,7 +91,7 @@ def test_changed_training_data_are_noticed(run, run_directory, tmp_path):
     record["data"]["train_files"] = [str(write_jsonl(tmp_path / "changed.jsonl", rows(13)))]
     (copy / "sitrep.json").write_text(json.dumps(record))
     with pytest.raises(UserError, match="its training data has changed since"):
-        run(copy)
+        run(copy, "training_data=named")
 
 
 def test_files_that_a_foreign_checkpoint_names_are_read_on_request_only(run, run_directory, toy_file, tmp_path):
