@@ -116,6 +116,35 @@ def test_links_to_folders_are_followed_once_and_dead_links_are_told(tmp_path):
     assert [str(error) for error in seen] == [f"{folder / 'gone.txt'}: is a link that leads nowhere"]
 
 
+def test_links_back_into_the_folder_or_to_one_around_it_count_nothing_twice(tmp_path):
+    folder = tmp_path / "pages"
+    (folder / "2024").mkdir(parents=True)
+    (folder / "2024" / "a.txt").write_text(PAGE, encoding="utf-8")
+    (tmp_path / "other.txt").write_text(PAGE, encoding="utf-8")
+    (folder / "all").symlink_to("..")
+    (folder / "latest").symlink_to("2024")
+    (folder / "again.txt").symlink_to("2024/a.txt")
+    (folder / "other.txt").symlink_to("../other.txt")
+    assert find_files(folder).readable == [folder / "2024" / "a.txt", folder / "other.txt"]
+
+
+def test_pipe_in_a_folder_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.txt")
+    (tmp_path / "b.txt").write_text(PAGE, encoding="utf-8")
+    found = find_files(tmp_path)
+    assert (found.readable, found.others) == ([tmp_path / "b.txt"], [tmp_path / "a.txt"])
+    assert found.remarks() == [f"{tmp_path / 'a.txt'} is of a kind that is not read"]
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"), [("a.xlsx", "save the sheet as CSV"), ("a.gz", "unpack"), ("a", "set format=text")]
+)
+def test_file_of_another_kind_is_refused_with_what_to_do(tmp_path, name, remedy):
+    (tmp_path / name).write_bytes(b"PK")
+    with pytest.raises(UserError, match=f"cannot tell what .* holds; {remedy}"):
+        InputSource(str(tmp_path / name)).check()
+
+
 @pytest.mark.parametrize("ending", ["jsonl", "csv", "parquet"])
 def test_predictions_of_another_day_are_not_read_as_pages(run, tmp_path, ending, capsys):
     folder = tmp_path / "pages"

@@ -24,7 +24,7 @@ class FolderFiles:
     Attributes:
         readable: Articles and tables, dead links among them: they stand for pages that are missing.
         predictions: What earlier predictions wrote, which would be counted twice.
-        others: Files of no kind that can be read.
+        others: Files of no kind that can be read, and pipes.
     """
 
     readable: list[Path]
@@ -50,8 +50,9 @@ def find_files(folder: Path, output: Path | None = None) -> FolderFiles:
     """
     found = FolderFiles([], [], [])
     own = output.resolve() if output else None
-    for path in sorted(_visible(folder, frozenset())):
-        if path.suffix.lower() not in READABLE:
+    for path in sorted(_visible(folder)):
+        dead = path.is_symlink() and not path.exists()
+        if not (path.is_file() or dead) or path.suffix.lower() not in READABLE:
             found.others.append(path)
         elif is_prediction(path):
             found.predictions.append(path)
@@ -74,18 +75,28 @@ def is_prediction(path: Path) -> bool:
     return columns >= OUTPUT_COLUMNS and any(name.startswith(("probabilities", "probability_")) for name in columns)
 
 
-def _visible(folder: Path, around: frozenset[str]) -> Iterator[Path]:
-    """Files below a folder; a link to a folder that it stands in is not followed."""
-    around |= {os.path.realpath(folder)}
-    for entry in os.scandir(folder):
-        path = folder / entry.name
-        if entry.name.startswith("."):
-            continue
-        if entry.is_dir():
-            if os.path.realpath(path) not in around:
-                yield from _visible(path, around)
-        elif entry.is_file() or (entry.is_symlink() and not path.exists()):
-            yield path
+def _visible(root: Path) -> Iterator[Path]:
+    """Files below a folder, each once.
+
+    Links are followed out of the folder only: what they point at inside it is found there under its own name, and a
+    folder around it holds it again.
+    """
+    top = Path(os.path.realpath(root))
+    walked: set[str] = set()
+
+    def below(folder: Path) -> Iterator[Path]:
+        walked.add(os.path.realpath(folder))
+        for entry in os.scandir(folder):
+            path, real = folder / entry.name, os.path.realpath(entry.path)
+            inside = top in Path(real).parents or top == Path(real) or Path(real) in top.parents
+            if entry.name.startswith(".") or (entry.is_symlink() and inside and path.exists()):
+                continue
+            if not entry.is_dir():
+                yield path
+            elif real not in walked:
+                yield from below(path)
+
+    yield from below(root)
 
 
 def _number(paths: list[Path], one: str, several: str) -> str:

@@ -30,6 +30,13 @@ from sitrep.storage.tables import (
 )
 
 STANDARD_INPUT = "-"
+OTHER_KINDS = {
+    **dict.fromkeys((".xlsx", ".xls", ".ods"), "save the sheet as CSV"),
+    **dict.fromkeys((".html", ".htm", ".pdf", ".docx"), "save its text, one paragraph or line a line"),
+    **dict.fromkeys((".gz", ".bz2", ".xz", ".zip"), "unpack it first"),
+    ".json": "write one object a line and call it .jsonl",
+}
+"""What to do about files that people have, by their ending."""
 
 
 @dataclass(frozen=True)
@@ -167,7 +174,8 @@ class InputSource:
         if suffix in ROW_SUFFIXES:
             return InputFormat[suffix.removeprefix(".")]
         what = suffix or "a file without ending"
-        raise UserError(f"input={shown(path)}: cannot tell what {what} holds; set format=text, jsonl or csv")
+        remedy = OTHER_KINDS.get(suffix, "set format=text, jsonl or csv")
+        raise UserError(f"input={shown(path)}: cannot tell what {what} holds; {remedy}")
 
     def _rows(self, rows: Iterator[TableRow], name: str, refuse: Refuse) -> Iterator[Passage]:
         """Rows as passages; units of an article that bring no position are counted, also where articles alternate."""
