@@ -77,6 +77,7 @@ def test_article_is_of_one_region_event_register_noise_and_year(units):
         assert seen.setdefault(unit["article_id"], about) == about
 
 
+@pytest.mark.slow
 def test_no_two_articles_share_a_sentence(units):
     """Jaccard similarity of word 3-grams stays below 0.6, computed exactly."""
     index = defaultdict(list)

@@ -32,6 +32,7 @@ def unit(text, label="none", article="a", position=0):
     return LabelledSentence(text, label, () if label == "none" else (label,), f"{article}{position}", article, position)
 
 
+@pytest.mark.slow
 def test_own_test_split_is_scored_as_training_scored_it(run, run_directory):
     folder, metrics = run(run_directory)
     trained = json.loads((run_directory / "metrics.json").read_text())
@@ -94,6 +95,7 @@ def test_changed_training_data_are_noticed(run, run_directory, tmp_path):
         run(copy, "training_data=named")
 
 
+@pytest.mark.slow
 def test_files_that_a_foreign_checkpoint_names_are_read_on_request_only(run, run_directory, toy_file, tmp_path):
     copy = shutil.copytree(run_directory / "checkpoint", tmp_path / "theirs")
     record = json.loads((copy / "sitrep.json").read_text())
@@ -240,6 +242,7 @@ def test_one_article_has_no_intervals_and_the_report_says_so(run, run_directory,
     assert all(count["low"] is None for count in metrics["counts"]["counts"].values())
 
 
+@pytest.mark.slow
 def test_own_behaviour_tests_are_asked_and_can_be_turned_off(run, run_directory, tmp_path):
     mine = tmp_path / "mine.yaml"
     mine.write_text(

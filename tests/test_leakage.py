@@ -33,6 +33,7 @@ def test_short_texts_stand_in_many_places_by_chance():
     assert seen_units(split, split.test) == 0
 
 
+@pytest.mark.slow
 def test_report_of_a_run_with_leaks_says_how_many(tmp_path):
     leaked = [row | {"id": f"t{row['id']}", "article_id": f"t{row['article_id']}"} for row in rows(4)]
     train_file, test_file = write_jsonl(tmp_path / "a.jsonl", rows()), write_jsonl(tmp_path / "b.jsonl", leaked)
