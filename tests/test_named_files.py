@@ -7,6 +7,8 @@ import sys
 import pytest
 from conftest import PROJECT
 
+pytestmark = pytest.mark.slow  # a process of its own each
+
 CHECK = """
 import sys
 from sitrep.cli.commands import run_command
