@@ -20,7 +20,7 @@ BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "
 LABELS = TAXONOMY.labels
 WIDTHS_PIXELS = (390, 1400)
 
-pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine")]
 
 # A frame takes any width, where the window of the browser has a least one; its page runs before the probe does.
 FRAME = """<!doctype html><meta charset="utf-8">
