@@ -120,7 +120,7 @@ def list_of_paths(value: str) -> list[str]:
         return []
     names: list[str] = []
     waiting = ""
-    for piece in _pieces(value[1:-1]):
+    for piece in pieces(value[1:-1]):
         waiting = f"{waiting},{piece}" if waiting else piece
         joined = waiting.strip()
         if _is_whole(joined) and (not _names_a_longer_file(joined, value)):
@@ -134,8 +134,8 @@ def _names_a_longer_file(name: str, value: str) -> bool:
     if Path(unquoted(name)).exists():
         return False
     rest = value[value.index(name) + len(name) : -1]
-    pieces = rest.split(",")[1:]
-    return any(Path(",".join([name, *pieces[: count + 1]]).strip()).is_file() for count in range(len(pieces)))
+    more = rest.split(",")[1:]
+    return any(Path(",".join([name, *more[: count + 1]]).strip()).is_file() for count in range(len(more)))
 
 
 def mapping_of(value: str) -> dict[str, str]:
@@ -147,7 +147,7 @@ def mapping_of(value: str) -> dict[str, str]:
     if not (value.startswith("{") and value.endswith("}")):
         raise UsageError(f"{MAPPING}={value}: write it as {{theirs: ours, theirs: ours}}, in quotes for the shell")
     found = {}
-    for pair in _pieces(value[1:-1]):
+    for pair in pieces(value[1:-1]):
         if not pair.strip():
             continue
         parted = re.fullmatch(r"\s*('(?:\\.|[^'])*'|\"(?:\\.|[^\"])*\"|.*)\s*:\s*(.*?)\s*", pair, re.S)
@@ -168,7 +168,7 @@ def _is_whole(piece: str) -> bool:
     return piece[:1] not in ("'", '"') or (len(piece) > 1 and piece[-1] == piece[0])
 
 
-def _pieces(text: str) -> Iterator[str]:
+def pieces(text: str) -> Iterator[str]:
     """Parts between commas that are not inside quotes; a quote counts where it opens a part."""
     start, quote = 0, ""
     for place, character in enumerate(text):

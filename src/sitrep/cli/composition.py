@@ -13,7 +13,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from sitrep.cli.arguments import OPEN_GROUPS, PATHS, read_arguments
+from sitrep.cli.arguments import OPEN_GROUPS, PATHS, pieces, read_arguments
 from sitrep.cli.configs import configs_folder
 from sitrep.cli.help import nearest
 from sitrep.errors import UsageError, UserError
@@ -69,7 +69,7 @@ def sweep(arguments: Sequence[str]) -> list[list[str]]:
 def _values(argument: str) -> list[str]:
     key, separator, value = argument.partition("=")
     if separator and (key in OPEN_GROUPS or key in PATHS):
-        return [f"{key}={item}" for item in re.split(r",(?=(?:[^']*'[^']*')*[^']*$)", value)]
+        return [f"{key}={item}" for item in pieces(value)]
     try:
         (override,) = OverridesParser.create().parse_overrides([argument])
     except HydraException as error:

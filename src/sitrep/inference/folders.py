@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sitrep.errors import UserError
+from sitrep.inference.outputs import PASSAGE_COLUMNS
 from sitrep.storage.complete import shown
 from sitrep.storage.tables import ROW_SUFFIXES, read_rows
 
@@ -13,8 +14,6 @@ ARTICLE_SUFFIXES = (".txt",)
 READABLE = (*ARTICLE_SUFFIXES, *ROW_SUFFIXES)
 ERRORS_SUFFIX = ".errors.jsonl"
 """Ending of the file that says what an earlier prediction left out."""
-OUTPUT_COLUMNS = {"id", "article_id", "position", "start", "end", "text", "label"}
-"""Columns that each format of predictions has, beside those of the probabilities."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,9 @@ def is_prediction(path: Path) -> bool:
     except (UserError, OSError):
         return False  # it is told where it is read
     columns = first.fields.keys() if first else set()
-    return columns >= OUTPUT_COLUMNS and any(name.startswith(("probabilities", "probability_")) for name in columns)
+    return columns >= set(PASSAGE_COLUMNS) and any(
+        name.startswith(("probabilities", "probability_")) for name in columns
+    )
 
 
 def _visible(root: Path) -> Iterator[Path]:
@@ -82,21 +83,24 @@ def _visible(root: Path) -> Iterator[Path]:
     folder around it holds it again.
     """
     top = Path(os.path.realpath(root))
-    walked: set[str] = set()
+    walked: set[Path] = set()
 
-    def below(folder: Path) -> Iterator[Path]:
-        walked.add(os.path.realpath(folder))
+    def below(folder: Path, its_own: Path) -> Iterator[Path]:
+        walked.add(its_own)
         for entry in os.scandir(folder):
-            path, real = folder / entry.name, os.path.realpath(entry.path)
-            inside = top in Path(real).parents or top == Path(real) or Path(real) in top.parents
-            if entry.name.startswith(".") or (entry.is_symlink() and inside and path.exists()):
+            if entry.name.startswith("."):
                 continue
+            path, real = folder / entry.name, its_own / entry.name
+            if entry.is_symlink():  # only links cost the system a question each
+                real = Path(os.path.realpath(path))
+                if path.exists() and (real.is_relative_to(top) or top.is_relative_to(real)):
+                    continue
             if not entry.is_dir():
                 yield path
             elif real not in walked:
-                yield from below(path)
+                yield from below(path, real)
 
-    yield from below(root)
+    yield from below(root, top)
 
 
 def _number(paths: list[Path], one: str, several: str) -> str:

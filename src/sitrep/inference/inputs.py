@@ -112,24 +112,26 @@ class InputSource:
         refuse = stop if self.stops else refuse
         if self.location == STANDARD_INPUT:
             yield from self._stream(sys.stdin.buffer, "standard input", "stdin", refuse)
-        elif self.is_folder:
-            paths = self.files.readable
-            names = Counter(path.with_suffix("") for path in paths)
-            for path in paths:
-                alone = names[path.with_suffix("")] == 1
-                name = (path.with_suffix("") if alone else path).relative_to(self.path).as_posix()
-                try:
-                    yield from self._file(path, name, refuse)
-                except UserError as error:
-                    refuse(error)
         elif self.is_stream:
             with self.path.open("rb") as stream:
                 yield from self._stream(stream, shown(self.path), "stdin", refuse)
         else:
-            try:
-                yield from self._file(self.path, self.path.stem, refuse)
-            except UserError as error:
-                refuse(error)
+            for path, name in self._named_files():
+                try:
+                    yield from self._file(path, name, refuse)
+                except UserError as error:
+                    refuse(error)
+
+    def _named_files(self) -> Iterator[tuple[Path, str]]:
+        """The file, or those of the folder, each with what its articles are named after."""
+        if not self.is_folder:
+            yield self.path, self.path.stem
+            return
+        paths = self.files.readable
+        names = Counter(path.with_suffix("") for path in paths)
+        for path in paths:
+            alone = names[path.with_suffix("")] == 1
+            yield path, (path.with_suffix("") if alone else path).relative_to(self.path).as_posix()
 
     @cached_property
     def files(self) -> FolderFiles:

@@ -15,6 +15,8 @@ from sitrep.storage.complete import complete_file, refuse_existing
 STANDARD_OUTPUT = "-"
 TABLES: dict[str, type[TableWriter]] = {".csv": CsvWriter, ".parquet": ParquetWriter}
 ENDINGS = (".jsonl", *TABLES)
+PASSAGE_COLUMNS = ("id", "article_id", "position", "start", "end", "text", "label")
+"""First columns of every format; those of the probabilities come behind them."""
 
 Write = Callable[[Prediction], None]
 
@@ -115,7 +117,7 @@ def _flat(prediction: Prediction) -> dict[str, Any]:
     """A row of a table: one column a probability."""
     row = as_row(prediction)
     probabilities = row.pop("probabilities")
-    flat = {key: row.pop(key) for key in ("id", "article_id", "position", "start", "end", "text", "label")}
+    flat = {key: row.pop(key) for key in PASSAGE_COLUMNS}
     if prediction.labels is not None:
         row.pop("labels")
         flat["labels"] = "|".join(prediction.labels)  # as training data may name several in a table

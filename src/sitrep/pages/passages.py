@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sitrep.pages.segmentation import sentence_spans
+from sitrep.pages.segmentation import iter_sentence_spans
 from sitrep.sentences import Passage
 
 
@@ -23,7 +23,7 @@ def article_passages(
         fields: Carried through with every passage.
         first_position: Of the first passage, where the text is not the beginning of its article.
     """
-    for place, (start, end) in enumerate(sentence_spans(text)):
+    for place, (start, end) in enumerate(iter_sentence_spans(text)):
         yield Passage(
             id=f"{name or article_id}:{place}",
             article_id=article_id,

@@ -29,7 +29,13 @@ def sentence_spans(text: str) -> list[Span]:
         Offsets ``(start, end)`` in code points, in order, not overlapping, without surrounding white
         space: ``text[start:end]`` is the sentence. White space alone is never a sentence.
     """
-    return [span for block in blocks(text) for span in _sentences(text, block)]
+    return list(iter_sentence_spans(text))
+
+
+def iter_sentence_spans(text: str) -> Iterator[Span]:
+    """The same one at a time: who wants the first sentence does not wait for the last."""
+    for block in blocks(text):
+        yield from _sentences(text, block)
 
 
 def _sentences(text: str, block: Span) -> Iterator[Span]:
