@@ -1,7 +1,11 @@
+import importlib
 import json
 import os
+import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import tokenizers
@@ -19,6 +23,7 @@ from sitrep.settings import Context, DataSettings, TrainSettings
 
 PROJECT = Path(__file__).parents[1]
 CONFIGS = PROJECT / "configs"
+BENCHMARKS = PROJECT / "benchmarks"
 TAXONOMY, WITHOUT_NONE = shipped_taxonomy("five"), shipped_taxonomy("four")
 CLASSES = TAXONOMY.classes
 
@@ -112,3 +117,17 @@ def word_tokenizer() -> TextTokenizer:
         single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 1), ("[SEP]", 2)]
     )
     return TextTokenizer(made, "[PAD]", "[CLS]", "[SEP]")
+
+
+@pytest.fixture
+def beside_each_other(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Benchmarks import each other as they do when one of them is run; their short names are gone after the test."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    yield
+    for path in BENCHMARKS.glob("*.py"):
+        sys.modules.pop(path.stem, None)
+
+
+def script(name: str) -> ModuleType:
+    """A benchmark as a module, in a test that uses ``beside_each_other``."""
+    return importlib.import_module(name)

@@ -1,33 +1,19 @@
-import importlib
 import sys
 from dataclasses import replace
 
 import pytest
-from conftest import PROJECT, TAXONOMY
+from conftest import BENCHMARKS, TAXONOMY, script
 
 from sitrep.data.split import Split
 from sitrep.errors import UserError
 from sitrep.sentences import LabelledSentence
 from sitrep.settings import TrainerSettings
 
-BENCHMARKS = PROJECT / "benchmarks"
+pytestmark = pytest.mark.usefixtures("beside_each_other")
 UNIT = LabelledSentence("shells hit the bridge", "attack_description", ("attack_description",), "a-0", "a", 0)
 SPLIT = Split((UNIT,), (replace(UNIT, article_id="b"),), (replace(UNIT, article_id="c"),))
 SCORED = {"own test": SPLIT.test, "other": (replace(UNIT, article_id="d"),)}
 OTHER_TEXT = replace(UNIT, text="gunmen stormed the post")
-
-
-@pytest.fixture(autouse=True)
-def beside_each_other(monkeypatch):
-    """Scripts import each other as they do when one of them is run; their short names are gone after the test."""
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    yield
-    for path in BENCHMARKS.glob("*.py"):
-        sys.modules.pop(path.stem, None)
-
-
-def script(name):
-    return importlib.import_module(name)
 
 
 def command_line(monkeypatch, *arguments):
