@@ -118,7 +118,7 @@ def read_others(files: str) -> dict[str, tuple[LabelledSentence, ...]]:
     """
     paths = [Path(file).expanduser() for file in files.split(",") if file]
     if len({OWN, *(path.stem for path in paths)}) <= len(paths):
-        sys.exit(f"other={files}: each file needs a name of its own, other than {OWN!r}")
+        sys.exit(f"{files}: each file needs a name of its own, other than {OWN!r}")
     return {path.stem: tuple(read_labelled(str(path), Columns(), TAXONOMY)) for path in paths}
 
 
