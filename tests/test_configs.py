@@ -8,11 +8,16 @@ from sitrep.cli.commands import COMMANDS
 from sitrep.cli.composition import compose_settings, sweep
 from sitrep.cli.help import help_text
 from sitrep.errors import UsageError
+from sitrep.settings import FetchedBackbone
 from sitrep.settings.description import as_plain, describe
 
 SCHEMAS = {name: command.schema for name, command in COMMANDS.items()}
 GROUP_FILES = sorted(path.relative_to(CONFIGS) for path in CONFIGS.glob("*/*.yaml"))
-GIVEN_TO_ROOT = {"predict": {"input": "x"}, "compare": {"a": "x", "b": "y"}}
+GIVEN_TO_ROOT = {
+    "predict": {"input": "x"},
+    "compare": {"a": "x", "b": "y"},
+    "fetch_backbone": {"backbone": FetchedBackbone.mpnet},
+}
 GIVEN = {"data=files": ["data.train_files=[x.jsonl]"], "model=custom": ["model.name=a/b"]}
 
 
@@ -51,7 +56,7 @@ def test_every_setting_has_a_meaning(root):
 
 @pytest.mark.parametrize(("root", "given"), [(root, GIVEN_TO_ROOT.get(root, {})) for root in SCHEMAS])
 def test_settings_made_without_yaml_are_those_that_yaml_composes(root, given):
-    composed = settings(root, *(f"{name}={value}" for name, value in given.items()))
+    composed = settings(root, *(f"{name}={getattr(value, 'name', value)}" for name, value in given.items()))
     assert composed == SCHEMAS[root](**given)
 
 
@@ -123,6 +128,26 @@ def test_group_takes_a_folder_a_hub_name_or_a_ready_choice(tmp_path):
     assert settings("train", "model=owner/name").model.name == "owner/name"
     assert settings("train", "model=tiny").model.name == "random:tiny"
     assert settings("train", "data=owner/name").data.train_files == ["owner/name"]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        (["model=mpnet"], ("packaged:mpnet", 0.0, 6e-5, 2.0)),
+        (["model=mpnet", "trainer.learning_rate=1e-5", "model.dropout=0.1"], ("packaged:mpnet", 0.1, 1e-5, 2.0)),
+        (["trainer.epochs=5", "model=mpnet"], ("packaged:mpnet", 0.0, 6e-5, 5.0)),
+        (["model=mpnet", "experiment=few_labels"], ("packaged:mpnet", 0.0, 6e-5, 12.0)),
+        (["model=mpnet", "experiment=few_labels", "trainer.epochs=1"], ("packaged:mpnet", 0.0, 6e-5, 1.0)),
+        (["model=mpnet", "model.name=some/folder"], ("some/folder", 0.0, 6e-5, 2.0)),
+        (["model=minilm"], ("packaged:minilm", 0.0, 2e-4, 3.0)),
+        (["model=conflibert"], ("snowood1/ConfliBERT-scr-uncased", None, 2e-5, 3.0)),
+        (["model=deberta_v3"], ("microsoft/deberta-v3-base", None, 2e-5, 3.0)),
+        (["model=modernbert"], ("answerdotai/ModernBERT-base", None, 2e-5, 3.0)),
+    ],
+)
+def test_choice_of_a_backbone_brings_its_training_and_what_is_written_wins(overrides, expected):
+    found = settings("train", *overrides)
+    assert (found.model.name, found.model.dropout, found.trainer.learning_rate, found.trainer.epochs) == expected
 
 
 def test_multirun_makes_every_combination_and_takes_folders(tmp_path):

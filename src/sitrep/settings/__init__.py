@@ -1,8 +1,15 @@
 """Typed settings: types, defaults and meanings. The YAML under ``configs/`` holds choices and recipes."""
 
-from sitrep.settings.choices import Context, InputFormat, OnError, Precision, TrainingData, Unit
+from sitrep.settings.choices import Context, FetchedBackbone, InputFormat, OnError, Precision, TrainingData, Unit
 from sitrep.settings.data import DataSettings, EvaluateDataSettings
-from sitrep.settings.jobs import CheckSettings, CompareSettings, EvaluateSettings, InferenceSettings, PredictSettings
+from sitrep.settings.jobs import (
+    CheckSettings,
+    CompareSettings,
+    EvaluateSettings,
+    FetchSettings,
+    InferenceSettings,
+    PredictSettings,
+)
 from sitrep.settings.training import ModelSettings, TrainerSettings, TrainSettings
 
 __all__ = [
@@ -12,6 +19,8 @@ __all__ = [
     "DataSettings",
     "EvaluateDataSettings",
     "EvaluateSettings",
+    "FetchSettings",
+    "FetchedBackbone",
     "InferenceSettings",
     "InputFormat",
     "ModelSettings",

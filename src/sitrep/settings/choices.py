@@ -44,6 +44,12 @@ class OnError(Enum):
     stop = "stop"
 
 
+class FetchedBackbone(Enum):
+    """Backbones that are put together from packages of the Python package index."""
+
+    mpnet = "mpnet"
+
+
 class TrainingData(Enum):
     """Whether evaluation reads the training data that a checkpoint names."""
 

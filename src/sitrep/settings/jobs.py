@@ -1,10 +1,10 @@
-"""Settings of what is done with a checkpoint, with data, or with finished runs."""
+"""Settings of what is done with a checkpoint, with data, with finished runs, or before the first."""
 
 import string
 from dataclasses import dataclass, field
 
 from sitrep.labels import find_taxonomy
-from sitrep.settings.choices import InputFormat, OnError, Precision, TrainingData, Unit
+from sitrep.settings.choices import FetchedBackbone, InputFormat, OnError, Precision, TrainingData, Unit
 from sitrep.settings.data import DataSettings, EvaluateDataSettings
 from sitrep.settings.rules import check_label_map, expand_home, require
 
@@ -140,3 +140,17 @@ class CheckSettings:
         threshold = self.near_duplicate_threshold
         require(0.5 <= threshold <= 1, "near_duplicate_threshold", threshold, "must lie between 0.5 and 1")
         check_label_map(self.data.label_map, find_taxonomy(self.labels))
+
+
+@dataclass
+class FetchSettings:
+    """Settings of `scripts/fetch_backbone.py`."""
+
+    backbone: FetchedBackbone
+    """Which one; its name alone will do."""
+    output: str | None = None
+    """Folder that it becomes, which `model.name` then takes; `null`: the user's cache, where `model=mpnet` finds it."""
+
+    def __post_init__(self) -> None:
+        expand_home(self, "output")
+        require(self.output != "", "output", self.output, "name a folder")

@@ -14,7 +14,7 @@ class ModelSettings:
     """Which transformer is fine-tuned."""
 
     name: str = "packaged:minilm"
-    """A folder, a hub name (`owner/name`), `packaged:minilm`, or `random:tiny`."""
+    """A folder, a hub name (`owner/name`), `packaged:minilm`, `packaged:mpnet`, or `random:tiny`."""
     revision: str | None = None
     """Branch, tag or commit on the hub; `null` for the default one."""
     max_tokens: int = 256
@@ -25,11 +25,14 @@ class ModelSettings:
     """Tokens of a window of the page where `context` is `article`."""
     dropout: float | None = 0.0
     """Dropout inside the encoder in training; `null`: the backbone's own. 0 saves a third of the time on a CPU."""
+    layers: int | None = None
+    """Lower layers of the encoder that are kept; `null`: all. Half of them take half the time."""
 
     def __post_init__(self) -> None:
         expand_home(self, "name")
         require(bool(self.name), "model.name", self.name, "name a folder or a hub name (owner/name)")
         require(self.dropout is None or 0 <= self.dropout < 1, "model.dropout", self.dropout, "must lie in [0, 1)")
+        require(self.layers is None or self.layers >= 1, "model.layers", self.layers, "must be at least 1")
         for name in ("max_tokens", "window_tokens"):
             value = getattr(self, name)
             require(8 <= value <= 10**6, f"model.{name}", value, "must lie between 8 and 1,000,000")
@@ -47,7 +50,7 @@ class TrainerSettings:
     batch_size: int = 32
     """Sentences a step and device."""
     learning_rate: float = 2e-4
-    """Peak learning rate; it rises over the warm-up and then falls linearly to zero. Large backbones want 2e-5."""
+    """Peak learning rate; it rises, then falls to zero. Large backbones want 2e-5; a ready `model=` brings its own."""
     warmup_fraction: float = 0.1
     """Share of the steps in which the learning rate rises."""
     weight_decay: float = 0.01

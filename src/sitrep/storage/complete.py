@@ -60,7 +60,7 @@ def complete_file(path: Path, overwrite: bool = False) -> Iterator[Path]:
 
 
 @contextmanager
-def complete_folder(wanted: str) -> Iterator[tuple[Path, Path]]:
+def complete_folder(wanted: str, setting: str = "output_dir") -> Iterator[tuple[Path, Path]]:
     """Fill ``<wanted>.partial`` and rename it when the block ends well; remove it when it does not.
 
     The partial folder holds the name, so that no other job takes it. A name that is a time stamp, which is what the
@@ -69,6 +69,7 @@ def complete_folder(wanted: str) -> Iterator[tuple[Path, Path]]:
 
     Args:
         wanted: Path of the folder; ``{time}`` in it becomes the time of now.
+        setting: That names it, for error messages.
 
     Yields:
         The folder to fill, and the one that it will become.
@@ -77,7 +78,7 @@ def complete_folder(wanted: str) -> Iterator[tuple[Path, Path]]:
         UserError: If a folder of a name that was chosen exists, or none can be made there.
     """
     with _write_errors(Path(wanted)):
-        partial, final = _claim(wanted.replace(TIME, time.strftime(TIME_FORMAT)))
+        partial, final = _claim(wanted.replace(TIME, time.strftime(TIME_FORMAT)), setting)
         try:
             yield partial, final
             os.rename(partial, final)
@@ -86,7 +87,7 @@ def complete_folder(wanted: str) -> Iterator[tuple[Path, Path]]:
             raise
 
 
-def _claim(wanted: str) -> tuple[Path, Path]:
+def _claim(wanted: str, setting: str) -> tuple[Path, Path]:
     final, number = Path(wanted), 1
     final.parent.mkdir(parents=True, exist_ok=True)
     while True:
@@ -96,10 +97,10 @@ def _claim(wanted: str) -> tuple[Path, Path]:
             if not final.exists():
                 return partial, final
             partial.rmdir()
-            taken = UserError(f"{final}: exists already and was kept; choose another output_dir or remove it")
+            taken = UserError(f"{final}: exists already and was kept; choose another {setting} or remove it")
         except FileExistsError:
             taken = UserError(
-                f"{partial}: a run is at work there, or was cut off; remove it or choose another output_dir"
+                f"{partial}: a run is at work there, or was cut off; remove it or choose another {setting}"
             )
         if not TIME_STAMP.fullmatch(Path(wanted).name):
             raise taken from None
