@@ -2,11 +2,12 @@
 
     python benchmarks/public.py [seeds=1,2,3] [rows=ROW,ROW,...] [text=text] [label=label] DATA...
 
-Each DATA is a file of rows (`.jsonl` `.csv` `.tsv` `.parquet`), or two of them parted by a comma: training and test as
-they were published. Of a single file a fifth is held out for test by the seed; a tenth of the training rows chooses the
-best epoch. Articles stay whole where there is a column `article_id`. Labels may be any; `none`, if there is one, is
-left out of macro-F1. Rows are those of `benchmarks/accuracy.py`; by default `default` and every peer. For each data set
-it prints macro-F1, accuracy and seconds.
+Each DATA is a file of rows (`.jsonl` `.csv` `.tsv` `.parquet`), or two or three of them parted by commas: training and
+test, or training, validation and test, as they were published (`benchmarks/public_data.py` writes such). Of a single
+file a fifth is held out for test by the seed; without validation a tenth of the training rows chooses the best epoch.
+Articles stay whole where there is a column `article_id`. Labels may be any; macro-F1 is over all of them but `none`, if
+there is one, and weighted F1 over all. Rows are those of `benchmarks/accuracy.py`; by default `default` and every peer.
+For each data set it prints macro-F1, accuracy (micro-F1, as every text has one label), weighted F1 and seconds.
 """
 
 import statistics
@@ -16,18 +17,20 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 from accuracy import DEFAULT, PEER, train, with_spread
 from arguments import part_arguments
 from peers import PEERS, taxonomy_of
 
 from sitrep.data.reading import Columns, read_labelled
 from sitrep.data.split import Split, hold_out
+from sitrep.errors import UserError
 from sitrep.labels import Taxonomy
+from sitrep.metrics.scores import score
 from sitrep.sentences import LabelledSentence
 from sitrep.storage.tables import read_rows
 
 VALIDATION, TEST = 0.1, 0.2
+MEASURES = ("macro-F1", "accuracy", "weighted F1")
 
 
 def read(files: Sequence[str], text: str, label: str) -> tuple[Taxonomy, list[list[LabelledSentence]]]:
@@ -47,16 +50,27 @@ def read(files: Sequence[str], text: str, label: str) -> tuple[Taxonomy, list[li
 
 
 def divide(sets: Sequence[Sequence[LabelledSentence]], seed: int) -> Split:
-    """Training, validation and test units, of one set or of training and test as published.
+    """Training, validation and test units, of one set, of training and test as published, or of all three.
 
     Raises:
-        SystemExit: If there are too few articles.
+        SystemExit: If there are more than three sets, or too few articles.
     """
+    if len(sets) > 3:
+        sys.exit(f"{len(sets)} files: at most training, validation and test can be parted by commas")
+    if len(sets) == 3:
+        return Split(*map(tuple, sets))
     rest, test = (sets[0], sets[1]) if len(sets) > 1 else hold_out(sets[0], TEST, seed)
     training, validation = hold_out(rest, VALIDATION, seed)
     if not validation or not test:
         sys.exit(f"{len(rest)} units in too few articles to hold a share of them out")
     return Split(tuple(training), tuple(validation), tuple(test))
+
+
+def measure(units: Sequence[LabelledSentence], predicted: Sequence[str], taxonomy: Taxonomy) -> tuple[float, ...]:
+    """The figures of `MEASURES`; F1 in the weighted mean counts by how many units have the label."""
+    found = score([unit.label for unit in units], predicted, taxonomy)
+    weighted = sum((label.f1 or 0.0) * label.support for label in found.per_class.values()) / len(units)
+    return found.macro_f1 or 0.0, found.accuracy, weighted
 
 
 def main() -> None:
@@ -66,22 +80,25 @@ def main() -> None:
         sys.exit(__doc__)
     rows = given["rows"].split(",") if "rows" in given else [DEFAULT, *(PEER + name for name in PEERS)]
     for item in data:
-        taxonomy, sets = read(item.split(","), given.get("text", "text"), given.get("label", "label"))
-        table: dict[str, list[tuple[float, float, float]]] = defaultdict(list)
+        try:
+            taxonomy, sets = read(item.split(","), given.get("text", "text"), given.get("label", "label"))
+        except UserError as error:
+            sys.exit(str(error))
+        figures: dict[str, list[tuple[float, ...]]] = defaultdict(list)
+        seconds: dict[str, list[float]] = defaultdict(list)
         for seed in map(int, given.get("seeds", "1,2,3").split(",")):
             split = divide(sets, seed)
             for row in rows:
                 began = time.perf_counter()
                 run = train(row, seed, split, taxonomy, {"test": split.test})
-                seconds = time.perf_counter() - began
-                right = [unit.label == label for unit, label in zip(split.test, run.predicted["test"], strict=True)]
-                table[row].append((run.figures["test"], float(np.mean(right)), seconds))
-                print(f"{item}, {row}, seed {seed}: macro-F1 {run.figures['test']:.4f}", flush=True)
+                seconds[row].append(time.perf_counter() - began)
+                figures[row].append(measure(split.test, run.predicted["test"], taxonomy))
+                told = ", ".join(f"{name} {value:.4f}" for name, value in zip(MEASURES, figures[row][-1], strict=True))
+                print(f"{item}, {row}, seed {seed}: {told}", flush=True)
         units = ", ".join(f"{len(part)} {name}" for name, part in split.parts().items())
-        print(f"\n{item}: {units} texts\n\n| row | macro-F1 | accuracy | seconds |\n|---|---|---|---|")
-        for row, found in table.items():
-            figures, shares, times = zip(*found, strict=True)
-            cells = [with_spread(figures), f"{statistics.mean(shares):.3f}", f"{statistics.mean(times):.0f}"]
+        print(f"\n{item}: {units} texts\n\n| row | {' | '.join(MEASURES)} | seconds |\n|---|---|---|---|---|")
+        for row, found in figures.items():
+            cells = [*map(with_spread, zip(*found, strict=True)), f"{statistics.mean(seconds[row]):.0f}"]
             print(f"| {row} | " + " | ".join(cells) + " |")
 
 

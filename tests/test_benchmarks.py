@@ -1,8 +1,10 @@
+import json
 import sys
+import zipfile
 from dataclasses import replace
 
 import pytest
-from conftest import BENCHMARKS, TAXONOMY, script
+from conftest import BENCHMARKS, TAXONOMY, script, write_jsonl
 
 from sitrep.data.split import Split
 from sitrep.errors import UserError
@@ -119,3 +121,128 @@ def test_any_table_of_texts_and_labels_brings_its_own_taxonomy(tmp_path):
     assert public.divide([units, units[:4]], seed=1).test == tuple(units[:4])
     with pytest.raises(SystemExit, match="two labels or more"):
         public.read([str(tmp_path / "toy.tsv")], "sentence", "wrong")
+
+
+def test_three_files_are_training_validation_and_test_as_published(tmp_path):
+    public = script("public")
+    for name, texts in {"train": 4, "validation": 3, "test": 2}.items():
+        content = [{"text": f"{name} {n}", "label": "ab"[n % 2], "article_id": "x"} for n in range(texts)]
+        write_jsonl(tmp_path / f"{name}.jsonl", content)
+    _, sets = public.read(
+        [str(tmp_path / f"{name}.jsonl") for name in ("train", "validation", "test")], "text", "label"
+    )
+    split = public.divide(sets, seed=1)
+    assert [len(part) for part in split.parts().values()] == [4, 3, 2]
+    assert public.divide(sets, seed=2) == split
+    with pytest.raises(SystemExit, match="4 files: at most training, validation and test"):
+        public.divide([*sets, sets[0]], seed=1)
+
+
+def test_a_published_table_gets_macro_micro_and_weighted_f1():
+    public = script("public")
+    units = [replace(UNIT, label=label) for label in "aaab"]
+    taxonomy = public.taxonomy_of(["a", "b", "c"])  # c is in neither labelling, and so in no mean
+    assert public.measure(units, ["a", "a", "b", "b"], taxonomy) == pytest.approx(
+        ((4 / 5 + 2 / 3) / 2, 3 / 4, 3 / 4 * 4 / 5 + 1 / 4 * 2 / 3)
+    )
+
+
+def test_a_published_table_has_a_row_for_each_setting(tmp_path, monkeypatch, capsys):
+    files = [str(write_jsonl(tmp_path / f"{name}.jsonl", PUBLISHED)) for name in ("train", "validation", "test")]
+    command_line(monkeypatch, "seeds=1,2", "rows=default,model.context=article", ",".join(files))
+    public = script("public")
+
+    def train(row, seed, split, taxonomy, scored):
+        right = [unit.label for unit in split.test]
+        return script("accuracy").Run({}, {"test": right if row == "default" else ["a"] * len(right)})
+
+    monkeypatch.setattr(public, "train", train)
+    public.main()
+    table = capsys.readouterr().out.splitlines()[-4:]
+    assert table[0] == "| row | macro-F1 | accuracy | weighted F1 | seconds |"
+    assert table[2:] == [
+        "| default | 1.000 ± 0.000 | 1.000 ± 0.000 | 1.000 ± 0.000 | 0 |",
+        "| model.context=article | 0.333 ± 0.000 | 0.500 ± 0.000 | 0.333 ± 0.000 | 0 |",
+    ]
+    command_line(monkeypatch, str(tmp_path / "missing.jsonl"))
+    with pytest.raises(SystemExit, match=r"missing\.jsonl"):
+        public.main()
+
+
+PUBLISHED = [{"text": "one", "label": "a"}, {"text": "two", "label": "b"}]
+
+
+def csabstruct_checkout(root):
+    for part in ("train", "dev", "test"):
+        abstract = {"abstract_id": 0, "sentences": [f"{part} one", f"{part} two"], "labels": ["a", "b"]}
+        (root / "data/CSAbstruct").mkdir(parents=True, exist_ok=True)
+        write_jsonl(root / f"data/CSAbstruct/{part}.jsonl", [abstract, abstract])
+
+
+def piboso_checkout(root):
+    (root / "data/nicta_piboso").mkdir(parents=True)
+    for part in ("train", "dev", "test"):
+        text = f"###11\na\t{part} one\nb\t{part} two\n\n###12\na\t{part} one\nb\t{part} two\n\n"
+        (root / f"data/nicta_piboso/{part}_clean.txt").write_text(text, encoding="utf-8")
+
+
+def newsdiscourse_checkout(root, missing=""):
+    (root / "data").mkdir(parents=True)
+    for part in ("train", "validation", "test"):
+        with zipfile.ZipFile(root / f"data/{part}.zip", "w") as archive:
+            for name in ("11", "12"):
+                text = f"URL x\nDATE/ y\nH Sirens at dawn\n\nS1  {part}  one\n\nS2 {part} two\n"
+                notes = "T1\tSpeech 1 2\tS2\nE1\tSpeech:T1\nT2\ta 3 4\tS1\nT3\tb 5 6\tS2\n"
+                archive.writestr(f"{part} 2/Crime/{name}.txt", text)
+                archive.writestr(f"{part} 2/Crime/{name}.ann", notes.replace(missing, "T9") if missing else notes)
+                archive.writestr(f"__MACOSX/{part} 2/Crime/._{name}.txt", "\0")
+
+
+@pytest.mark.parametrize(
+    ("name", "checkout", "articles"),
+    [
+        ("csabstruct", csabstruct_checkout, ["0", "1"]),
+        ("piboso", piboso_checkout, ["11", "12"]),
+        ("newsdiscourse", newsdiscourse_checkout, ["Crime/11", "Crime/12"]),
+    ],
+)
+def test_a_published_data_set_becomes_three_files_with_its_own_splits(
+    tmp_path, monkeypatch, capsys, name, checkout, articles
+):
+    checkout(tmp_path / "checkout")
+    command_line(monkeypatch, name, str(tmp_path / "checkout"), str(tmp_path / "out"))
+    script("public_data").main()
+    assert capsys.readouterr().out.splitlines()[1] == "validation: 2 documents, 4 sentences: 2 a, 2 b"
+    for ours, published in {"train": "train", "validation": "dev", "test": "test"}.items():
+        theirs = ours if name == "newsdiscourse" else published
+        rows = [json.loads(line) for line in (tmp_path / f"out/{ours}.jsonl").read_text(encoding="utf-8").splitlines()]
+        assert rows == [
+            {"text": f"{theirs} {text}", "label": label, "article_id": f"{ours}/{article}", "position": position}
+            for article in articles
+            for position, (text, label) in enumerate([("one", "a"), ("two", "b")])
+        ]
+    with pytest.raises(SystemExit, match="exists already"):
+        script("public_data").main()
+
+
+def test_a_checkout_that_is_not_as_published_is_refused_and_leaves_nothing(tmp_path, monkeypatch):
+    def refuse(name, reason):
+        command_line(monkeypatch, name, str(tmp_path), str(tmp_path / "out"))
+        with pytest.raises(SystemExit, match=reason):
+            script("public_data").main()
+        assert not [*tmp_path.glob("out*")]
+
+    for name in ("csabstruct", "piboso", "newsdiscourse"):
+        refuse(name, "no such file; CHECKOUT must hold the files of the data set's repository")
+    csabstruct_checkout(tmp_path)
+    write_jsonl(tmp_path / "data/CSAbstruct/dev.jsonl", [{"sentences": ["one", "two"], "labels": ["a"]}])
+    refuse("csabstruct", "dev.jsonl:1: two lists of one length are wanted")
+    piboso_checkout(tmp_path)
+    (tmp_path / "data/nicta_piboso/test_clean.txt").write_text("###11\na one\n", encoding="utf-8")
+    refuse("piboso", "test_clean.txt:2: neither '###' and an id nor label, tab and sentence: 'a one'")
+    newsdiscourse_checkout(tmp_path / "unlabelled", missing="S1")
+    command_line(monkeypatch, "newsdiscourse", str(tmp_path / "unlabelled"), str(tmp_path / "out"))
+    with pytest.raises(
+        SystemExit, match=r"train.zip: train 2/Crime/11.txt: sentences and labels differ: \['S1', 'T9'\]"
+    ):
+        script("public_data").main()
