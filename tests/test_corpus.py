@@ -9,6 +9,7 @@ from sklearn.metrics import cohen_kappa_score
 
 from sitrep.data import corpus
 from sitrep.data.reading import SHIPPED, Columns, read_labelled
+from sitrep.sentences import Use
 
 CARD = (PROJECT / "docs" / "corpus.md").read_text(encoding="utf-8")
 MENU_WORDS = 6
@@ -16,8 +17,18 @@ MENU_WORDS = 6
 
 
 @pytest.fixture(scope="module")
-def units():
+def shipped():
     return list(corpus.load())
+
+
+def units_for(use, shipped):
+    uses = corpus.load_uses()
+    return [unit for unit in shipped if uses[unit["article_id"]] is use]
+
+
+@pytest.fixture(scope="module")
+def units(shipped):
+    return units_for(Use.any, shipped)
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +45,8 @@ def grams(text, length):
     return [tuple(found[i : i + length]) for i in range(len(found) - length + 1)]
 
 
-def test_rows_are_valid_and_whole_articles_stand_together(units):
+def test_rows_are_valid_and_whole_articles_stand_together(shipped):
+    units = shipped
     assert len(read_labelled(SHIPPED, Columns())) == len(units)
     position = Counter()
     previous = None
@@ -136,3 +148,33 @@ def test_every_disagreement_is_decided_with_a_reason_and_nothing_else_but_mended
             decided[reading.get("decided")] += 1
     for reason, count in decided.items():
         assert f"| {reason} | {count} |" in CARD
+
+
+def test_further_and_foreign_pages_are_as_many_as_the_card_says(shipped):
+    for use, name in ((Use.learning, "further"), (Use.calibration, "foreign")):
+        pages = units_for(use, shipped)
+        counts = Counter(unit["label"] for unit in pages)
+        shares = " | ".join(f"{100 * counts[label] / len(pages):.1f} %" for label in TAXONOMY.labels)
+        assert f"| {name} | {len({unit['article_id'] for unit in pages})} | {len(pages):,} | {shares} |" in CARD
+
+
+def test_pages_that_differ_in_use_share_no_article_and_no_long_text(shipped):
+    uses, homes = corpus.load_uses(), defaultdict(set)
+    for unit in shipped:
+        if len(words(unit["text"])) > MENU_WORDS:
+            homes[" ".join(words(unit["text"]))].add(uses[unit["article_id"]])
+    assert {text for text, found in homes.items() if len(found) > 1} == set()
+
+
+def test_probabilities_are_of_units_to_learn_from_and_of_most_of_them(shipped):
+    found, uses = corpus.load_probabilities(), corpus.load_uses()
+    learnt = [unit["id"] for unit in shipped if uses[unit["article_id"]] is not Use.calibration]
+    assert set(found) <= set(learnt)
+    assert len(found) >= 0.95 * len(learnt)
+    assert all(sum(row.values()) == pytest.approx(1) and set(row) == set(TAXONOMY.labels) for row in found.values())
+
+
+def test_probabilities_agree_with_the_labels_as_often_as_the_card_says(units):
+    found = corpus.load_probabilities()
+    agree = [max(found[unit["id"]], key=found[unit["id"]].get) == unit["label"] for unit in units]
+    assert f"{100 * sum(agree) / len(agree):.1f} % of the double-read units" in CARD

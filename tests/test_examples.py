@@ -3,8 +3,10 @@ import pytest
 from conftest import TAXONOMY
 from test_encoding import encoder
 
+from sitrep.labels import Task
 from sitrep.sentences import LabelledSentence
 from sitrep.settings import Context
+from sitrep.training.distillation import wanted_probabilities
 from sitrep.training.examples import IGNORED, Collator, Examples, RowBatches
 
 
@@ -15,13 +17,17 @@ def sentences(*lengths, article="a"):
     ]
 
 
+def made_of(given, context):
+    return Examples(given, encoder(context), TAXONOMY, wanted_probabilities(given, TAXONOMY, Task.single_label, 0.0))
+
+
 def examples(context, *parts):
-    return Examples([s for part in parts for s in part], encoder(context), TAXONOMY)
+    return made_of([s for part in parts for s in part], context)
 
 
 def test_sentences_of_an_article_are_read_in_the_order_of_their_position():
     given = sentences(2, 3, 4)
-    made = Examples([given[2], given[0], given[1]], encoder(Context.article), TAXONOMY)
+    made = made_of([given[2], given[0], given[1]], Context.article)
     assert [row.answers for row in made.rows] == [[1, 2, 0]]
 
 
@@ -61,7 +67,7 @@ def test_number_of_batches_is_a_multiple_of_the_processes():
 
 
 def test_rows_of_like_length_share_a_batch():
-    made = Examples(sentences(*([2] * 40 + [18] * 40)), encoder(Context.none), TAXONOMY)
+    made = made_of(sentences(*([2] * 40 + [18] * 40)), Context.none)
     for batch in RowBatches(made, 10, 0.0, seed=1):
         assert len({len(made.rows[row].ids) for row in batch}) == 1
 
@@ -71,5 +77,7 @@ def test_labels_of_a_batch_are_padded_with_what_the_loss_ignores():
     batch = Collator(made.encoder)([made[0], made[1]])
     none = TAXONOMY.labels.index("none")
     assert batch["labels"].tolist() == [[none] * 3, [none, IGNORED, IGNORED]]
+    assert batch["targets"].shape == (2, 3, len(TAXONOMY.labels))
+    assert batch["targets"].sum(-1).tolist() == [[1, 1, 1], [1, 0, 0]]
     assert batch["starts"].tolist() == [[0, 4, 8], [0, -1, -1]]
     assert batch["input_ids"].shape == batch["attention_mask"].shape

@@ -2,27 +2,26 @@ import math
 
 import pytest
 import torch
-from conftest import CLASSES
 
 from sitrep.labels import Task
 from sitrep.training.losses import sentence_losses, supervised_contrast
 
-ATTACK, STATEMENT, TOLL, BOILERPLATE, NONE = range(5)
-
-
-def applies(*rows):
-    return torch.tensor([[int(index in row) for index in range(len(CLASSES))] for row in rows])
-
 
 def test_loss_of_one_label_is_cross_entropy():
     logits = torch.tensor([[2.0, 0, 0, 0, 0], [0, 0, 0, 0, 0]])
-    losses = sentence_losses(logits, torch.tensor([ATTACK, NONE]), applies({ATTACK}, ()), Task.single_label)
+    losses = sentence_losses(logits, torch.tensor([[1.0, 0, 0, 0, 0], [0, 0, 0, 0, 1]]), Task.single_label)
     assert losses.tolist() == pytest.approx([math.log(math.exp(2) + 4) - 2, math.log(5)])
+
+
+def test_loss_of_several_likely_labels_weighs_each_by_its_probability():
+    logits = torch.tensor([[2.0, 0, 0, 0, 0]])
+    losses = sentence_losses(logits, torch.tensor([[0.75, 0, 0, 0, 0.25]]), Task.single_label)
+    assert losses.item() == pytest.approx(math.log(math.exp(2) + 4) - 0.75 * 2)
 
 
 def test_many_labels_are_scored_one_by_one():
     logits = torch.tensor([[3.0, -1, 0, 0]])
-    losses = sentence_losses(logits, torch.tensor([ATTACK]), applies({ATTACK, STATEMENT}), Task.multi_label)
+    losses = sentence_losses(logits, torch.tensor([[1.0, 1, 0, 0]]), Task.multi_label)
     assert losses.item() == pytest.approx(math.log1p(math.exp(-3)) + math.log1p(math.exp(1)) + 2 * math.log(2))
 
 

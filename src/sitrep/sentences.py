@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any
 
 OUTPUT_FIELDS = frozenset(
@@ -34,6 +35,17 @@ def carried_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
     return carried
 
 
+class Use(Enum):
+    """What the units of an article are for in training."""
+
+    any = "any"
+    """To learn from, or to be held out."""
+    learning = "learning"
+    """To learn from alone, and never to be measured on."""
+    calibration = "calibration"
+    """To fit probabilities and thresholds on, and never to learn from."""
+
+
 @dataclass(frozen=True)
 class LabelledSentence:
     """One unit of text with the class that an analyst filed it under.
@@ -48,6 +60,8 @@ class LabelledSentence:
         position: Place of the unit in its article, counted from 0.
         fields: Whatever else the row held, such as ``region`` or ``register``.
         place: File and line that it was read from, as error messages show it; empty where it was not read.
+        probabilities: Of each label, as models that learnt from other articles see it; ``None`` where none was asked.
+        use: What its article is for.
 
     Raises:
         ValueError: If the text is blank.
@@ -61,6 +75,8 @@ class LabelledSentence:
     position: int
     fields: Mapping[str, Any] = field(default_factory=dict)
     place: str = ""
+    probabilities: Mapping[str, float] | None = None
+    use: Use = Use.any
 
     def __post_init__(self) -> None:
         if not self.text.strip():

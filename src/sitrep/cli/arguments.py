@@ -13,7 +13,12 @@ from sitrep.storage.tables import ROW_SUFFIXES
 PATHS = {"input", "output", "checkpoint", "output_dir", "model.name", "apply", "a", "b", "labels"}
 """Settings whose value is taken as it is written: a file name may hold blanks, commas, brackets and quotes."""
 
-PATH_LISTS = {"data.train_files", "data.validation_files", "data.test_files", "behaviour_files", "others"}
+PATH_LISTS = {
+    *(f"data.{name}_files" for name in ("train", "validation", "test", "unlabelled")),
+    "trainer.teacher",
+    "behaviour_files",
+    "others",
+}
 """Lists of such."""
 
 MAPPING = "data.label_map"

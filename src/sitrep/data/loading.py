@@ -10,7 +10,7 @@ from sitrep.data.reading import SHIPPED, Columns, check_source, read_labelled
 from sitrep.data.split import Split, check_split, hold_out
 from sitrep.errors import UserError
 from sitrep.labels import Taxonomy
-from sitrep.sentences import LabelledSentence
+from sitrep.sentences import LabelledSentence, Use
 from sitrep.settings import DataSettings
 from sitrep.storage.complete import sha256_of, shown
 
@@ -40,11 +40,13 @@ class LoadedData:
         split: The three sets.
         sources: Every file read.
         passed_over: Units whose label the taxonomy leaves out, such as ``none`` with ``labels=four``.
+        calibration: Units of pages unlike those of the three sets, on which promises are fitted too.
     """
 
     split: Split
     sources: tuple[SourceFile, ...]
     passed_over: tuple[LabelledSentence, ...]
+    calibration: tuple[LabelledSentence, ...] = ()
 
     @property
     def left_out(self) -> int:
@@ -92,6 +94,7 @@ def divide(settings: DataSettings, taxonomy: Taxonomy, problems: list[UserError]
     train = _read_all(settings.train_files, columns, taxonomy, sources, problems)
     test = _read_all(settings.test_files, columns, taxonomy, sources, problems)
     validation = _read_all(settings.validation_files, columns, taxonomy, sources, problems)
+    train, learning, calibration = ([s for s in train if s.use is use] for use in Use)
     units = len(train)
     if not settings.test_files:
         train, test = hold_out(train, settings.test_fraction, settings.split_seed)
@@ -99,9 +102,10 @@ def divide(settings: DataSettings, taxonomy: Taxonomy, problems: list[UserError]
         # The share is of all units that were given, whether or not a test set was taken from them first.
         fraction = settings.validation_fraction * units / max(1, len(train))
         train, validation = hold_out(train, fraction, settings.split_seed + 1)
-    kept = [[s for s in part if s.label in taxonomy.labels] for part in (train, validation, test)]
-    passed_over = tuple(s for part in (train, validation, test) for s in part if s.label not in taxonomy.labels)
-    return LoadedData(Split(*map(tuple, kept)), tuple(sources), passed_over)
+    parts = (train + learning, validation, test, calibration)
+    kept = [tuple(s for s in part if s.label in taxonomy.labels) for part in parts]
+    passed_over = tuple(s for part in parts for s in part if s.label not in taxonomy.labels)
+    return LoadedData(Split(*kept[:3]), tuple(sources), passed_over, kept[3])
 
 
 def load_test(

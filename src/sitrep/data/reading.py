@@ -1,7 +1,8 @@
 """Labelled sentences out of files, saved data sets, the hub, and the shipped corpus."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from sitrep.data import corpus
@@ -71,7 +72,13 @@ def read_labelled(
         if problems is None:
             raise
         problems.append(error)
-    return sentences
+    return _as_shipped(sentences) if source == SHIPPED else sentences
+
+
+def _as_shipped(units: Sequence[LabelledSentence]) -> list[LabelledSentence]:
+    """Units of the shipped corpus with what larger models hold them for, and what they are for."""
+    probabilities, uses = corpus.load_probabilities(), corpus.load_uses()
+    return [replace(unit, probabilities=probabilities.get(unit.id), use=uses[unit.article_id]) for unit in units]
 
 
 def check_source(source: str) -> None:

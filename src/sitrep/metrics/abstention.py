@@ -132,6 +132,19 @@ def thresholds(
     return chosen
 
 
+def strictest(chosen: Sequence[Mapping[str, float | None]]) -> dict[str, float | None]:
+    """The highest threshold of each class that any kind of page asks for.
+
+    What is promised for pages like those of one kind holds on others only by luck. A kind with too few units of a
+    class, or too many errors, to promise anything for it has no say in it where another kind has.
+
+    Args:
+        chosen: Thresholds by label, of each kind for itself.
+    """
+    asked = {label: [value for each in chosen if (value := each[label]) is not None] for label in chosen[0]}
+    return {label: max(values) if values else None for label, values in asked.items()}
+
+
 def _threshold(
     probability: np.ndarray, right: np.ndarray, articles: np.ndarray, correlation: float, target: float
 ) -> float | None:

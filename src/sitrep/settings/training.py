@@ -57,6 +57,10 @@ class TrainerSettings:
     """AdamW's weight decay."""
     pretrained_share: float = 0.15
     """Share of the pretrained encoder in the final weights, for pages unlike the training data; 0: none."""
+    distillation: float = 0.5
+    """Share of other models' probabilities in what a sentence is trained towards, its label being the rest."""
+    teacher: list[str] = field(default_factory=list)
+    """Trained runs whose mean probabilities are learnt; empty: those that come with the corpus, if any."""
     contrastive_epochs: float = 0.0
     """Epochs before the training proper that draw sentences of one label together and part the others; 0: none."""
     context_dropout: float = 0.2
@@ -69,6 +73,8 @@ class TrainerSettings:
     """Any other argument of `transformers.TrainingArguments`, passed through as it is."""
 
     def __post_init__(self) -> None:
+        expand_home(self, "teacher")
+        require(0 <= self.distillation <= 1, "trainer.distillation", self.distillation, "must lie in [0, 1]")
         for name in ("epochs", "learning_rate"):
             require(getattr(self, name) > 0, f"trainer.{name}", getattr(self, name), "must be above 0")
         require(self.batch_size >= 1, "trainer.batch_size", self.batch_size, "must be at least 1")
@@ -108,5 +114,7 @@ class TrainSettings:
         if self.task is Task.multi_label:
             rule = f"labels={self.labels} has no negative label; a sentence may be none of the classes"
             require(taxonomy.negative is not None, "task", self.task.name, rule)
+        pages = self.data.unlabelled_files
+        require(not pages or bool(self.trainer.teacher), "data.unlabelled_files", pages, "name a trainer.teacher=[RUN]")
         alone = len(self.seeds) == 1 or len(set(self.seeds)) < len(self.seeds)
         require(not alone, "seeds", self.seeds, "name two or more that differ, or use seed=N")

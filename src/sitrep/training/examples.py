@@ -17,7 +17,7 @@ SHUFFLE_TOKENS = 8
 """How far from each other in length the rows of a batch may lie by chance, so that batches differ between epochs."""
 
 LabelledRow = tuple[EncodedRow, np.ndarray, np.ndarray]
-"""A row, the number of the label of each sentence that it answers, and which classes apply to each."""
+"""A row, the number of the label of each sentence that it answers, and the wanted probabilities of each."""
 
 
 class Examples(torch.utils.data.Dataset[LabelledRow]):  # type: ignore[misc]
@@ -27,14 +27,17 @@ class Examples(torch.utils.data.Dataset[LabelledRow]):  # type: ignore[misc]
         sentences: In any order; those of an article are read by their ``position``.
         encoder: Of the model.
         taxonomy: Numbers the labels in the order of the model's outputs.
+        targets: Wanted probability of each output, shape (sentences, outputs).
     """
 
-    def __init__(self, sentences: Sequence[LabelledSentence], encoder: InputEncoder, taxonomy: Taxonomy) -> None:
+    def __init__(
+        self, sentences: Sequence[LabelledSentence], encoder: InputEncoder, taxonomy: Taxonomy, targets: np.ndarray
+    ) -> None:
         self.encoder = encoder
         self.tokens, _ = encoder.tokenize([sentence.text for sentence in sentences])
         self.articles = reading_order(sentences)
         self.labels = np.array([taxonomy.labels.index(sentence.label) for sentence in sentences])
-        self.applies = np.array([[name in sentence.labels for name in taxonomy.classes] for sentence in sentences])
+        self.targets = targets.astype(np.float32)
         self.rows = encoder.rows(self.tokens, self.articles)
 
     def draw(self, context_dropout: float, rng: np.random.Generator) -> None:
@@ -65,7 +68,7 @@ class Examples(torch.utils.data.Dataset[LabelledRow]):  # type: ignore[misc]
 
     def __getitem__(self, index: int) -> LabelledRow:
         row = self.rows[index]
-        return row, self.labels[row.answers], self.applies[row.answers]
+        return row, self.labels[row.answers], self.targets[row.answers]
 
 
 class Collator:
@@ -79,19 +82,19 @@ class Collator:
         self.encoder = encoder
 
     def __call__(self, examples: Sequence[LabelledRow]) -> dict[str, torch.Tensor]:
-        """Tensors of a batch; ``labels`` has the shape (rows, sentences), ``applies`` one more for the classes."""
+        """Tensors of a batch; ``labels`` has the shape (rows, sentences), ``targets`` one more for the outputs."""
         rows = [row for row, _, _ in examples]
         batch = self.encoder.batch(rows, max(len(row.ids) for row in rows))
         labels = torch.full(batch.starts.shape, IGNORED)
-        applies = torch.full((*labels.shape, examples[0][2].shape[1]), IGNORED)
-        for index, (_, known, sets) in enumerate(examples):
+        targets = torch.zeros((*labels.shape, examples[0][2].shape[1]))
+        for index, (_, known, wanted) in enumerate(examples):
             labels[index, : len(known)] = torch.from_numpy(known)
-            applies[index, : len(sets)] = torch.from_numpy(sets)
+            targets[index, : len(wanted)] = torch.from_numpy(wanted)
         arrays = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask}
         arrays |= {"starts": batch.starts, "owners": batch.owners}
         return {name: torch.from_numpy(array) for name, array in arrays.items()} | {
             "labels": labels,
-            "applies": applies,
+            "targets": targets,
         }
 
 

@@ -18,7 +18,9 @@ from sitrep.model.backbone import RANDOM_TINY, load_backbone
 from sitrep.model.encoding import InputEncoder
 from sitrep.model.hardware import PrecisionChoice, choose_device, choose_precision
 from sitrep.model.tokenizer import TextTokenizer
+from sitrep.sentences import LabelledSentence
 from sitrep.settings import TrainSettings
+from sitrep.training.distillation import wanted_probabilities
 from sitrep.training.library_arguments import BEST_METRIC, training_arguments
 from sitrep.training.pretrained_weights import PretrainedWeights
 
@@ -61,6 +63,7 @@ def fine_tune(
     scratch: Path,
     callbacks: "Sequence[transformers.TrainerCallback]" = (),
     first_seed: int | None = None,
+    unlabelled: Sequence[LabelledSentence] = (),
 ) -> FineTuned:
     """Fine-tune a backbone and return the weights of the epoch that did best on validation.
 
@@ -71,6 +74,7 @@ def fine_tune(
         scratch: Folder for the weights of single epochs; the caller removes it.
         callbacks: Watchers, such as a progress bar.
         first_seed: Of the new layers, where runs of several seeds are to begin at one point; ``None``: as the rest.
+        unlabelled: Sentences whose probabilities alone are learnt.
 
     Raises:
         UserError: If the backbone cannot be loaded, or training diverges.
@@ -97,7 +101,14 @@ def fine_tune(
         settings.model.max_tokens,
         settings.model.window_tokens,
     )
-    examples, held_out = (Examples(part, encoder, taxonomy) for part in (split.train, split.validation))
+    task = settings.task
+    wanted = [
+        wanted_probabilities(split.train, taxonomy, task, chosen.distillation),
+        wanted_probabilities(unlabelled, taxonomy, task, 1.0),
+    ]
+    examples = Examples([*split.train, *unlabelled], encoder, taxonomy, np.concatenate(wanted))
+    read = wanted_probabilities(split.validation, taxonomy, task, 0.0)
+    held_out = Examples(split.validation, encoder, taxonomy, read)
     held_out.rows.sort(key=lambda row: len(row.ids))  # batches of like length: little is padded
     parts = {
         "model": model,
@@ -142,7 +153,7 @@ def fine_tune(
         precision=precision,
         device=device,
         seconds=seconds,
-        sentences=round(len(split.train) * (chosen.contrastive_epochs + (trainer.state.epoch or 0))),
+        sentences=round(len(examples.labels) * (chosen.contrastive_epochs + (trainer.state.epoch or 0))),
     )
 
 

@@ -84,7 +84,7 @@ def training_arguments(
         "save_only_model": True,
         "report_to": "none",
         "disable_tqdm": True,
-        "label_names": ["labels", "applies"],
+        "label_names": ["labels", "targets"],
         "remove_unused_columns": False,
         "ddp_find_unused_parameters": False,
         "accelerator_config": {"even_batches": False},  # batches hold like many sentences, not like many rows

@@ -8,13 +8,12 @@ CONTRAST_TEMPERATURE = 0.1
 """Of the contrastive loss, as its authors found it best."""
 
 
-def sentence_losses(logits: torch.Tensor, labels: torch.Tensor, applies: torch.Tensor, task: Task) -> torch.Tensor:
+def sentence_losses(logits: torch.Tensor, targets: torch.Tensor, task: Task) -> torch.Tensor:
     """The loss of single sentences, in fp32.
 
     Args:
         logits: Shape (sentences, outputs).
-        labels: Shape (sentences,); number of the one label.
-        applies: Shape (sentences, classes); 1 for each class that applies, else 0.
+        targets: The same shape: the wanted probability of each output.
         task: With one label a sentence cross-entropy, with many the sum of the classes' binary cross-entropies.
 
     Returns:
@@ -22,11 +21,9 @@ def sentence_losses(logits: torch.Tensor, labels: torch.Tensor, applies: torch.T
     """
     logits = logits.float()
     if task is Task.multi_label:
-        binary: torch.Tensor = torch.nn.functional.binary_cross_entropy_with_logits(
-            logits, applies.float(), reduction="none"
-        )
+        binary: torch.Tensor = torch.nn.functional.binary_cross_entropy_with_logits(logits, targets, reduction="none")
         return binary.sum(-1)
-    losses: torch.Tensor = torch.nn.functional.cross_entropy(logits, labels, reduction="none")
+    losses: torch.Tensor = torch.nn.functional.cross_entropy(logits, targets, reduction="none")
     return losses
 
 

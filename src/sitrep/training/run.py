@@ -28,9 +28,11 @@ from sitrep.model.validation_fit import ValidationFit
 from sitrep.report.card import CardContent, model_card
 from sitrep.report.evaluation import print_summary
 from sitrep.report.result_folder import write_results
+from sitrep.sentences import LabelledSentence
 from sitrep.settings import TrainSettings
 from sitrep.settings.description import as_plain
 from sitrep.storage.complete import complete_folder, point_latest, publish
+from sitrep.training.distillation import Teachers
 from sitrep.training.fine_tuning import FineTuned, fine_tune
 from sitrep.training.processes import Processes
 from sitrep.training.seeds import SEEDS, SOUP, SeedRun, compare_seeds, mean_weights, median_run
@@ -95,6 +97,26 @@ class _Job:
         if not settings.data.allow_leakage:
             refuse_leaks(self.data.split)
         _announce(self.data, settings, console)
+        self.unlabelled: tuple[LabelledSentence, ...] = ()
+        if settings.trainer.teacher:
+            self._hear_teachers()
+
+    def _hear_teachers(self) -> None:
+        """Ask the teachers for the probabilities of what is learnt from, and of pages without labels."""
+        trainer, split = self.settings.trainer, self.data.split
+        teachers = Teachers.open(trainer.teacher, self.taxonomy, self.settings.task, trainer.precision)
+        for folder in teachers.strangers(split.digests()["test"]):
+            told = f"trainer.teacher={folder}: was measured on other pages, and may have learnt from these test pages"
+            self.console.print(told, highlight=False, markup=False, soft_wrap=True)
+        found = teachers.label(self.settings.data.unlabelled_files)
+        measured = {sentence.text for part in (split.validation, split.test) for sentence in part}
+        self.unlabelled = tuple(sentence for sentence in found if sentence.text not in measured)
+        self.data = replace(self.data, split=replace(split, train=teachers.teach(split.train)))
+        if found:
+            told = f"without labels: {len(self.unlabelled)} units"
+            passed = len(found) - len(self.unlabelled)
+            told += f"; {passed} more are left out, as they stand in the test or the validation set" if passed else ""
+            self.console.print(told, highlight=False, soft_wrap=True)
 
     def train_once(self) -> Results | None:
         """Train with one seed and score the checkpoint; ``None`` in processes that only help to train."""
@@ -103,7 +125,7 @@ class _Job:
         if not self.processes.is_main:
             return None
         predictor = _predictor_of(trained, self.taxonomy, self.settings)
-        fit = fit_on_validation(predictor, self.data.split.validation, self.settings.target_precision)
+        fit = self._fit(predictor)
         self._save(trained, fit, self.folder, self.run)
         return self._evaluate(self.folder, told)
 
@@ -120,7 +142,7 @@ class _Job:
             place = self.folder / SEEDS / str(seed)
             place.mkdir(parents=True)
             predictor = _predictor_of(trained, self.taxonomy, settings)
-            fit = fit_on_validation(predictor, self.data.split.validation, settings.target_precision)
+            fit = self._fit(predictor)
             self._save(trained, fit, place, self.run / SEEDS / str(seed))
             results[seed] = self._evaluate(place, told)
             write_results(place, results[seed], settings)
@@ -135,7 +157,7 @@ class _Job:
         median = median_run(runs)
         last.model.model.load_state_dict(mean_weights([run.folder / layout.CHECKPOINT for run in runs]))
         predictor = _predictor_of(last, self.taxonomy, self.settings)
-        fit = fit_on_validation(predictor, self.data.split.validation, self.settings.target_precision)
+        fit = self._fit(predictor)
         soup = validation_macro_f1(predictor, fit)
         if soup > median.validation:
             self._save(last, fit, self.folder, self.run)
@@ -155,7 +177,7 @@ class _Job:
         bar = ProgressBar(self.console)
         scratch = self.folder / ".epochs"
         try:
-            trained = fine_tune(settings, self.data.split, self.taxonomy, scratch, [bar], first_seed)
+            trained = fine_tune(settings, self.data.split, self.taxonomy, scratch, [bar], first_seed, self.unlabelled)
         finally:
             bar.close()
         if self.processes.is_main:
@@ -173,6 +195,10 @@ class _Job:
             "sentences_per_second": trained.sentences / trained.seconds,
             "total_seconds": time.perf_counter() - began,
         }
+
+    def _fit(self, predictor: Predictor) -> ValidationFit:
+        target = self.settings.target_precision
+        return fit_on_validation(predictor, self.data.split.validation, target, self.data.calibration)
 
     def _save(self, trained: FineTuned, fit: ValidationFit, folder: Path, run: Path) -> None:
         """Write the checkpoint that ``run`` will hold."""

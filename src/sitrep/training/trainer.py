@@ -77,7 +77,7 @@ class SentenceTrainer(transformers.Trainer):  # type: ignore[misc]
         answered = inputs["labels"] >= 0
         outputs = model(**_rows_of(inputs))
         logits = outputs["logits"][answered]
-        losses = sentence_losses(logits, inputs["labels"][answered], inputs["applies"][answered], self.task)
+        losses = sentence_losses(logits, inputs["targets"][answered], self.task)
         if num_items_in_batch is None:
             loss = losses.mean()
         else:
@@ -146,4 +146,4 @@ def warm_up(arguments: Any, scratch: Path, epochs: float, extra: dict[str, Any],
 
 
 def _rows_of(inputs: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in inputs.items() if name not in ("labels", "applies")}
+    return {name: value for name, value in inputs.items() if name not in ("labels", "targets")}

@@ -1,11 +1,13 @@
 """What is fitted on the validation split when training ends."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from sitrep.inference.predictor import Predictor
 from sitrep.labels import Task
+from sitrep.metrics.abstention import strictest
 from sitrep.metrics.abstention import thresholds as choose_acceptance_thresholds
 from sitrep.metrics.calibration import apply_temperature, outcome_pairs, temperature_of
 from sitrep.metrics.multilabel import choose_thresholds, membership
@@ -18,8 +20,29 @@ FOLDS = 5
 """Of articles, in cross-fitting."""
 
 
+@dataclass(frozen=True)
+class _Answers:
+    """What the model gives units of one kind."""
+
+    probabilities: np.ndarray
+    true: np.ndarray
+    articles: list[int]
+
+    @classmethod
+    def of(cls, predictor: Predictor, sentences: Sequence[LabelledSentence]) -> "_Answers":
+        labels = predictor.taxonomy.labels
+        return cls(
+            predictor.predict_proba([sentence.text for sentence in sentences], reading_order(sentences)),
+            np.array([labels.index(sentence.label) for sentence in sentences]),
+            number_articles([sentence.article_id for sentence in sentences]),
+        )
+
+
 def fit_on_validation(
-    predictor: Predictor, sentences: Sequence[LabelledSentence], target_precision: float
+    predictor: Predictor,
+    sentences: Sequence[LabelledSentence],
+    target_precision: float,
+    foreign: Sequence[LabelledSentence] = (),
 ) -> ValidationFit:
     """Fit temperature and thresholds, and keep what the model gave each validation unit.
 
@@ -27,11 +50,12 @@ def fit_on_validation(
         predictor: Of the trained model, not calibrated.
         sentences: The validation split.
         target_precision: Wanted share of right labels among those accepted unread.
+        foreign: Units of pages of another origin: the temperature is fitted on both kinds, and of the thresholds of
+            the two the stricter ones are taken. With many labels a sentence they play no part.
     """
-    probabilities = predictor.predict_proba([s.text for s in sentences], reading_order(sentences))
+    own = _Answers.of(predictor, sentences)
+    probabilities, articles = own.probabilities, own.articles
     labels = predictor.taxonomy.labels
-    true = np.array([labels.index(sentence.label) for sentence in sentences])
-    articles = number_articles([sentence.article_id for sentence in sentences])
     if predictor.task is Task.multi_label:
         classes = predictor.class_names
         has = membership([sentence.labels for sentence in sentences], classes)
@@ -43,17 +67,27 @@ def fit_on_validation(
         given = _labels_across_folds(predictor, has, probabilities, np.array(articles))
         acceptance_thresholds: dict[str, float | None] = {}
     else:
-        temperature, note = temperature_of(probabilities, true, len(sentences))
-        if temperature:
-            probabilities = apply_temperature(probabilities, temperature)
+        kinds = [own, *([_Answers.of(predictor, foreign)] if foreign else [])]
+        together = np.concatenate([kind.probabilities for kind in kinds])
+        true = np.concatenate([kind.true for kind in kinds])
+        temperature, note = temperature_of(together, true, len(true))
         thresholds = {}
         given, _ = predictor.choose(probabilities)
-        acceptance_thresholds = choose_acceptance_thresholds(
-            true, probabilities, np.array(articles), labels, target_precision
+        acceptance_thresholds = strictest(
+            [
+                choose_acceptance_thresholds(
+                    kind.true,
+                    apply_temperature(kind.probabilities, temperature) if temperature else kind.probabilities,
+                    np.array(kind.articles),
+                    labels,
+                    target_precision,
+                )
+                for kind in kinds
+            ]
         )
     return ValidationFit(
         labels=list(labels),
-        true=true.tolist(),
+        true=own.true.tolist(),
         predicted=[labels.index(label) for label in given],
         articles=articles,
         temperature=temperature,

@@ -1,0 +1,125 @@
+"""What training aims at: labels that were read, mixed with what other models hold likely."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from sitrep.errors import UserError
+from sitrep.inference.inputs import InputSource
+from sitrep.inference.predictor import Predictor
+from sitrep.labels import Task, Taxonomy
+from sitrep.model.checkpoint import Checkpoint, open_checkpoint
+from sitrep.sentences import LabelledSentence, Passage
+from sitrep.settings import Precision
+
+
+def wanted_probabilities(
+    sentences: Sequence[LabelledSentence], taxonomy: Taxonomy, task: Task, distillation: float
+) -> np.ndarray:
+    """The distribution that each sentence is to be given: its label, mixed with its probabilities where it has them.
+
+    Hinton, Vinyals & Dean, "Distilling the knowledge in a neural network", 2015, at a temperature of 1. Probabilities
+    of other classes than the model's play no part, such as those of the shipped corpus where ``labels=four``.
+
+    Args:
+        sentences: To learn from.
+        taxonomy: Of their labels.
+        task: With one label a sentence the wanted probabilities sum to one; with many each class stands for itself.
+        distillation: Share of the probabilities, from 0 to 1.
+
+    Returns:
+        Shape (sentences, outputs), in the order of ``taxonomy.class_names(task)``.
+    """
+    names = taxonomy.class_names(task)
+    applies = [s.labels if task is Task.multi_label else (s.label,) for s in sentences]
+    wanted = np.array([[float(name in own) for name in names] for own in applies]).reshape(len(sentences), len(names))
+    for index, sentence in enumerate(sentences):
+        likely = sentence.probabilities
+        if likely is not None and set(likely) == set(names):
+            wanted[index] *= 1 - distillation
+            wanted[index] += distillation * np.array([likely[name] for name in names])
+    return wanted
+
+
+@dataclass(frozen=True)
+class Teachers:
+    """Trained models whose probabilities a new one learns from.
+
+    Attributes:
+        checkpoints: Theirs.
+        task: Of the new model, and so of each of them.
+        precision: That they compute in.
+    """
+
+    checkpoints: tuple[Checkpoint, ...]
+    task: Task
+    precision: Precision
+
+    @classmethod
+    def open(cls, runs: Sequence[str], taxonomy: Taxonomy, task: Task, precision: Precision) -> "Teachers":
+        """Check them as far as that goes without loading one.
+
+        Raises:
+            UserError: If one is no checkpoint, or answers with other labels.
+        """
+        checkpoints = []
+        for run in runs:
+            checkpoint = open_checkpoint(run)
+            names = checkpoint.taxonomy.class_names(checkpoint.task)
+            wanted = taxonomy.class_names(task)
+            if checkpoint.task is not task or set(names) != set(wanted):
+                raise UserError(
+                    f"trainer.teacher={run}: answers as {checkpoint.task.name} with {', '.join(names)}; "
+                    f"{task.name} with {', '.join(wanted)} is wanted"
+                )
+            checkpoints.append(checkpoint)
+        return cls(tuple(checkpoints), task, precision)
+
+    def strangers(self, test: str) -> Iterator[str]:
+        """Teachers that may have learnt from the test set, as theirs was another.
+
+        Args:
+            test: SHA-256 of the test set, as :meth:`sitrep.data.split.Split.digests` gives it.
+        """
+        for checkpoint in self.checkpoints:
+            if checkpoint.record is None or checkpoint.record.split.get("test") != test:
+                yield str(checkpoint.folder)
+
+    def teach(self, sentences: Sequence[LabelledSentence]) -> tuple[LabelledSentence, ...]:
+        """The same sentences with the mean of the teachers' probabilities, whatever theirs were before."""
+        names, means = self._mean_probabilities([sentence.text for sentence in sentences])
+        return tuple(
+            replace(sentence, probabilities=dict(zip(names, row.tolist(), strict=True)))
+            for sentence, row in zip(sentences, means, strict=True)
+        )
+
+    def label(self, files: Sequence[str]) -> tuple[LabelledSentence, ...]:
+        """Read pages without labels, and give each sentence the teachers' probabilities and its likeliest label.
+
+        Args:
+            files: Pages, folders of them, or rows, as ``scripts/predict.py`` reads them.
+
+        Raises:
+            UserError: If one cannot be read.
+        """
+        passages = [passage for file in files for passage in InputSource(file).passages()]
+        if not passages:
+            return ()
+        return self.teach([self._unlabelled(passage) for passage in passages])
+
+    def _mean_probabilities(self, texts: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray]:
+        total = np.zeros(())
+        names: tuple[str, ...] = ()
+        for checkpoint in self.checkpoints:
+            predictor = Predictor.from_checkpoint(checkpoint, precision=self.precision)
+            names = names or predictor.class_names
+            order = [predictor.class_names.index(name) for name in names]
+            total = total + predictor.predict_proba(texts)[:, order]
+        return names, total / len(self.checkpoints)
+
+    def _unlabelled(self, passage: Passage) -> LabelledSentence:
+        label = self.checkpoints[0].taxonomy.labels[0]  # stands for nothing: what is wanted are the probabilities
+        return LabelledSentence(
+            passage.text, label, (), passage.id, passage.article_id, passage.position, passage.fields
+        )

@@ -1,0 +1,104 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from conftest import TAXONOMY, train_settings, write_jsonl
+
+from sitrep.data.loading import divide, load_data
+from sitrep.errors import UserError
+from sitrep.labels import Task
+from sitrep.sentences import LabelledSentence, Use
+from sitrep.settings import DataSettings, Precision
+from sitrep.training.distillation import Teachers, wanted_probabilities
+from sitrep.training.run import train
+
+LIKELY = dict(zip(TAXONOMY.labels, (0.6, 0.4, 0, 0, 0), strict=True))
+
+
+def sentence(probabilities=None, label="official_statement"):
+    return LabelledSentence("The army denied it.", label, (label,), "a-0", "a", 0, probabilities=probabilities)
+
+
+def test_what_is_wanted_is_the_label_mixed_with_the_probabilities():
+    wanted = wanted_probabilities([sentence(LIKELY), sentence()], TAXONOMY, Task.single_label, 0.25)
+    assert wanted.tolist() == pytest.approx(np.array([[0.15, 0.85, 0, 0, 0], [0, 1, 0, 0, 0]]))
+
+
+def test_probabilities_of_other_classes_play_no_part():
+    for likely in ({"war": 1.0}, dict.fromkeys(TAXONOMY.classes, 0.25)):
+        assert wanted_probabilities([sentence(likely)], TAXONOMY, Task.single_label, 1.0).tolist() == [[0, 1, 0, 0, 0]]
+
+
+def test_of_many_labels_each_class_is_wanted_by_itself():
+    likely = dict.fromkeys(TAXONOMY.classes, 0.5)
+    wanted = wanted_probabilities([sentence(likely)], TAXONOMY, Task.multi_label, 0.5)
+    assert wanted.tolist() == [[0.25, 0.75, 0.25, 0.25]]
+
+
+def test_nothing_wanted_of_nothing_has_a_column_for_each_class():
+    assert wanted_probabilities([], TAXONOMY, Task.single_label, 0.5).shape == (0, 5)
+
+
+def test_units_to_learn_from_alone_are_never_held_out_nor_those_to_calibrate_on_learnt(monkeypatch):
+    uses = (Use.any, Use.learning, Use.calibration)
+    units = [
+        replace(sentence(), id=f"{use.name}{n}-{i}", article_id=f"{use.name}{n}", position=i, use=use)
+        for use in uses
+        for n in range(20)
+        for i in range(2)
+    ]
+    monkeypatch.setattr("sitrep.data.loading.read_labelled", lambda *_: units)
+    data = divide(DataSettings(), TAXONOMY)
+    assert {unit.use for unit in data.split.validation + data.split.test} == {Use.any}
+    assert {unit.use for unit in data.split.train} == {Use.any, Use.learning}
+    assert {unit.use for unit in data.calibration} == {Use.calibration}
+    assert len(data.split.train) + len(data.split.validation) + len(data.split.test) + len(data.calibration) == len(
+        units
+    )
+
+
+def test_teachers_are_asked_for_what_is_learnt_and_their_mean_is_taken(run_directory, toy_file):
+    split = load_data(DataSettings(train_files=[str(toy_file)]), TAXONOMY).split
+    one, two = (
+        Teachers.open([str(run_directory)] * count, TAXONOMY, Task.single_label, Precision.fp32) for count in (1, 2)
+    )
+    taught = one.teach(split.train)
+    assert [unit.text for unit in taught] == [unit.text for unit in split.train]
+    assert all(sum(unit.probabilities.values()) == pytest.approx(1) for unit in taught)
+    for first, second in zip(taught, two.teach(split.train), strict=True):
+        assert first.probabilities == pytest.approx(second.probabilities)
+
+
+def test_pages_without_labels_are_cut_into_sentences_and_given_the_teachers_probabilities(run_directory, tmp_path):
+    (tmp_path / "page.txt").write_text("Gunmen stormed the post. No one was hurt.\nShare this page\n", encoding="utf-8")
+    teachers = Teachers.open([str(run_directory)], TAXONOMY, Task.single_label, Precision.fp32)
+    found = teachers.label([str(tmp_path / "page.txt")])
+    assert [unit.text for unit in found] == ["Gunmen stormed the post.", "No one was hurt.", "Share this page"]
+    assert all(set(unit.probabilities) == set(TAXONOMY.labels) for unit in found)
+
+
+def test_teacher_of_other_labels_is_refused(run_directory):
+    with pytest.raises(UserError, match=r"trainer\.teacher=.*answers as single_label with .*; multi_label"):
+        Teachers.open([str(run_directory)], TAXONOMY, Task.multi_label, Precision.fp32)
+
+
+@pytest.mark.slow
+def test_training_with_a_teacher_and_pages_without_labels(run_directory, toy_file, tmp_path, capsys):
+    pages = write_jsonl(tmp_path / "pages.jsonl", [{"text": "Rockets fell on the depot."}, {"text": "Subscribe now"}])
+    settings = train_settings(
+        toy_file,
+        tmp_path / "taught",
+        f"trainer.teacher=[{run_directory}]",
+        f"data.unlabelled_files=[{pages}]",
+        "trainer.distillation=1",
+    )
+    run = train(settings)
+    told = capsys.readouterr().err
+    assert "without labels: 2 units" in told
+    assert "may have learnt from these test pages" not in told  # the teacher was measured on the same test set
+    assert (run / "checkpoint" / "model.safetensors").is_file()
+
+
+def test_pages_without_labels_want_a_teacher(toy_file, tmp_path):
+    with pytest.raises(UserError, match=r"data\.unlabelled_files=.*name a trainer\.teacher"):
+        train_settings(toy_file, tmp_path / "run", f"data.unlabelled_files=[{toy_file}]")
