@@ -9,7 +9,7 @@ from conftest import TAXONOMY, WITHOUT_NONE
 from scipy.stats import binomtest
 
 from sitrep.decisions import decide
-from sitrep.metrics.abstention import review, risk_coverage, thresholds
+from sitrep.metrics.abstention import review, risk_coverage, strictest, thresholds
 
 draw = runpy.run_path(str(Path(__file__).parents[1] / "benchmarks" / "simulation.py"))["draw"]
 FIVE, FOUR = TAXONOMY.labels, WITHOUT_NONE.labels
@@ -88,6 +88,13 @@ def test_classes_never_predicted_one_article_and_empty_validation_have_no_error(
     assert [found[label] for label in FIVE[1:]] == [None] * 4
     empty = thresholds(true[:0], table[:0], np.empty(0, dtype=str), FIVE, 0.9)
     assert empty == dict.fromkeys(FIVE)
+
+
+def test_of_several_kinds_of_pages_the_strictest_threshold_holds_and_a_kind_without_one_has_no_say():
+    own = {"toll": 0.7, "menu": 0.9, "none": None, "act": None}
+    foreign = {"toll": 0.8, "menu": 0.6, "none": 0.5, "act": None}
+    assert strictest([own, foreign]) == {"toll": 0.8, "menu": 0.9, "none": 0.5, "act": None}
+    assert strictest([own]) == own
 
 
 def test_promise_is_kept_on_fresh_units():

@@ -102,3 +102,11 @@ def test_training_with_a_teacher_and_pages_without_labels(run_directory, toy_fil
 def test_pages_without_labels_want_a_teacher(toy_file, tmp_path):
     with pytest.raises(UserError, match=r"data\.unlabelled_files=.*name a trainer\.teacher"):
         train_settings(toy_file, tmp_path / "run", f"data.unlabelled_files=[{toy_file}]")
+
+
+def test_pages_given_to_calibrate_on_are_in_no_other_set(toy_file, tmp_path):
+    rows = [{"text": f"Shells hit hill {n}.", "label": "attack_description", "article_id": "hills"} for n in range(3)]
+    given = write_jsonl(tmp_path / "foreign.jsonl", rows)
+    data = load_data(DataSettings(train_files=[str(toy_file)], calibration_files=[str(given)]), TAXONOMY)
+    assert [unit.text for unit in data.calibration] == [row["text"] for row in rows]
+    assert all(unit.article_id != "hills" for part in data.split.parts().values() for unit in part)

@@ -11,13 +11,15 @@ from sitrep.decisions import decide
 from sitrep.errors import UserError
 from sitrep.evaluation.run import evaluate
 from sitrep.inference.predictor import Predictor
+from sitrep.labels import Task
 from sitrep.metrics.abstention import thresholds
 from sitrep.metrics.calibration import apply_temperature
 from sitrep.model.checkpoint import open_checkpoint
 from sitrep.model.validation_fit import VALIDATION, ValidationFit, number_articles, read_validation
-from sitrep.sentences import Passage
+from sitrep.sentences import LabelledSentence, Passage
 from sitrep.settings import EvaluateSettings
 from sitrep.training.run import train
+from sitrep.training.validation_fitting import fit_on_validation
 
 
 def fit(**changes):
@@ -145,3 +147,40 @@ def test_checkpoint_has_a_card_with_the_figures_of_the_report(run_directory):
     card = ModelCard.load(run_directory / "checkpoint" / "README.md")
     assert card.data.eval_results[0].metric_value == metrics["macro_f1"]
     assert "sitrep" in card.text
+
+
+class Sure:
+    """A predictor that gives each text the probability that the text names."""
+
+    taxonomy, task = TAXONOMY, Task.single_label
+
+    def predict_proba(self, texts, articles=None):
+        return np.array([[float(text), *[(1 - float(text)) / 4] * 4] for text in texts])
+
+    def choose(self, probabilities):
+        return [TAXONOMY.labels[0]] * len(probabilities), []
+
+
+def units(sureness, wrong_below, article):
+    return [
+        LabelledSentence(
+            f"{p:.4f}", TAXONOMY.labels[0 if p >= wrong_below else 1], (), f"{article}{n}", f"{article}{n}", n
+        )
+        for n, p in enumerate(sureness)
+    ]
+
+
+def test_foreign_pages_on_which_the_model_errs_more_raise_the_thresholds():
+    sureness = np.linspace(0.99, 0.5, 400)
+    own, foreign = units(sureness, 0.6, "own"), units(sureness, 0.8, "foreign")
+    label = TAXONOMY.labels[0]
+    alone = fit_on_validation(Sure(), own, 0.9)
+    both = fit_on_validation(Sure(), own, 0.9, foreign)
+    share = [
+        np.mean(apply_temperature(Sure().predict_proba([u.text for u in own]), fit.temperature or 1.0)[:, 0] >= least)
+        for fit in (alone, both)
+        if (least := fit.acceptance_thresholds[label]) is not None
+    ]
+    assert len(share) == 2
+    assert share[1] < share[0]
+    assert both.true == alone.true  # what counts are corrected by is validation alone

@@ -14,7 +14,7 @@ PATHS = {"input", "output", "checkpoint", "output_dir", "model.name", "apply", "
 """Settings whose value is taken as it is written: a file name may hold blanks, commas, brackets and quotes."""
 
 PATH_LISTS = {
-    *(f"data.{name}_files" for name in ("train", "validation", "test", "unlabelled")),
+    *(f"data.{name}_files" for name in ("train", "validation", "test", "calibration", "unlabelled")),
     "trainer.teacher",
     "behaviour_files",
     "others",

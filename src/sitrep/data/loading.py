@@ -73,7 +73,7 @@ def held_out_sets(settings: DataSettings) -> set[str]:
 
 def named_sources(settings: DataSettings) -> list[str]:
     """Every source that data settings name, in the order in which they are read."""
-    return [*settings.train_files, *settings.test_files, *settings.validation_files]
+    return [*settings.train_files, *settings.test_files, *settings.validation_files, *settings.calibration_files]
 
 
 def divide(settings: DataSettings, taxonomy: Taxonomy, problems: list[UserError] | None = None) -> LoadedData:
@@ -94,6 +94,7 @@ def divide(settings: DataSettings, taxonomy: Taxonomy, problems: list[UserError]
     train = _read_all(settings.train_files, columns, taxonomy, sources, problems)
     test = _read_all(settings.test_files, columns, taxonomy, sources, problems)
     validation = _read_all(settings.validation_files, columns, taxonomy, sources, problems)
+    given = _read_all(settings.calibration_files, columns, taxonomy, sources, problems)
     train, learning, calibration = ([s for s in train if s.use is use] for use in Use)
     units = len(train)
     if not settings.test_files:
@@ -102,7 +103,7 @@ def divide(settings: DataSettings, taxonomy: Taxonomy, problems: list[UserError]
         # The share is of all units that were given, whether or not a test set was taken from them first.
         fraction = settings.validation_fraction * units / max(1, len(train))
         train, validation = hold_out(train, fraction, settings.split_seed + 1)
-    parts = (train + learning, validation, test, calibration)
+    parts = (train + learning, validation, test, calibration + given)
     kept = [tuple(s for s in part if s.label in taxonomy.labels) for part in parts]
     passed_over = tuple(s for part in parts for s in part if s.label not in taxonomy.labels)
     return LoadedData(Split(*kept[:3]), tuple(sources), passed_over, kept[3])

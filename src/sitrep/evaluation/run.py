@@ -98,7 +98,7 @@ def _training_data(checkpoint: Checkpoint, wanted: TrainingData) -> LoadedData |
         return "the checkpoint does not say what it was trained on"
     try:
         settings = DataSettings(**record.data)
-        names = ("train_files", "validation_files", "test_files")
+        names = ("train_files", "validation_files", "test_files", "calibration_files")
         sources = {source for name in names for source in getattr(settings, name)} - {SHIPPED}
         if sources and wanted is TrainingData.own and not _is_made_here(checkpoint):
             return "it was not trained in this folder, so that the files it names are not read (training_data=named)"

@@ -15,6 +15,8 @@ class DataSettings:
     """Data that chooses the best epoch; empty: whole articles are held out of `train_files`."""
     test_files: list[str] = field(default_factory=list)
     """Data that the report is about; empty: whole articles are held out of `train_files`."""
+    calibration_files: list[str] = field(default_factory=list)
+    """Labelled pages unlike the others, on which temperature and acceptance thresholds are fitted too."""
     unlabelled_files: list[str] = field(default_factory=list)
     """Pages without labels (files, folders, rows, as `input` of prediction), which `trainer.teacher` labels."""
     text_field: str = "text"
@@ -41,7 +43,7 @@ class DataSettings:
     """Train although a text stands in more than one set."""
 
     def __post_init__(self) -> None:
-        expand_home(self, "train_files", "validation_files", "test_files", "unlabelled_files")
+        expand_home(self, *(item.name for item in fields(self) if item.name.endswith("_files")))
         require(bool(self.train_files), "data.train_files", self.train_files, "name at least one file")
         for name in ("validation_fraction", "test_fraction"):
             value = getattr(self, name)
