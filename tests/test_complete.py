@@ -5,7 +5,7 @@ import stat
 import pytest
 
 from sitrep.errors import UserError
-from sitrep.storage.complete import complete_file, complete_folder, point_latest
+from sitrep.storage.complete import complete_file, complete_folder, link_or_copy, point_latest
 
 
 def left_in(folder):
@@ -117,3 +117,18 @@ def test_latest_is_made_only_in_the_jobs_own_folder_and_over_its_own_link(tmp_pa
     (tmp_path / "train" / "latest").mkdir()
     point_latest(tmp_path / "train" / "one", "train")
     assert not (tmp_path / "train" / "latest").is_symlink()
+
+
+def test_linked_file_is_stored_once_and_copied_where_links_cannot_be_made(tmp_path, monkeypatch):
+    source = tmp_path / "source"
+    source.write_text("all")
+    link_or_copy(source, tmp_path / "linked")
+    assert (tmp_path / "linked").samefile(source)
+
+    def refuse(*_):
+        raise OSError(errno.EXDEV, "other file system")
+
+    monkeypatch.setattr(os, "link", refuse)
+    link_or_copy(source, tmp_path / "copied")
+    assert not (tmp_path / "copied").samefile(source)
+    assert (tmp_path / "copied").read_text() == "all"

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from conftest import CLASSES, TAXONOMY
 
-from sitrep.decisions import classes_that_apply, label_of
+from sitrep.decisions import classes_that_apply, label_of, pool_logits, probabilities_of
+from sitrep.labels import Task
 
 THRESHOLDS = dict(zip(CLASSES, (0.5, 0.4, 0.6, 0.5), strict=True))
 
@@ -34,3 +35,25 @@ def test_boilerplate_never_stands_beside_another_class():
 
 def test_no_units_give_no_labels():
     assert label_of(classes_that_apply(np.empty((0, 4)), THRESHOLDS, TAXONOMY), TAXONOMY) == []
+
+
+@pytest.mark.parametrize("task", Task)
+def test_probabilities_of_pooled_logits_are_the_mean_of_the_models(task):
+    each = np.random.default_rng(0).normal(scale=4, size=(3, 50, 5))
+    mean = np.mean([probabilities_of(logits, task) for logits in each], axis=0)
+    assert probabilities_of(pool_logits(each, task), task) == pytest.approx(mean, abs=1e-6)
+
+
+def test_pooled_logits_by_hand():
+    each = np.log([[[0.9, 0.1]], [[0.5, 0.5]]])
+    assert np.exp(pool_logits(each, Task.single_label)) == pytest.approx(np.array([[0.7, 0.3]]))
+    odds = np.log([[[0.8 / 0.2]], [[0.4 / 0.6]]])  # 0.8 and 0.4, whose mean is 0.6
+    assert pool_logits(odds, Task.multi_label) == pytest.approx(np.log([[0.6 / 0.4]]))
+
+
+@pytest.mark.parametrize("task", Task)
+def test_pooling_keeps_what_is_near_certain_and_what_is_not_finite(task):
+    sure = pool_logits(np.full((2, 1, 2), [300.0, -300.0]), task)
+    assert np.isfinite(sure).all()
+    assert sure[0, 0] - sure[0, 1] == pytest.approx(600)
+    assert not np.isfinite(pool_logits(np.array([[[np.nan, 1.0]], [[0.0, 1.0]]]), task)).all()

@@ -24,6 +24,26 @@ def probabilities_of(logits: np.ndarray, task: Task, temperature: float = 1.0) -
     return np.asarray(weights / weights.sum(axis=-1, keepdims=True))
 
 
+def pool_logits(logits: np.ndarray, task: Task) -> np.ndarray:
+    """One set of logits whose probabilities are the mean of those of several models.
+
+    Args:
+        logits: Shape (models, sentences, outputs).
+        task: As in :func:`probabilities_of`.
+
+    Returns:
+        Shape (sentences, outputs), float32: with one label the logarithm of the mean, with many its log odds. Neither
+        overflows, nor loses what lies near 0 or 1. Not finite where those of a model are not.
+    """
+    each = np.asarray(logits, dtype=np.float64)
+    with np.errstate(invalid="ignore"):
+        if task is Task.multi_label:  # the number of models cancels out
+            applies, does_not = (np.logaddexp.reduce(-np.logaddexp(0, x), axis=0) for x in (-each, each))
+            return np.asarray(applies - does_not, dtype=np.float32)
+        logarithms = each - np.logaddexp.reduce(each, axis=-1, keepdims=True)
+        return np.asarray(np.logaddexp.reduce(logarithms, axis=0) - np.log(len(each)), dtype=np.float32)
+
+
 def classes_that_apply(probabilities: np.ndarray, thresholds: Mapping[str, float], taxonomy: Taxonomy) -> np.ndarray:
     """Which classes apply to each sentence.
 

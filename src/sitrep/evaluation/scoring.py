@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -79,13 +79,21 @@ def score_checkpoint(
         made_with,
         checkpoint.thresholds,
     )
-    if checkpoint.context is Context.none:
-        return results
-    note = (
-        f"With model.context={checkpoint.context.name} a plain pipeline of transformers loads the checkpoint, "
-        "but reads each sentence without its context."
-    )
-    return replace(results, notes=[*results.notes, note])
+    return replace(results, notes=[*results.notes, *_notes_on_plain_pipelines(checkpoint)])
+
+
+def _notes_on_plain_pipelines(checkpoint: Checkpoint) -> Iterator[str]:
+    """Where a program that knows only ``transformers`` gets other answers than ours."""
+    if checkpoint.context is not Context.none:
+        yield (
+            f"With model.context={checkpoint.context.name} a plain pipeline of transformers loads the checkpoint, "
+            "but reads each sentence without its context."
+        )
+    if checkpoint.members:
+        yield (
+            f"The checkpoint is an ensemble of {len(checkpoint.members)} models and answers with the mean of their "
+            "probabilities. A plain pipeline of transformers loads it, but answers with one model."
+        )
 
 
 def add_neighbours(results: Results, train: Sequence[LabelledSentence]) -> Results:

@@ -1,11 +1,15 @@
 """What runs a model: engines that turn batches of tokens into logits, behind one interface."""
 
 import copy
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from sitrep.decisions import pool_logits
 from sitrep.errors import UserError
+from sitrep.labels import Task
 from sitrep.model.checkpoint import Checkpoint
 from sitrep.model.encoding import Batch
 from sitrep.model.hardware import PrecisionChoice, choose_device, choose_precision
@@ -58,15 +62,22 @@ class TorchEngine:
         self.model: Any = model.to(device).eval()
 
     @classmethod
-    def load(cls, checkpoint: Checkpoint, precision: Precision = Precision.auto) -> "TorchEngine":
+    def load(
+        cls, checkpoint: Checkpoint, precision: Precision = Precision.auto, member: Path | None = None
+    ) -> "TorchEngine":
         """Load the weights of a checkpoint and check them against its configuration.
+
+        Args:
+            checkpoint: An opened one.
+            precision: Number format to run in.
+            member: Folder of other weights of the same shape; ``None``: those of the checkpoint's own folder.
 
         Raises:
             UserError: If they cannot be loaded or do not fit.
         """
         device = choose_device()
         choice = choose_precision(precision, device, "inference.precision")
-        return cls(_load(checkpoint), device, choice)
+        return cls(_load(checkpoint, member or checkpoint.folder), device, choice)
 
     def logits(self, batch: Batch) -> np.ndarray:
         """As :meth:`Engine.logits`."""
@@ -86,10 +97,51 @@ class TorchEngine:
         return found[batch.starts >= 0]
 
 
-def _load(checkpoint: Checkpoint) -> Any:
-    """The model in fp32, its weights checked against its configuration."""
+class EnsembleEngine:
+    """Several models that answer as one, with the mean of their probabilities.
+
+    That is a deep ensemble: Lakshminarayanan et al., "Simple and scalable predictive uncertainty estimation using deep
+    ensembles", NeurIPS 2017. Its logits are those of the mean, so that a temperature scales the mean and not each
+    member: the mean of calibrated members is less sure than it is right (Rahaman and Thiery, "Uncertainty
+    quantification and deep ensembles", NeurIPS 2021).
+
+    Args:
+        members: At least one, of like device and precision.
+        task: Whether the outputs of a member exclude each other.
+    """
+
+    def __init__(self, members: Sequence[Engine], task: Task) -> None:
+        self.members = members
+        self.task = task
+        self.device = members[0].device
+        self.precision = members[0].precision
+
+    def logits(self, batch: Batch) -> np.ndarray:
+        """As :meth:`Engine.logits`."""
+        return pool_logits(np.stack([member.logits(batch) for member in self.members]), self.task)
+
+
+def load_engine(checkpoint: Checkpoint, precision: Precision = Precision.auto) -> Engine:
+    """Load what answers for a checkpoint: its one model, or all members of an ensemble.
+
+    Raises:
+        UserError: If weights cannot be loaded or do not fit.
+    """
+    if not checkpoint.members:
+        return TorchEngine.load(checkpoint, precision)
+    members = [TorchEngine.load(checkpoint, precision, member) for member in checkpoint.members]
+    return EnsembleEngine(members, checkpoint.task)
+
+
+def _load(checkpoint: Checkpoint, folder: Path) -> Any:
+    """The model in fp32, its weights checked against the checkpoint's configuration.
+
+    Args:
+        checkpoint: Has the configuration.
+        folder: Holds the weights.
+    """
     import torch
-    from transformers import AutoModelForSequenceClassification, logging
+    from transformers import AutoConfig, AutoModelForSequenceClassification, logging
 
     from sitrep.model.classifier import wrap_classifier
 
@@ -97,18 +149,19 @@ def _load(checkpoint: Checkpoint) -> Any:
     logging.disable_progress_bar()
     try:
         model, report = AutoModelForSequenceClassification.from_pretrained(
-            checkpoint.folder,
+            folder,
+            config=AutoConfig.from_pretrained(checkpoint.folder, local_files_only=True),
             local_files_only=True,
             use_safetensors=True,
             dtype=torch.float32,
             output_loading_info=True,
         )
     except Exception as error:  # what is wrong with a foreign folder decides the type
-        raise UserError(f"{checkpoint.folder}: cannot be loaded: {type(error).__name__}: {error}") from None
+        raise UserError(f"{folder}: cannot be loaded: {type(error).__name__}: {error}") from None
     for problem in ("missing_keys", "mismatched_keys", "unexpected_keys"):
         if found := sorted(map(str, report[problem])):
             raise UserError(
-                f"{checkpoint.folder}: the weights do not fit config.json: {problem.replace('_', ' ')}: {found[0]}"
+                f"{folder}: the weights do not fit config.json: {problem.replace('_', ' ')}: {found[0]}"
                 + (f" and {len(found) - 1} more" if len(found) > 1 else "")
             )
     return wrap_classifier(model, checkpoint.context)

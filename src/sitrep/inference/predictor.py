@@ -9,7 +9,7 @@ import numpy as np
 from sitrep.decisions import classes_that_apply, decide, label_of, probabilities_of
 from sitrep.errors import UsageError, UserError
 from sitrep.inference.batching import batches_by_length, whole_articles
-from sitrep.inference.engine import Engine, TorchEngine
+from sitrep.inference.engine import Engine, load_engine
 from sitrep.labels import Task, Taxonomy
 from sitrep.model.checkpoint import DEFAULT_THRESHOLD, Checkpoint, open_checkpoint
 from sitrep.model.encoding import InputEncoder, reading_order
@@ -94,7 +94,7 @@ class Predictor:
         precision: str | Precision = Precision.auto,
         batch_tokens: int | None = None,
     ) -> "Predictor":
-        """Load a checkpoint.
+        """Load a checkpoint; that of an ensemble answers with the mean of its members' probabilities.
 
         Args:
             checkpoint: A run folder, the ``checkpoint`` folder inside it, or one that was opened already.
@@ -112,7 +112,7 @@ class Predictor:
             precision = Precision[precision]
         opened = checkpoint if isinstance(checkpoint, Checkpoint) else open_checkpoint(str(checkpoint))
         return cls(
-            engine=TorchEngine.load(opened, precision),
+            engine=load_engine(opened, precision),
             encoder=InputEncoder(load_tokenizer(opened), opened.context, opened.max_tokens, opened.window_tokens),
             taxonomy=opened.taxonomy,
             task=opened.task,

@@ -3,12 +3,13 @@
 A checkpoint is a plain Hugging Face folder with files of ours beside the weights: ``sitrep.json`` has the settings that
 evaluation and prediction need, so that none has to be given twice, and the hashes of the files; ``taxonomy.yaml`` the
 labels; ``validation.json`` what was fitted on validation. A folder without them is used as it is, if its labels are
-those of a shipped taxonomy.
+those of a shipped taxonomy. The checkpoint of an ensemble has the weights of each member in a folder under ``members``;
+those beside ``config.json`` are one model more, for programs that know nothing of members.
 """
 
 import json
 from dataclasses import asdict, dataclass, field, fields
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, get_origin
 
 import yaml
@@ -23,6 +24,7 @@ CHECKPOINT = "checkpoint"
 RECORD = "sitrep.json"
 TAXONOMY = "taxonomy.yaml"
 WEIGHTS = "model.safetensors"
+MEMBERS = "members"
 TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "spm.model", "tokenizer.model", "sentencepiece.bpe.model")
 CONFIG = "config.yaml"
 METRICS = "metrics.json"
@@ -34,7 +36,9 @@ PREDICTIONS = "predictions.jsonl"
 ENVIRONMENT = "environment.json"
 SPLIT = "split.json"
 
-RECORD_VERSION = 2
+RECORD_VERSION = 3
+WITHOUT_MEMBERS = 2
+"""The version before there were ensembles; nothing else has changed since."""
 DEFAULT_MAX_TOKENS = 256
 DEFAULT_THRESHOLD = 0.5
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
@@ -46,7 +50,7 @@ class CheckpointRecord:
 
     Attributes:
         max_tokens: Longest input in tokens.
-        files: File name to SHA-256 of every file that decides what the model answers.
+        files: File name to SHA-256 of every file that decides what the model answers, those of members included.
         data: Data settings of the training run, as written in its ``config.yaml``.
         base: Folder that relative paths in ``data`` start from, as seen from the checkpoint.
         split: Digest of each split's sentences, by which later runs know that the data is the same.
@@ -72,6 +76,12 @@ class CheckpointRecord:
         if self.context not in Context.__members__:
             raise TypeError(f"context must be one of {', '.join(Context.__members__)}, not {self.context!r}")
 
+    @property
+    def members(self) -> tuple[str, ...]:
+        """Names of the folders that hold the weights of an ensemble, in its order; none for one model."""
+        parts = (PurePosixPath(name).parts for name in self.files)
+        return tuple(dict.fromkeys(path[1] for path in parts if path[:1] == (MEMBERS,) and len(path) == 3))
+
     def write(self, folder: Path) -> None:
         """Write the record into a checkpoint folder."""
         (folder / RECORD).write_text(json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -90,6 +100,7 @@ class Checkpoint:
         window_tokens: Longest window of a page where ``context`` is ``article``.
         record: Content of ``sitrep.json``; ``None`` for a folder that another program made.
         validation: What was fitted on validation; ``None`` for such a folder, and for checkpoints from before that.
+        members: Folders of the weights of an ensemble; none for one model.
     """
 
     folder: Path
@@ -100,6 +111,7 @@ class Checkpoint:
     window_tokens: int
     record: CheckpointRecord | None
     validation: ValidationFit | None
+    members: tuple[Path, ...] = ()
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -153,6 +165,7 @@ def open_checkpoint(location: str) -> Checkpoint:
         window_tokens=record.window_tokens if record else default,
         record=record,
         validation=validation,
+        members=tuple(folder / MEMBERS / name for name in record.members) if record else (),
     )
 
 
@@ -168,10 +181,10 @@ def weight_files(folder: Path) -> list[Path]:
 
 
 def recorded_files(folder: Path) -> dict[str, str]:
-    """Name and SHA-256 of every file that decides what the model answers."""
+    """Name and SHA-256 of every file that decides what the model answers, those of members included."""
     names = ("config.json", *TOKENIZERS, "tokenizer_config.json", TAXONOMY, VALIDATION)
-    deciding = [*weight_files(folder), *(folder / name for name in names)]
-    return {path.name: sha256_of(path) for path in deciding if path.is_file()}
+    deciding = [*weight_files(folder), *(folder / name for name in names), *sorted(folder.glob(f"{MEMBERS}/*/*"))]
+    return {path.relative_to(folder).as_posix(): sha256_of(path) for path in deciding if path.is_file()}
 
 
 def _find(location: Path) -> Path:
@@ -223,14 +236,20 @@ def _check_files(folder: Path, record: CheckpointRecord | None) -> None:
         raise UserError(f"{folder / WEIGHTS}: no such file; the checkpoint has no weights")
     if not any((folder / name).is_file() for name in TOKENIZERS):
         raise UserError(f"{folder / TOKENIZERS[0]}: no such file; the checkpoint has no tokenizer")
+    if record is None and (folder / MEMBERS).is_dir():
+        raise UserError(
+            f"{folder / RECORD}: no such file, but {MEMBERS}/ is there; restore it, or delete {MEMBERS}/ and "
+            f"{VALIDATION} to use the one model that the folder itself holds"
+        )
     for name, expected in (record.files if record else {}).items():
         path = folder / name
         if not path.is_file():
             raise UserError(f"{path}: no such file; the checkpoint is incomplete")
         if (found := sha256_of(path)) != expected:
+            other = "" if record and record.members else f", or delete {RECORD} to use it all the same"
             raise UserError(
                 f"{path}: its sha256 is {found[:12]}…, {RECORD} says {expected[:12]}…; the file was changed or "
-                f"damaged after training; restore it, or delete {RECORD} to use it all the same"
+                f"damaged after training; restore it{other}"
             )
 
 
@@ -253,6 +272,8 @@ def _read_record(folder: Path) -> tuple[CheckpointRecord | None, str | None]:
     labels = None
     if content.get("version") == 1:
         content, labels = _from_version_1(content, path)
+    if content.get("version") == WITHOUT_MEMBERS:
+        content = content | {"version": RECORD_VERSION}
     if content.get("version") != RECORD_VERSION:
         raise UserError(f"{path}: version {content.get('version')}, this program reads {RECORD_VERSION}")
     try:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 NAME = "sitrep"
 TASK = "text-classification"
-SETTINGS_SHOWN = ("model", "labels", "trainer", "seed", "seeds")
+SETTINGS_SHOWN = ("model", "labels", "trainer", "seed", "seeds", "keep")
 """Those that make the model what it is; the others name files and folders of the machine that trained it."""
 
 

@@ -28,6 +28,7 @@ def render(results: Results, settings: dict[str, Any]) -> str:
         results=results,
         pictures=_pictures(results),
         errors_shown=ERRORS_SHOWN,
+        kept=_kept_in_words(results),
         settings=yaml.safe_dump(settings, sort_keys=False, allow_unicode=True),
     )
 
@@ -37,6 +38,7 @@ def render_markdown(results: Results, settings: dict[str, Any]) -> str:
     return render_text(
         "report.md.j2",
         results=results,
+        kept=_kept_in_words(results),
         settings=yaml.safe_dump(settings, sort_keys=False, allow_unicode=True).strip(),
     )
 
@@ -52,7 +54,9 @@ def print_summary(results: Results, folder: Path, console: Console) -> None:
         lines.append(f"every class that applies: macro-F1 {figure(several.macro_f1)}, {mean}")
     lines += [f"  {title}: {figure(scores.macro_f1)}" for title, scores in results.baselines.values()]
     if seeds := results.training.get("seeds"):
-        lines.append(_seeds_in_words(seeds))
+        spread = f"mean {figure(seeds['mean'])}, standard deviation {figure(seeds['standard_deviation'])}"
+        names = ", ".join(str(run["seed"]) for run in seeds["runs"])
+        lines.append(f"seeds {names}: {spread}; kept: {_kept_in_words(results)}")
     lines += [f"note: {note}" for note in results.notes]
     lines.append(f"report: {folder / REPORT}")
     for line in lines:
@@ -69,12 +73,16 @@ def _table(results: Results) -> Table:
     return table
 
 
-def _seeds_in_words(seeds: dict[str, Any]) -> str:
-    spread = f"mean {figure(seeds['mean'])}, standard deviation {figure(seeds['standard_deviation'])}"
-    soup = seeds["kept"] == "soup"
-    kept = "the mean of their weights" if soup else f"seed {seeds['kept']}, the median on validation"
-    names = ", ".join(str(run["seed"]) for run in seeds["runs"])
-    return f"seeds {names}: {spread}; kept: {kept}"
+def _kept_in_words(results: Results) -> str:
+    """What was kept of several seeds; empty where there was one."""
+    seeds = results.training.get("seeds")
+    if seeds is None:
+        return ""
+    if seeds["kept"] == "ensemble":
+        return f"all {len(seeds['runs'])}, as an ensemble that answers with the mean of their probabilities"
+    if seeds["kept"] == "soup":
+        return "the mean of their weights, which did better on validation than the median run"
+    return f"seed {seeds['kept']}, the median on validation"
 
 
 def _pictures(results: Results) -> dict[str, str]:

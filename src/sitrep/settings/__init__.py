@@ -1,6 +1,15 @@
 """Typed settings: types, defaults and meanings. The YAML under ``configs/`` holds choices and recipes."""
 
-from sitrep.settings.choices import Context, FetchedBackbone, InputFormat, OnError, Precision, TrainingData, Unit
+from sitrep.settings.choices import (
+    Context,
+    FetchedBackbone,
+    InputFormat,
+    KeptWeights,
+    OnError,
+    Precision,
+    TrainingData,
+    Unit,
+)
 from sitrep.settings.data import DataSettings, EvaluateDataSettings
 from sitrep.settings.jobs import (
     CheckSettings,
@@ -23,6 +32,7 @@ __all__ = [
     "FetchedBackbone",
     "InferenceSettings",
     "InputFormat",
+    "KeptWeights",
     "ModelSettings",
     "OnError",
     "Precision",

@@ -18,6 +18,13 @@ class Context(Enum):
     article = "article"
 
 
+class KeptWeights(Enum):
+    """What is kept of the runs of several seeds."""
+
+    auto = "auto"
+    ensemble = "ensemble"
+
+
 class Unit(Enum):
     """What one row of prediction input holds."""
 

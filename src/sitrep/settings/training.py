@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sitrep.labels import Task, find_taxonomy
-from sitrep.settings.choices import Context, Precision
+from sitrep.settings.choices import Context, KeptWeights, Precision
 from sitrep.settings.data import DataSettings
 from sitrep.settings.rules import check_label_map, expand_home, require
 
@@ -101,6 +101,8 @@ class TrainSettings:
     """Seed of the new layers, the order of batches and dropout."""
     seeds: list[int] = field(default_factory=list)
     """Seeds of several runs side by side, such as `[1,2,3]`; `seed` then plays no part. Empty: one run."""
+    keep: KeptWeights = KeptWeights.auto
+    """`auto`: the median of the seeds, or the mean of their weights. `ensemble`: the mean of their probabilities."""
     output_dir: str = "outputs/train/{time}"
     """Folder of the run, which must not exist yet; `{time}` becomes the time of its start."""
 
@@ -118,3 +120,5 @@ class TrainSettings:
         require(not pages or bool(self.trainer.teacher), "data.unlabelled_files", pages, "name a trainer.teacher=[RUN]")
         alone = len(self.seeds) == 1 or len(set(self.seeds)) < len(self.seeds)
         require(not alone, "seeds", self.seeds, "name two or more that differ, or use seed=N")
+        rule = "there is one run alone; name several seeds, such as seeds=[1,2,3]"
+        require(bool(self.seeds) or self.keep is KeptWeights.auto, "keep", self.keep.name, rule)

@@ -147,6 +147,14 @@ def _write_errors(path: Path) -> Iterator[None]:
         raise UserError(f"{path}: could not be written: {reason}; nothing half-written was kept") from None
 
 
+def link_or_copy(source: Path | str, target: Path | str) -> None:
+    """Give a file that nobody will write to a second name; copy it where the file system has no hard links."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
 def publish(path: Path) -> None:
     """Give a finished file, which was made private, the permissions that any new one would have."""
     mask = os.umask(0)

@@ -29,13 +29,21 @@ from sitrep.report.card import CardContent, model_card
 from sitrep.report.evaluation import print_summary
 from sitrep.report.result_folder import write_results
 from sitrep.sentences import LabelledSentence
-from sitrep.settings import TrainSettings
+from sitrep.settings import KeptWeights, TrainSettings
 from sitrep.settings.description import as_plain
 from sitrep.storage.complete import complete_folder, point_latest, publish
 from sitrep.training.distillation import Teachers
 from sitrep.training.fine_tuning import FineTuned, fine_tune
 from sitrep.training.processes import Processes
-from sitrep.training.seeds import SEEDS, SOUP, SeedRun, compare_seeds, mean_weights, median_run
+from sitrep.training.seeds import (
+    SEEDS,
+    SeedRun,
+    compare_seeds,
+    copy_checkpoint,
+    make_ensemble,
+    mean_weights,
+    median_run,
+)
 from sitrep.training.validation_fitting import fit_on_validation, validation_macro_f1
 
 
@@ -130,12 +138,12 @@ class _Job:
         return self._evaluate(self.folder, told)
 
     def train_seeds(self) -> Results | None:
-        """Train with every seed; keep the median run, or the mean of the weights if that is better on validation."""
+        """Train with every seed; keep the median run, the mean of the weights if validation finds it better, or all."""
         runs: list[SeedRun] = []
         results: dict[int, Results] = {}
         for seed in self.settings.seeds:
             self.console.print(f"seed {seed}", highlight=False)
-            settings = replace(self.settings, seed=seed, seeds=[])
+            settings = replace(self.settings, seed=seed, seeds=[], keep=KeptWeights.auto)
             trained, told = self._fine_tune(settings, self.settings.seeds[0])
             if not self.processes.is_main:
                 continue
@@ -161,12 +169,18 @@ class _Job:
         soup = validation_macro_f1(predictor, fit)
         if soup > median.validation:
             self._save(last, fit, self.folder, self.run)
-            kept = self._evaluate(self.folder, {"validation_macro_f1": soup})
         else:
-            shutil.copytree(median.folder / layout.CHECKPOINT, self.folder / layout.CHECKPOINT)
+            copy_checkpoint(median, self.folder / layout.CHECKPOINT)
             self._write_record(self.folder, self.run)
+        ensemble = None
+        if self.settings.keep is KeptWeights.ensemble:
+            place = self.folder / layout.CHECKPOINT
+            ensemble = make_ensemble(place, runs, self._fit, self.settings.trainer.precision)
+        compared = compare_seeds(runs, soup, ensemble)
+        if compared["kept"] == str(median.seed):
             kept = results[median.seed]
-        compared = compare_seeds(runs, soup, SOUP if soup > median.validation else str(median.seed))
+        else:
+            kept = self._evaluate(self.folder, {"validation_macro_f1": soup if ensemble is None else ensemble})
         return replace(kept, training=kept.training | {"seeds": compared})
 
     def _fine_tune(self, settings: TrainSettings, first_seed: int | None = None) -> tuple[FineTuned, dict[str, Any]]:

@@ -1,12 +1,18 @@
 """Several seeds of one run: how far apart they lie, and which weights are kept."""
 
+import shutil
 import statistics
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sitrep.inference.predictor import Predictor
 from sitrep.model import checkpoint as layout
+from sitrep.model.validation_fit import ValidationFit
+from sitrep.settings import Precision
+from sitrep.storage.complete import link_or_copy
+from sitrep.training.validation_fitting import validation_macro_f1
 
 if TYPE_CHECKING:
     import torch
@@ -15,6 +21,8 @@ SEEDS = "seeds"
 """Folder of the single runs inside the run directory."""
 SOUP = "soup"
 """What is kept where it is the mean of the runs' weights."""
+ENSEMBLE = "ensemble"
+"""What is kept where all runs answer, with the mean of their probabilities."""
 
 
 @dataclass(frozen=True)
@@ -58,14 +66,57 @@ def mean_weights(folders: Sequence[Path]) -> "dict[str, torch.Tensor]":
     return {name: (weight / len(folders)).to(torch.float32) for name, weight in total.items()}
 
 
-def compare_seeds(runs: Sequence[SeedRun], soup: float, kept: str) -> dict[str, Any]:
-    """What ``metrics.json`` and the report tell of the runs.
+def copy_checkpoint(run: SeedRun, checkpoint: Path) -> None:
+    """Make the checkpoint of a run that of all; the weights, which nobody writes to again, are not stored twice."""
+
+    def copy(source: str, target: str) -> None:
+        (link_or_copy if source.endswith(".safetensors") else shutil.copy2)(source, target)
+
+    shutil.copytree(run.folder / layout.CHECKPOINT, checkpoint, copy_function=copy)
+
+
+def make_ensemble(
+    checkpoint: Path, runs: Sequence[SeedRun], fit_on: Callable[[Predictor], ValidationFit], precision: Precision
+) -> float:
+    """Make a checkpoint an ensemble of the runs, and fit on validation what it answers as one.
+
+    The weights of the runs, which nobody writes to again, are not stored twice.
+
+    Args:
+        checkpoint: Of one run, or of the mean of their weights.
+        runs: Whose probabilities are averaged.
+        fit_on: Fits what is fitted on validation.
+        precision: That is computed in.
+
+    Returns:
+        Its macro-F1 on validation.
+    """
+    record = layout.open_checkpoint(str(checkpoint)).record
+    assert record is not None
+    for run in runs:
+        member = checkpoint / layout.MEMBERS / str(run.seed)
+        member.mkdir(parents=True)
+        trained = run.folder / layout.CHECKPOINT
+        for path in [*layout.weight_files(trained), *trained.glob("*.safetensors.index.json")]:
+            link_or_copy(path, member / path.name)
+    replace(record, files=layout.recorded_files(checkpoint)).write(checkpoint)
+    predictor = Predictor.from_checkpoint(checkpoint, calibrated=False, precision=precision)
+    fit = fit_on(predictor)
+    fit.write(checkpoint)
+    replace(record, files=layout.recorded_files(checkpoint)).write(checkpoint)
+    return validation_macro_f1(predictor, fit)
+
+
+def compare_seeds(runs: Sequence[SeedRun], soup: float, ensemble: float | None) -> dict[str, Any]:
+    """What ``metrics.json`` and the report tell of the runs, and which of them are kept.
 
     Args:
         runs: At least two.
         soup: Macro-F1 of the mean of their weights on validation.
-        kept: ``"soup"``, or the seed whose weights were kept.
+        ensemble: Of the mean of their probabilities, where that is kept; else ``None``.
     """
+    median = median_run(runs)
+    weights = SOUP if soup > median.validation else str(median.seed)
     figures = [run.macro_f1 or 0.0 for run in runs]
     return {
         "runs": [
@@ -80,5 +131,7 @@ def compare_seeds(runs: Sequence[SeedRun], soup: float, kept: str) -> dict[str, 
         "mean": statistics.mean(figures),
         "standard_deviation": statistics.stdev(figures),
         "soup_validation_macro_f1": soup,
-        "kept": kept,
+        "ensemble_validation_macro_f1": ensemble,
+        "kept": weights if ensemble is None else ENSEMBLE,
+        "weights": weights,
     }
