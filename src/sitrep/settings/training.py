@@ -96,7 +96,7 @@ class TrainSettings:
     """`single_label`: one label a sentence. `multi_label`: every class that applies, each with a threshold."""
     trainer: TrainerSettings = field(default_factory=TrainerSettings)
     target_precision: float = 0.95
-    """Wanted share of right labels among the predictions that need no check; thresholds are chosen on validation."""
+    """Wanted share of right labels among predictions that need no check: on validation, and on foreign pages if any."""
     seed: int = 1
     """Seed of the new layers, the order of batches and dropout."""
     seeds: list[int] = field(default_factory=list)
