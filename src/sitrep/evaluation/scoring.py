@@ -28,9 +28,9 @@ NEIGHBOURS_FROM = 20_000
 
 def evaluate_split(checkpoint: Checkpoint, predictor: Predictor, data: LoadedData, training: dict[str, Any]) -> Results:
     """Score a freshly trained checkpoint on its test split, baselines beside it."""
-    sets = {name: describe_set(part, checkpoint.labels) for name, part in data.split.parts().items()}
+    sets = data.split.parts() | ({"calibration": data.calibration} if data.calibration else {})
     about = {
-        **sets,
+        **{name: describe_set(part, checkpoint.labels) for name, part in sets.items()},
         "left_out": data.left_out,
         "seen_in_training": seen_units(data.split, data.split.test),
         "sources": [asdict(source) for source in data.sources],
