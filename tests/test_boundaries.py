@@ -15,6 +15,7 @@ LEVELS = {
     "storage": 1,
     "metrics": 1,
     "pages": 1,
+    "labelled_pages": 2,
     "model": 2,
     "data": 3,
     "inference": 4,

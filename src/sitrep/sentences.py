@@ -95,6 +95,8 @@ class Passage:
         end: Offset behind its last character, so that ``text == source[start:end]``.
         text: The sentence itself.
         fields: What the input row held besides; carried through to the output.
+        source: The whole text that it was cut from, for outputs that show what stands between sentences; ``None`` where
+            the sentence came alone.
     """
 
     id: str
@@ -104,6 +106,7 @@ class Passage:
     end: int
     text: str
     fields: Mapping[str, Any] = field(default_factory=dict)
+    source: str | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True)

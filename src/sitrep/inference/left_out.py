@@ -58,7 +58,7 @@ class LeftOut:
 @contextmanager
 def open_left_out(output: str) -> Iterator[LeftOut]:
     """Keep the reasons beside an output, as ``labels.csv.errors.jsonl``; one of an earlier output goes."""
-    path = None if output == STANDARD_OUTPUT else Path(output + ERRORS_SUFFIX)
+    path = None if output == STANDARD_OUTPUT else Path(output.rstrip("/") + ERRORS_SUFFIX)
     with ExitStack() as stack:
         left_out = LeftOut(path, stack)
         yield left_out

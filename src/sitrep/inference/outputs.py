@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from sitrep.errors import UserError
+from sitrep.inference.page_outputs import PageOutput, open_clean_stream, open_pages
 from sitrep.inference.table_files import CsvWriter, ParquetWriter, TableWriter, json_line
+from sitrep.labels import Taxonomy
 from sitrep.sentences import Prediction
 from sitrep.storage.complete import complete_file, refuse_existing
 
@@ -21,20 +23,26 @@ PASSAGE_COLUMNS = ("id", "article_id", "position", "start", "end", "text", "labe
 Write = Callable[[Prediction], None]
 
 
-def check_output(output: str, overwrite: bool) -> None:
+def check_output(output: str, overwrite: bool, clean: bool = False) -> None:
     """Refuse an output that cannot or must not be written, before any work is done for it."""
     if output == STANDARD_OUTPUT:
         if sys.stdout is None:
             raise UserError("output=-: standard output is closed")
         return
+    if pages := PageOutput.of(output, clean):
+        pages.check(overwrite)
+        return
     path = Path(output)
     if path.suffix.lower() not in ENDINGS:
-        raise UserError(f"output={output}: the ending must be one of {', '.join(ENDINGS)}, or - for standard output")
+        endings = ", ".join((*ENDINGS, ".html"))
+        raise UserError(f"output={output}: the ending must be one of {endings}, or - for standard output")
     refuse_existing(path, overwrite)
 
 
 @contextmanager
-def open_output(output: str, overwrite: bool = False) -> Iterator[Write]:
+def open_output(
+    output: str, overwrite: bool = False, taxonomy: Taxonomy | None = None, clean: bool = False
+) -> Iterator[Write]:
     """Yield a function that writes one prediction.
 
     A file appears under its name only when the block ends well; standard output is written at once.
@@ -42,16 +50,26 @@ def open_output(output: str, overwrite: bool = False) -> Iterator[Write]:
     Args:
         output: File name whose ending picks the format, or ``-`` for JSON lines on standard output.
         overwrite: Whether an existing file is replaced.
+        taxonomy: Of the labels; pages for people want it.
+        clean: Whether pages without their boilerplate are written instead of predictions.
 
     Raises:
         UserError: If the file exists already or cannot be written.
     """
-    check_output(output, overwrite)
+    check_output(output, overwrite, clean)
     if output == STANDARD_OUTPUT:
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(encoding="utf-8")  # whatever the terminal's locale is
-        yield _jsonl_writer(sys.stdout)
+        if clean and taxonomy:
+            with open_clean_stream(sys.stdout, taxonomy) as write:
+                yield write
+        else:
+            yield _jsonl_writer(sys.stdout)
         sys.stdout.flush()
+        return
+    if taxonomy and (pages := PageOutput.of(output, clean)):
+        with open_pages(pages, taxonomy, overwrite) as write:
+            yield write
         return
     path = Path(output)
     with ExitStack() as stack:

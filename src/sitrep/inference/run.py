@@ -28,7 +28,7 @@ def predict(settings: PredictSettings) -> None:
     """
     output = None if settings.output == STANDARD_OUTPUT else Path(settings.output)
     source = InputSource(settings.input, settings.format, settings.unit, settings.text_field, output, settings.on_error)
-    check_output(settings.output, settings.overwrite)
+    check_output(settings.output, settings.overwrite, settings.clean)
     source.check()
     checkpoint = open_checkpoint(settings.checkpoint)
     console = Console(stderr=True)
@@ -43,7 +43,8 @@ def predict(settings: PredictSettings) -> None:
     counts: Counter[str] = Counter()
     truncated = review = 0
     began = time.perf_counter()
-    with open_left_out(settings.output) as left_out, open_output(settings.output, settings.overwrite) as write:
+    opened = open_output(settings.output, settings.overwrite, checkpoint.taxonomy, settings.clean)
+    with open_left_out(settings.output) as left_out, opened as write:
         for prediction in _shown(predictor.predict(source.passages(left_out)), console):
             write(prediction)
             counts[prediction.label] += 1

@@ -32,4 +32,5 @@ def article_passages(
             end=end,
             text=text[start:end],
             fields=fields or {},
+            source=text,
         )

@@ -1,0 +1,96 @@
+"""A page without its boilerplate, as text or as Markdown."""
+
+import re
+
+from sitrep.errors import UserError
+from sitrep.labelled_pages.assembly import LabelledPage, block_tag
+from sitrep.labels import Taxonomy
+
+BOILERPLATE = "boilerplate"
+
+SIGNS = re.compile(r"([\\`*_\[\]<>#|~]|&(?=#?\w+;))")
+"""What Markdown reads as something else than text, wherever it stands."""
+
+LINE_STARTS = re.compile(r"^(\s*)(?:([-+=])|(\d{1,9})([.)]))", re.MULTILINE)
+"""What it reads as a list or a heading at the beginning of a line."""
+
+
+def left_out_labels(taxonomy: Taxonomy) -> frozenset[str]:
+    """The labels whose sentences a clean page leaves out: ``boilerplate``, else the taxonomy's exclusive classes.
+
+    Raises:
+        UserError: If it has neither.
+    """
+    if BOILERPLATE in taxonomy.meanings:
+        return frozenset({BOILERPLATE})
+    if taxonomy.exclusive:
+        return frozenset(taxonomy.exclusive)
+    labels = ", ".join(taxonomy.labels)
+    raise UserError(
+        f"clean=true: the checkpoint knows no {BOILERPLATE} and no exclusive class; its labels are {labels}"
+    )
+
+
+def clean_text(page: LabelledPage, left_out: frozenset[str]) -> str:
+    """The sentences that stay, with what stood between them; empty where none does.
+
+    Args:
+        page: The page.
+        left_out: Labels of sentences that go.
+    """
+    text = ""
+    before = ""
+    breaks = gone = 0
+    for piece in page.pieces:
+        # Where a sentence went, the widest gap on either side stays: two paragraphs do not become one.
+        gap = piece.before if not gone else before if breaks >= piece.breaks else piece.before
+        if piece.prediction.label in left_out:
+            before, breaks, gone = gap, max(breaks if gone else 0, piece.breaks), gone + 1
+            continue
+        text += (gap if text else "") + piece.prediction.passage.text
+        gone = 0
+    return f"{text}\n" if text else ""
+
+
+def clean_markdown(page: LabelledPage, left_out: frozenset[str]) -> str:
+    """The same as Markdown: headings, lists, quotations and preformatted text where the page's blocks are known."""
+    blocks: list[tuple[str | None, str]] = []
+    parted = True
+    for piece in page.pieces:
+        if piece.prediction.label in left_out:
+            parted |= piece.breaks > 0
+            continue
+        tag = block_tag(piece.prediction)
+        text = piece.prediction.passage.text
+        if blocks and piece.breaks == 0 and not parted and blocks[-1][0] == tag:
+            blocks[-1] = (tag, blocks[-1][1] + (piece.before or " ") + text)
+        elif blocks and piece.breaks == 1 and not parted and tag is None and blocks[-1][0] is None:
+            blocks[-1] = (tag, f"{blocks[-1][1]}\n{text}")
+        else:
+            blocks.append((tag, text))
+        parted = False
+    written = ""
+    for (tag, text), (last, _) in zip(blocks, [(None, ""), *blocks], strict=False):
+        gap = "\n" if tag == last == "li" else "\n\n"
+        written += (gap if written else "") + _block(tag, text)
+    return f"{written}\n" if written else ""
+
+
+def _block(tag: str | None, text: str) -> str:
+    if tag == "pre":
+        fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
+        return f"{fence}\n{text}\n{fence}"
+    plain = LINE_STARTS.sub(_guarded, SIGNS.sub(r"\\\1", text))
+    if tag in {"h1", "h2", "h3", "h4", "h5", "h6"}:
+        return "#" * int(tag[1]) + " " + " ".join(plain.split())
+    if tag == "li":
+        return "- " + " ".join(plain.split())
+    if tag == "blockquote":
+        return "\n".join(f"> {line}" for line in plain.splitlines())
+    # Two blanks at the end of a line keep its break.
+    return plain if tag else re.sub(r"[^\S\n]*\r?\n", "  \n", plain)
+
+
+def _guarded(found: re.Match[str]) -> str:
+    lead, sign, number, behind = found.groups()
+    return f"{lead}\\{sign}" if sign else f"{lead}{number}\\{behind}"

@@ -1,0 +1,155 @@
+"""A page as HTML, its sentences coloured by label: one file that needs no network and runs nothing from the page."""
+
+import base64
+import functools
+import hashlib
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib import resources
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from sitrep.labelled_pages.assembly import LINE_BREAK, LabelledPage, Piece
+from sitrep.labelled_pages.colours import Look, PageCounts
+from sitrep.sentences import Prediction
+
+GENERATOR = '<meta name="generator" content="sitrep">'
+"""Stands in the head of each page, so that it is not read as input later."""
+
+CONTROL = re.compile(r"[\0-\x08\x0e-\x1b\x7f\ud800-\udfff\ufffe\uffff]")
+"""What HTML cannot hold; a surrogate stands for a byte of a file name that is not UTF-8."""
+
+
+def count(page: LabelledPage) -> PageCounts:
+    """Figures of a page."""
+    counts = PageCounts(len(page.pieces))
+    for prediction in page.predictions:
+        counts.labels.update(labels_of(prediction))
+        counts.review += prediction.decision == "review"
+        counts.decided |= prediction.decision is not None
+    return counts
+
+
+def labels_of(prediction: Prediction) -> tuple[str, ...]:
+    """The label that a sentence is filed under, then the other classes that apply."""
+    return tuple(dict.fromkeys((prediction.label, *(prediction.labels or ()))))
+
+
+def render_section(page: LabelledPage, looks: Mapping[str, Look]) -> str:
+    """A page's heading and text, as part of a coloured file."""
+    template = _environment().get_template("section.html.j2")
+    paragraphs = list(_paragraphs(page, looks))
+    return template.render(page=page, counts=count(page), paragraphs=paragraphs)
+
+
+def render_coloured(
+    title: str, sections: Iterable[str], counts: PageCounts, looks: Mapping[str, Look], index: str | None = None
+) -> Iterator[str]:
+    """A whole file, piece by piece.
+
+    Args:
+        title: Of the file.
+        sections: Its pages, as :func:`render_section` made them.
+        counts: Of all of them.
+        looks: Of each label.
+        index: Address of the index of the folder that the file lies in.
+    """
+    template = _environment().get_template("coloured.html.j2")
+    content = {"title": title, "counts": counts, "looks": list(looks.values()), "index": index}
+    return template.generate(sections=map(Markup, sections), **_frame("coloured.js"), **content)
+
+
+def render_index(
+    rows: Sequence[tuple[str, str, PageCounts]], total: PageCounts, looks: Mapping[str, Look]
+) -> Iterator[str]:
+    """The index of a folder of coloured pages, piece by piece.
+
+    Args:
+        rows: Heading, address and figures of each page.
+        total: Figures of all together.
+        looks: Of each label.
+    """
+    template = _environment().get_template("page_index.html.j2")
+    return template.generate(rows=rows, total=total, looks=list(looks.values()), **_frame("page_index.js"))
+
+
+def _paragraphs(page: LabelledPage, looks: Mapping[str, Look]) -> Iterator[Markup]:
+    """The text as HTML, a paragraph of it at a time; line breaks and blanks in it stay as they are."""
+    escape = _environment().filters["text"]
+    parts: list[str] = []
+    for piece in page.pieces:
+        if piece.breaks < 2:
+            parts.append(escape(piece.before))
+        else:
+            # A paragraph may begin behind text that is no sentence.
+            *stretches, before = re.split(rf"(?:(?:{LINE_BREAK.pattern})[^\S\n]*){{2,}}", piece.before)
+            for stretch in stretches:
+                parts.append(escape(stretch))
+                if any(map(str.strip, parts)):
+                    yield Markup("").join(map(Markup, parts))
+                parts = []
+            parts.append(escape(before))
+        parts.append(_sentence(piece, looks))
+    parts.append(escape(page.after))
+    yield Markup("").join(map(Markup, parts))
+
+
+def _sentence(piece: Piece, looks: Mapping[str, Look]) -> Markup:
+    """One sentence with all that is said of it; the script shows the same figures as the title does."""
+    prediction = piece.prediction
+    labels = labels_of(prediction)
+    shown = [looks[label] for label in labels]
+    places = " ".join(str(list(looks).index(label)) for label in labels)
+    letters = "".join(look.letter for look in shown)
+    review = prediction.decision == "review"
+    figures = [f"{prediction.probability_of(label):.3f}" for label in looks]
+    said = " ".join(f"{label} {value}" for label, value in zip(looks, figures, strict=True))
+    spoken = ", ".join(f"{label} {prediction.probability_of(label):.2f}" for label in labels)
+    spoken = "" if not letters and not review else f"{spoken}, to review" if review else spoken
+    return Markup(
+        '<span class="s {style}{review}" data-l="{places}" data-k="{letters}" data-p="{figures}"{cut} title="{title}">'
+        "{spoken}{text}</span>"
+    ).format(
+        style=shown[0].style,
+        review=" r" if review else "",
+        places=places,
+        letters=letters,
+        figures=" ".join(figures),
+        cut=Markup(' data-cut="1"') if prediction.truncated else "",
+        title=f"{said}{' · to review' if review else ''}",
+        spoken=Markup('<span class="h">{}: </span>').format(spoken) if spoken else "",
+        text=_environment().filters["text"](prediction.passage.text),
+    )
+
+
+def _frame(script: str) -> dict[str, str]:
+    """Style and script, and the policy that lets a browser run these two and load nothing at all."""
+    style, code = _file("style.css"), _file(script)
+    policy = (
+        f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(code)}; base-uri 'none'; form-action 'none'"
+    )
+    return {"style": Markup(style), "script": Markup(code), "policy": Markup(policy), "generator": Markup(GENERATOR)}
+
+
+def _hash(content: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"
+
+
+@functools.cache
+def _file(name: str) -> str:
+    return (resources.files("sitrep.labelled_pages") / "templates" / name).read_text(encoding="utf-8")
+
+
+@functools.cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("sitrep.labelled_pages"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["text"] = lambda text: Markup.escape(CONTROL.sub("\ufffd", text))
+    environment.filters["number"] = lambda value: f"{value:,}"
+    return environment

@@ -1,0 +1,112 @@
+(() => {
+  "use strict";
+  const form = document.querySelector("form.legend");
+  const main = document.querySelector("main");
+  const detail = document.getElementById("detail");
+  const status = form.querySelector("[role=status]");
+  const sentences = [...main.querySelectorAll(".s")];
+  const boxes = [...form.querySelectorAll("input[name=label]")];
+  const names = boxes.map(box => box.closest("label").querySelector(".swatch").textContent);
+  const labelsOf = sentence => sentence.dataset.l.split(" ").map(Number);
+  let shown = null, stop = null;
+
+  const add = (parent, tag, text = "") => {
+    const made = document.createElement(tag);
+    made.textContent = text;
+    parent.append(made);
+    return made;
+  };
+
+  // The same figures as in the title, which would come up beside them.
+  const show = sentence => {
+    if (shown === sentence) return;
+    shown?.classList.remove("on");
+    shown = sentence;
+    sentence.removeAttribute("title");
+    sentence.classList.add("on");
+    detail.replaceChildren();
+    const labels = labelsOf(sentence);
+    const said = labels.map(place => names[place]).join(" and ");
+    add(detail, "p", said + (sentence.classList.contains("r") ? ", to review" : ""));
+    if (sentence.dataset.cut) add(detail, "p", "Too long for the model: its end was not read.");
+    const table = add(add(detail, "table"), "tbody");
+    sentence.dataset.p.split(" ").forEach((value, place) => {
+      const row = add(table, "tr");
+      row.className = labels.includes(place) ? "chosen" : "";
+      add(row, "th", names[place]).scope = "row";
+      const meter = add(add(row, "td"), "meter");
+      meter.value = Number(value);
+      meter.setAttribute("aria-hidden", "true");
+      add(row, "td", value);
+    });
+  };
+
+  // The text is one stop of the Tab key: the sentence that was reached last, or the first that is not filtered out.
+  const setStop = sentence => {
+    if (stop) stop.tabIndex = -1;
+    stop = sentence ?? null;
+    if (stop) stop.tabIndex = 0;
+  };
+  const go = (from, step) => {
+    let place = from;
+    while (sentences[place]?.classList.contains("off")) place += step;
+    if (!sentences[place]) return;
+    setStop(sentences[place]);
+    stop.focus();
+  };
+
+  const filter = () => {
+    const wanted = new Set(boxes.filter(box => box.checked).map(box => Number(box.value)));
+    const review = form.elements.review?.checked;
+    let fitting = 0;
+    for (const sentence of sentences) {
+      const fits = (!review || sentence.classList.contains("r")) && labelsOf(sentence).some(place => wanted.has(place));
+      sentence.classList.toggle("off", !fits);
+      fitting += fits;
+    }
+    main.classList.toggle("hiding", form.elements.hide.checked);
+    if (!stop || stop.classList.contains("off")) setStop(sentences.find(sentence => !sentence.classList.contains("off")));
+    status.textContent = `${fitting.toLocaleString("en")} of ${sentences.length.toLocaleString("en")} sentences`;
+  };
+
+  main.addEventListener("pointerover", event => {
+    const sentence = event.target.closest(".s");
+    if (sentence) show(sentence);
+  });
+  main.addEventListener("click", event => {
+    const sentence = event.target.closest(".s");
+    if (!sentence || !getSelection().isCollapsed) return;
+    setStop(sentence);
+    sentence.focus();
+  });
+  main.addEventListener("focusin", event => {
+    const sentence = event.target.closest(".s");
+    if (!sentence) return;
+    show(sentence);
+    sentence.setAttribute("aria-describedby", "detail");
+  });
+  main.addEventListener("focusout", event => event.target.removeAttribute("aria-describedby"));
+  main.addEventListener("keydown", event => {
+    const place = sentences.indexOf(event.target);
+    if (place < 0 || event.ctrlKey || event.altKey || event.metaKey) return;
+    const ways = {
+      ArrowRight: [place + 1, 1], ArrowDown: [place + 1, 1], ArrowLeft: [place - 1, -1], ArrowUp: [place - 1, -1],
+      Home: [0, 1], End: [sentences.length - 1, -1],
+    };
+    if (!ways[event.key]) return;
+    event.preventDefault();
+    go(...ways[event.key]);
+  });
+  addEventListener("keydown", event => {
+    if (event.key !== "Escape") return;
+    shown?.classList.remove("on");
+    shown = null;
+    detail.replaceChildren();
+  });
+
+  form.addEventListener("input", filter);
+  form.addEventListener("submit", event => event.preventDefault());
+  form.reset();
+  document.querySelectorAll(".scripted, form.legend input").forEach(element => { element.hidden = false; });
+  filter();
+})();
