@@ -109,7 +109,7 @@ def _sentence(piece: Piece, looks: Mapping[str, Look]) -> Markup:
     spoken = "" if not letters and not review else f"{spoken}, to review" if review else spoken
     return Markup(
         '<span class="s {style}{review}" data-l="{places}" data-k="{letters}" data-p="{figures}"{cut} title="{title}">'
-        "{spoken}{text}</span>"
+        "{spoken}<u>{text}</u></span>"
     ).format(
         style=shown[0].style,
         review=" r" if review else "",
@@ -118,7 +118,7 @@ def _sentence(piece: Piece, looks: Mapping[str, Look]) -> Markup:
         figures=" ".join(figures),
         cut=Markup(' data-cut="1"') if prediction.truncated else "",
         title=f"{said}{' · to review' if review else ''}",
-        spoken=Markup('<span class="h">{}: </span>').format(spoken) if spoken else "",
+        spoken=Markup('<span class="h" dir="ltr">{}: </span>').format(spoken) if spoken else "",
         text=_environment().filters["text"](prediction.passage.text),
     )
 
