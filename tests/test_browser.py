@@ -1,14 +1,10 @@
 """The report in a real browser: it fits a telephone and a wide screen, and its table of errors can be searched."""
 
-import html
-import json
-import re
-import shutil
-import subprocess
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from browser import NEEDS_BROWSER, WIDTHS_PIXELS, examine
 from conftest import TAXONOMY, results_of
 
 from sitrep.data.split import describe_set
@@ -16,27 +12,9 @@ from sitrep.evaluation.misclassifications import with_neighbours
 from sitrep.report.evaluation import render
 from sitrep.sentences import LabelledSentence, Passage, Prediction
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
 LABELS = TAXONOMY.labels
-WIDTHS_PIXELS = (390, 1400)
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine")]
-
-# A frame takes any width, where the window of the browser has a least one; its page runs before the probe does.
-FRAME = """<!doctype html><meta charset="utf-8">
-<iframe id="frame" style="border:0" width="{width}" height="900" srcdoc="{page}"></iframe>
-<pre id="findings"></pre>
-<script>
-onload = () => {{
-  const page = document.getElementById("frame").contentWindow;
-  let findings;
-  try {{ findings = (({probe}))(page, page.document); }} catch (error) {{ findings = {{ failed: String(error) }}; }}
-  findings.faults = page.faults;
-  findings.width = page.innerWidth;
-  document.getElementById("findings").textContent = JSON.stringify(findings);
-}};
-</script>"""
-COLLECTOR = "<script>window.faults = []; addEventListener('error', event => faults.push(event.message));</script>"
+pytestmark = [pytest.mark.slow, NEEDS_BROWSER]
 
 LAYOUT = """(page, document) => ({
   scrolled: document.documentElement.scrollWidth,
@@ -100,23 +78,6 @@ def toy():
     vectors = np.ones((len(results.errors), 2))
     results = replace(results, errors=with_neighbours(results.errors, vectors, sentences, np.ones((200, 2))))
     return results, render(results, {})
-
-
-def examine(folder, page, width, probe, script=True):
-    """Open a page in a frame of this width and return what the probe finds there."""
-    collected = page.replace("<head>", f"<head>{COLLECTOR}", 1)
-    frame = FRAME.format(width=width, page=html.escape(collected), probe=probe)
-    if not script:
-        frame = frame.replace("<iframe", '<iframe sandbox="allow-same-origin"', 1)
-    path = folder / "frame.html"
-    path.write_text(frame, encoding="utf-8")
-    command = [
-        BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
-        f"--user-data-dir={folder / 'profile'}", "--window-size=1500,1000", "--virtual-time-budget=10000",
-        "--dump-dom", path.as_uri(),
-    ]  # fmt: skip
-    shown = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
-    return json.loads(html.unescape(re.search(r'<pre id="findings">(.*?)</pre>', shown, re.DOTALL)[1]))
 
 
 @pytest.mark.parametrize("width", WIDTHS_PIXELS)

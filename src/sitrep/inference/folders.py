@@ -66,7 +66,7 @@ def find_files(folder: Path, output: Path | None = None) -> FolderFiles:
 
 
 def is_prediction(path: Path) -> bool:
-    """Whether a file is what a prediction wrote: a table by the columns of its first row, a coloured page by its head."""
+    """Whether a prediction wrote a file: tables tell by their first row, coloured pages by their head."""
     if path.name.endswith(ERRORS_SUFFIX):
         return True
     if path.suffix.lower() == COLOURED:

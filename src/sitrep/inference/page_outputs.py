@@ -12,7 +12,7 @@ from sitrep.errors import UserError
 from sitrep.labelled_pages.assembly import LabelledPage, PageAssembly
 from sitrep.labelled_pages.clean_text import clean_markdown, clean_text, left_out_labels
 from sitrep.labelled_pages.coloured import count, render_coloured, render_index, render_section
-from sitrep.labelled_pages.colours import PageCounts, looks_of
+from sitrep.labelled_pages.colours import LabelCounts, looks_of
 from sitrep.labelled_pages.file_names import FileNames, link_to
 from sitrep.labels import Taxonomy
 from sitrep.sentences import Prediction
@@ -101,7 +101,7 @@ def open_clean_stream(stream: IO[str], taxonomy: Taxonomy) -> Iterator[WritePred
 @contextmanager
 def _coloured_file(output: PageOutput, taxonomy: Taxonomy, overwrite: bool) -> Iterator[WritePage]:
     """All pages one under the other. The legend with its counts comes first, so that the pages wait."""
-    looks, total = looks_of(taxonomy), PageCounts()
+    looks, total = looks_of(taxonomy), LabelCounts()
     headings: list[str] = []
     with (
         complete_file(output.path, overwrite) as path,
@@ -123,8 +123,8 @@ def _coloured_file(output: PageOutput, taxonomy: Taxonomy, overwrite: bool) -> I
 
 @contextmanager
 def _coloured_folder(output: PageOutput, taxonomy: Taxonomy) -> Iterator[WritePage]:
-    looks, total, names = looks_of(taxonomy), PageCounts(), FileNames(COLOURED)
-    rows: list[tuple[str, str, PageCounts]] = []
+    looks, total, names = looks_of(taxonomy), LabelCounts(), FileNames(COLOURED)
+    rows: list[tuple[str, str, LabelCounts]] = []
     with complete_folder(str(output.path), "output") as (folder, _):
 
         def write(page: LabelledPage) -> None:

@@ -13,6 +13,9 @@ LOOSE_ROWS = 5000
 LINE_BREAK = re.compile(r"\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 """What :meth:`str.splitlines` takes for one."""
 
+BLANK_LINES = re.compile(rf"(?:(?>{LINE_BREAK.pattern})[^\S\n\r\v\f\x1c-\x1e\x85\u2028\u2029]*){{2,}}")
+"""What parts paragraphs."""
+
 HTML_TAGS = frozenset(
     "h1 h2 h3 h4 h5 h6 p li dt dd blockquote pre figcaption caption td th div article section".split()
 )

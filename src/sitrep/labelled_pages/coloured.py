@@ -5,13 +5,14 @@ import functools
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from importlib import resources
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from sitrep.labelled_pages.assembly import LINE_BREAK, LabelledPage, Piece
-from sitrep.labelled_pages.colours import Look, PageCounts
+from sitrep.labelled_pages.assembly import BLANK_LINES, LabelledPage, Piece, block_tag
+from sitrep.labelled_pages.colours import LabelCounts, Look
 from sitrep.sentences import Prediction
 
 GENERATOR = '<meta name="generator" content="sitrep">'
@@ -21,9 +22,9 @@ CONTROL = re.compile(r"[\0-\x08\x0e-\x1b\x7f\ud800-\udfff\ufffe\uffff]")
 """What HTML cannot hold; a surrogate stands for a byte of a file name that is not UTF-8."""
 
 
-def count(page: LabelledPage) -> PageCounts:
+def count(page: LabelledPage) -> LabelCounts:
     """Figures of a page."""
-    counts = PageCounts(len(page.pieces))
+    counts = LabelCounts(len(page.pieces))
     for prediction in page.predictions:
         counts.labels.update(labels_of(prediction))
         counts.review += prediction.decision == "review"
@@ -44,7 +45,7 @@ def render_section(page: LabelledPage, looks: Mapping[str, Look]) -> str:
 
 
 def render_coloured(
-    title: str, sections: Iterable[str], counts: PageCounts, looks: Mapping[str, Look], index: str | None = None
+    title: str, sections: Iterable[str], counts: LabelCounts, looks: Mapping[str, Look], index: str | None = None
 ) -> Iterator[str]:
     """A whole file, piece by piece.
 
@@ -61,7 +62,7 @@ def render_coloured(
 
 
 def render_index(
-    rows: Sequence[tuple[str, str, PageCounts]], total: PageCounts, looks: Mapping[str, Look]
+    rows: Sequence[tuple[str, str, LabelCounts]], total: LabelCounts, looks: Mapping[str, Look]
 ) -> Iterator[str]:
     """The index of a folder of coloured pages, piece by piece.
 
@@ -74,25 +75,38 @@ def render_index(
     return template.generate(rows=rows, total=total, looks=list(looks.values()), **_frame("page_index.js"))
 
 
-def _paragraphs(page: LabelledPage, looks: Mapping[str, Look]) -> Iterator[Markup]:
-    """The text as HTML, a paragraph of it at a time; line breaks and blanks in it stay as they are."""
-    escape = _environment().filters["text"]
-    parts: list[str] = []
+@dataclass(frozen=True)
+class Paragraph:
+    """A paragraph of a coloured page.
+
+    Attributes:
+        tag: Of the block that its first sentence stood in; empty where that is not known.
+        content: Its text as HTML; line breaks and blanks in it stay as they are.
+    """
+
+    tag: str
+    content: Markup
+
+
+def _paragraphs(page: LabelledPage, looks: Mapping[str, Look]) -> Iterator[Paragraph]:
+    """The text of a page, with what is no sentence as plain text."""
+    tag, parts = "", list[Markup]()
     for piece in page.pieces:
-        if piece.breaks < 2:
-            parts.append(escape(piece.before))
-        else:
-            # A paragraph may begin behind text that is no sentence.
-            *stretches, before = re.split(rf"(?:(?:{LINE_BREAK.pattern})[^\S\n]*){{2,}}", piece.before)
-            for stretch in stretches:
-                parts.append(escape(stretch))
-                if any(map(str.strip, parts)):
-                    yield Markup("").join(map(Markup, parts))
-                parts = []
-            parts.append(escape(before))
-        parts.append(_sentence(piece, looks))
-    parts.append(escape(page.after))
-    yield Markup("").join(map(Markup, parts))
+        *stretches, before = BLANK_LINES.split(piece.before)
+        for stretch in stretches:
+            parts.append(_escaped(stretch))
+            yield from _paragraph(tag, parts)
+            tag, parts = "", []
+        tag = tag or block_tag(piece.prediction) or ""
+        parts += _escaped(before), _sentence(piece, looks)
+    parts.append(_escaped(page.after))
+    yield from _paragraph(tag, parts)
+
+
+def _paragraph(tag: str, parts: list[Markup]) -> Iterator[Paragraph]:
+    content = Markup("").join(parts)
+    if content.strip():
+        yield Paragraph(tag, content)
 
 
 def _sentence(piece: Piece, looks: Mapping[str, Look]) -> Markup:
@@ -119,8 +133,12 @@ def _sentence(piece: Piece, looks: Mapping[str, Look]) -> Markup:
         cut=Markup(' data-cut="1"') if prediction.truncated else "",
         title=f"{said}{' · to review' if review else ''}",
         spoken=Markup('<span class="h" dir="ltr">{}: </span>').format(spoken) if spoken else "",
-        text=_environment().filters["text"](prediction.passage.text),
+        text=_escaped(prediction.passage.text),
     )
+
+
+def _escaped(text: str) -> Markup:
+    return Markup.escape(CONTROL.sub("\ufffd", text))
 
 
 def _frame(script: str) -> dict[str, str]:
@@ -150,6 +168,6 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["text"] = lambda text: Markup.escape(CONTROL.sub("\ufffd", text))
+    environment.filters["text"] = _escaped
     environment.filters["number"] = lambda value: f"{value:,}"
     return environment

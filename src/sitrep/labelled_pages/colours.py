@@ -33,7 +33,7 @@ class Look:
 
 
 @dataclass
-class PageCounts:
+class LabelCounts:
     """Figures of a page, or of several together.
 
     Attributes:
@@ -50,7 +50,7 @@ class PageCounts:
     def __post_init__(self) -> None:
         self.labels: Counter[str] = Counter()
 
-    def add(self, other: "PageCounts") -> None:
+    def add(self, other: "LabelCounts") -> None:
         """Add those of another page."""
         self.sentences += other.sentences
         self.review += other.review

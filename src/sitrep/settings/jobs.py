@@ -58,7 +58,7 @@ class PredictSettings:
     input: str
     """An article (`.txt`), rows (`.jsonl` `.csv` `.tsv` `.parquet`), a folder of them, or `-` for standard input."""
     output: str = "-"
-    """`.jsonl`, `.csv`, `.parquet`, `.html` (a coloured page; `NAME.html/`: a folder of them), or `-` for JSON lines."""
+    """`.jsonl`, `.csv`, `.parquet`, `.html` (coloured; `NAME.html/`: a folder of pages), or `-` for JSON lines."""
     clean: bool = False
     """Write each page without its boilerplate instead, as `.txt` or `.md`, or `NAME.txt/`, `NAME.md/`: a folder."""
     checkpoint: str = "outputs/train/latest"
