@@ -149,11 +149,11 @@ def test_sentences_are_filtered_by_class_and_by_review(tmp_path, page, width):
     total = len(passages)
     without = sum(p.label != "boilerplate" for p in passages)
     review = sum(p.label != "boilerplate" and p.decision == "review" for p in passages)
-    assert found["all"] == {"fitting": total, "visible": total, "said": f"{total} of {total} sentences shown"}
+    assert found["all"] == {"fitting": total, "visible": total, "said": f"{total} of {total} sentences match"}
     assert (found["without"]["fitting"], found["without"]["visible"]) == (without, total)
     assert found["faded"] == ["rgba(0, 0, 0, 0)", "inline"]
     assert (found["review"]["fitting"], found["review"]["visible"]) == (review, total)
-    assert found["hidden"] == {"fitting": review, "visible": review, "said": f"{review} of {total} sentences shown"}
+    assert found["hidden"] == {"fitting": review, "visible": review, "said": f"{review} of {total} sentences match"}
     assert found["gaps"] <= review
     assert found["none"]["visible"] == 0
 

@@ -66,7 +66,7 @@
     }
     main.classList.toggle("hiding", form.elements.hide.checked);
     if (!stop || stop.classList.contains("off")) setStop(sentences.find(sentence => !sentence.classList.contains("off")));
-    status.textContent = `${fitting.toLocaleString("en")} of ${sentences.length.toLocaleString("en")} sentences shown`;
+    status.textContent = `${fitting.toLocaleString("en")} of ${sentences.length.toLocaleString("en")} sentences match`;
   };
 
   main.addEventListener("pointerover", event => {
