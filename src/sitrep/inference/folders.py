@@ -7,8 +7,6 @@ from pathlib import Path
 
 from sitrep.errors import UserError
 from sitrep.inference.outputs import PASSAGE_COLUMNS
-from sitrep.inference.page_outputs import COLOURED
-from sitrep.labelled_pages.coloured import GENERATOR
 from sitrep.storage.complete import shown
 from sitrep.storage.tables import ROW_SUFFIXES, read_rows
 
@@ -16,9 +14,6 @@ ARTICLE_SUFFIXES = (".txt",)
 READABLE = (*ARTICLE_SUFFIXES, *ROW_SUFFIXES)
 ERRORS_SUFFIX = ".errors.jsonl"
 """Ending of the file that says what an earlier prediction left out."""
-
-HEAD_BYTES = 2048
-"""Of a page, in which its generator is named."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +45,7 @@ def find_files(folder: Path, output: Path | None = None) -> FolderFiles:
 
     Args:
         folder: To look through.
-        output: File or folder that is about to be written, which is no input.
+        output: File that is about to be written, which is no input.
     """
     found = FolderFiles([], [], [])
     own = output.resolve() if output else None
@@ -60,21 +55,15 @@ def find_files(folder: Path, output: Path | None = None) -> FolderFiles:
             found.others.append(path)
         elif is_prediction(path):
             found.predictions.append(path)
-        elif own is None or not path.resolve().is_relative_to(own):
+        elif path.resolve() != own:
             found.readable.append(path)
     return found
 
 
 def is_prediction(path: Path) -> bool:
-    """Whether a prediction wrote a file: tables tell by their first row, coloured pages by their head."""
+    """Whether a table is what a prediction wrote, by the columns of its first row."""
     if path.name.endswith(ERRORS_SUFFIX):
         return True
-    if path.suffix.lower() == COLOURED:
-        try:
-            with path.open("rb") as file:
-                return GENERATOR.encode() in file.read(HEAD_BYTES)
-        except OSError:
-            return False
     if path.suffix.lower() not in ROW_SUFFIXES:
         return False
     try:

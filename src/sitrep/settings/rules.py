@@ -34,8 +34,8 @@ def expand_home(settings: Any, *names: str) -> None:
 
 
 def _at_home(path: str) -> str:
-    folder = "/" if path.endswith("/") else ""  # paths lose it, but it says that the output is to be a folder
     try:
-        return str(Path(path).expanduser()) + folder if path.startswith("~") else path
+        slash = "/" if path.endswith("/") else ""  # says that a folder is meant
+        return f"{Path(path).expanduser()}{slash}" if path.startswith("~") else path
     except RuntimeError:  # there is no such user: a file may be called so
         return path
