@@ -2,8 +2,8 @@
 
 A checkpoint is a plain Hugging Face folder with files of ours beside the weights: ``sitrep.json`` has the settings that
 evaluation and prediction need, so that none has to be given twice, and the hashes of the files; ``taxonomy.yaml`` the
-labels; ``validation.json`` what was fitted on validation. A folder without them is used as it is, if its labels are
-those of a shipped taxonomy.
+labels; ``validation.json`` what was fitted on validation; ``familiarity.json`` which words training knew. A folder
+without them is used as it is, if its labels are those of a shipped taxonomy.
 """
 
 import json
@@ -15,6 +15,7 @@ import yaml
 
 from sitrep.errors import UserError
 from sitrep.labels import Task, Taxonomy, read_taxonomy, shipped_names, shipped_taxonomy
+from sitrep.model.familiarity import FAMILIARITY, Familiarity, read_familiarity
 from sitrep.model.validation_fit import VALIDATION, ValidationFit, read_validation
 from sitrep.settings import Context
 from sitrep.storage.complete import read_json, sha256_of
@@ -90,6 +91,7 @@ class Checkpoint:
         window_tokens: Longest window of a page where ``context`` is ``article``.
         record: Content of ``sitrep.json``; ``None`` for a folder that another program made.
         validation: What was fitted on validation; ``None`` for such a folder, and for checkpoints from before that.
+        familiarity: What words its training data knows; ``None`` as before, and where that was too small to tell.
     """
 
     folder: Path
@@ -100,6 +102,7 @@ class Checkpoint:
     window_tokens: int
     record: CheckpointRecord | None
     validation: ValidationFit | None
+    familiarity: Familiarity | None = None
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -153,6 +156,7 @@ def open_checkpoint(location: str) -> Checkpoint:
         window_tokens=record.window_tokens if record else default,
         record=record,
         validation=validation,
+        familiarity=read_familiarity(folder),
     )
 
 
@@ -169,7 +173,7 @@ def weight_files(folder: Path) -> list[Path]:
 
 def recorded_files(folder: Path) -> dict[str, str]:
     """Name and SHA-256 of every file that decides what the model answers."""
-    names = ("config.json", *TOKENIZERS, "tokenizer_config.json", TAXONOMY, VALIDATION)
+    names = ("config.json", *TOKENIZERS, "tokenizer_config.json", TAXONOMY, VALIDATION, FAMILIARITY)
     deciding = [*weight_files(folder), *(folder / name for name in names)]
     return {path.name: sha256_of(path) for path in deciding if path.is_file()}
 
