@@ -1,6 +1,7 @@
 import base64
 import json
 import shutil
+from collections import defaultdict
 from dataclasses import replace
 
 import numpy as np
@@ -96,9 +97,20 @@ def test_shares_of_training_pages_are_counted_without_their_own_words():
 
 
 def test_pieces_of_few_pages_are_not_kept():
-    known = np.unpackbits(np.frombuffer(base64.b64decode(fit_familiarity(encoder(), training()).known), np.uint8))
-    holders = {n: {u.article_id for u in training() if str(n) in u.text.split()} for n in range(3, len(known))}
-    assert all(bool(known[number]) == (len(pages) >= 5) for number, pages in holders.items())
+    units = training()
+    known = np.unpackbits(np.frombuffer(base64.b64decode(fit_familiarity(encoder(), units).known), np.uint8))
+    holders = defaultdict(set)
+    for unit in units:
+        for word in unit.text.split():
+            holders[int(word)].add(unit.article_id)
+    assert {number for number in range(3, len(known)) if known[number]} == {
+        number for number, pages in holders.items() if len(pages) >= 5
+    }
+
+
+def test_words_that_the_tokenizer_does_not_know_are_never_known():
+    fitted = fit_familiarity(encoder(), [replace(unit, text=f"{unit.text} 🔥") for unit in training()])
+    assert far(fitted, [["огонь по мосту и по городу"] * 6]) == [True]
 
 
 def test_nothing_is_said_where_training_has_too_few_pages_or_no_article_is_given():
@@ -121,7 +133,8 @@ def test_it_comes_back_from_its_file_as_it_was(tmp_path):
     [
         ({"version": 9}, "version 9, this program reads 1"),
         ({"share": None}, "share must be a number, not None"),
-        ({"share": 1.5}, "share and correlation must lie between 0 and 1"),
+        ({"share": 1.5}, "share and correlation must lie between 0 and 1, limit above 0"),
+        ({"limit": -1.0}, "limit above 0"),
         ({"limit": float("nan")}, "limit must be a number"),
         ({"known": "?"}, "known must be Base64"),
         ({"known": ""}, "known must hold a bit for each word piece"),

@@ -33,6 +33,8 @@ LEAST_PAGES = 20
 """Training pages of that length from which the spread can be told."""
 FALSE_ALARMS = 0.01
 """Share of the training pages themselves, each against the others, that lies beyond the limit."""
+LEAST_LIMIT = 2.0
+"""Standard deviations; where training pages are all alike, a word more than usual says nothing."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +61,8 @@ class Familiarity:
             value = getattr(self, name)
             if not isinstance(value, float) or not math.isfinite(value):
                 raise TypeError(f"{name} must be a number, not {value!r}")
-        if not 0 < self.share < 1 or not 0 <= self.correlation < 1:
-            raise TypeError("share and correlation must lie between 0 and 1")
+        if not 0 < self.share < 1 or not 0 <= self.correlation < 1 or self.limit <= 0:
+            raise TypeError("share and correlation must lie between 0 and 1, limit above 0")
         if not isinstance(self.known, str) or not len(self._known):
             raise TypeError("known must hold a bit for each word piece")
 
@@ -97,7 +99,7 @@ class Familiarity:
         self, tokens: Sequence[Sequence[int]], article_ids: Sequence[str], tokenizer: TextTokenizer
     ) -> list[bool]:
         """Whether the :meth:`excess` of each sentence's article lies above the limit."""
-        far: list[bool] = (self.excess(tokens, article_ids, tokenizer) > max(self.limit, 0)).tolist()
+        far: list[bool] = (self.excess(tokens, article_ids, tokenizer) > self.limit).tolist()
         return far
 
     def write(self, folder: Path) -> None:
@@ -144,15 +146,18 @@ def fit_familiarity(encoder: InputEncoder, sentences: Sequence[LabelledSentence]
         return None
     size = int(pieces.max()) + 1
     holders = np.bincount(np.unique(owners * size + pieces) % size, minlength=size)  # articles by piece
+    unknown = encoder.tokenizer.unknown_id
+    if unknown is not None and unknown < size:
+        holders[unknown] = 0  # stands for many words
     new = np.bincount(owners, holders[pieces] <= LEAST_ARTICLES, count)  # one of the holders is the page itself
     long = lengths >= LEAST_PIECES
     share = float(new[long].sum() / lengths[long].sum())
     if share in (0.0, 1.0):
         return None
     correlation = _correlation(new[long], lengths[long], share)
-    limit = float(np.quantile(_excess(new[long], lengths[long], share, correlation), 1 - FALSE_ALARMS))
+    farthest = float(np.quantile(_excess(new[long], lengths[long], share, correlation), 1 - FALSE_ALARMS))
     known = base64.b64encode(np.packbits(holders >= LEAST_ARTICLES).tobytes()).decode("ascii")
-    return Familiarity(known, share, correlation, limit)
+    return Familiarity(known, share, correlation, max(farthest, LEAST_LIMIT))
 
 
 def _flat(
