@@ -188,6 +188,7 @@ def test_without_the_statistic_everything_is_as_before(knowing):
     assert {(p.decision, p.unfamiliar) for p in found} == {("accept", None)}
 
 
+@pytest.mark.slow
 def test_a_stream_stays_a_stream(knowing):
     predictor = Predictor.from_checkpoint(knowing, precision="fp32")
     taken = 0
@@ -222,11 +223,13 @@ def test_run_says_in_one_line_how_much_is_unlike_training_and_what_to_do(
 
 def test_a_field_of_that_name_in_the_input_is_kept_beside_ours(knowing, tmp_path, capsys):
     source = write_jsonl(tmp_path / "rows.jsonl", [{"text": "Four were killed", "unfamiliar": "theirs"}])
-    predict(compose_settings("predict", PredictSettings, [f"checkpoint={knowing}", f"input={source}", "output=-"]))
+    fixed = [f"checkpoint={knowing}", f"input={source}", "output=-", "inference.precision=fp32"]
+    predict(compose_settings("predict", PredictSettings, fixed))
     found = json.loads(capsys.readouterr().out)
     assert (found["unfamiliar"], found["input_unfamiliar"]) == (None, "theirs")
 
 
+@pytest.mark.slow
 def test_a_checkpoint_that_was_trained_on_enough_pages_holds_it_under_its_hash(trained_on_pages):
     checkpoint = open_checkpoint(str(trained_on_pages))
     assert checkpoint.familiarity is not None
