@@ -15,7 +15,7 @@ from sitrep.inference.left_out import open_left_out
 from sitrep.inference.outputs import STANDARD_OUTPUT, check_output, open_output
 from sitrep.inference.predictor import Predictor
 from sitrep.model.checkpoint import open_checkpoint
-from sitrep.sentences import Prediction
+from sitrep.sentences import UNFAMILIAR_VOCABULARY, Prediction
 from sitrep.settings import PredictSettings
 
 
@@ -41,6 +41,7 @@ def predict(settings: PredictSettings) -> None:
         batch_tokens=settings.inference.batch_tokens,
     )
     counts: Counter[str] = Counter()
+    unfamiliar = UnfamiliarPages()
     truncated = review = 0
     began = time.perf_counter()
     opened = open_output(settings.output, settings.overwrite, checkpoint.taxonomy, settings.clean)
@@ -50,6 +51,7 @@ def predict(settings: PredictSettings) -> None:
             counts[prediction.label] += 1
             truncated += prediction.truncated
             review += prediction.decision == "review"
+            unfamiliar.add(prediction)
         if not counts and left_out.first:
             raise UserError(f"nothing could be read; the first reason of {left_out.count}: {left_out.first}")
     if settings.output != STANDARD_OUTPUT or sys.stderr.isatty():
@@ -57,10 +59,38 @@ def predict(settings: PredictSettings) -> None:
         console.print(summary(counts, checkpoint.labels, review, truncated, seconds), highlight=False, soft_wrap=True)
         if settings.output != STANDARD_OUTPUT:
             console.print(f"written to {settings.output}", highlight=False, soft_wrap=True)
+    decided = bool(predictor.acceptance_thresholds)
     if predictor.odd_sentences:
-        decided = bool(predictor.acceptance_thresholds)
         console.print(unreadable(predictor.odd_sentences, counts.total(), decided), highlight=False, soft_wrap=True)
+    if unfamiliar.sentences:
+        console.print(unfamiliar.remark(counts.total(), decided), highlight=False, soft_wrap=True)
     left_out.raise_if_any()
+
+
+class UnfamiliarPages:
+    """Counts what is in words that the training data hardly has, one prediction at a time."""
+
+    def __init__(self) -> None:
+        self.sentences = self.pages = 0
+        self._last: str | None = None
+
+    def add(self, prediction: Prediction) -> None:
+        """Count a prediction; those of a page come together."""
+        if prediction.unfamiliar != UNFAMILIAR_VOCABULARY:
+            return
+        self.sentences += 1
+        self.pages += prediction.passage.article_id != self._last
+        self._last = prediction.passage.article_id
+
+    def remark(self, sentences: int, decided: bool) -> str:
+        """One line: how many there are of so many sentences, what became of them, and what to do."""
+        pages = "1 page" if self.pages == 1 else f"{self.pages} pages"
+        outcome = "they are marked review" if decided else "their labels are less sure than they look"
+        return (
+            f"{self.sentences} of {sentences} sentences stand on {pages} unlike the training data, by "
+            f"{'its' if self.pages == 1 else 'their'} words (unfamiliar={UNFAMILIAR_VOCABULARY}): {outcome}; "
+            "if such pages matter, label some and train with them"
+        )
 
 
 def summary(counts: Counter[str], labels: tuple[str, ...], review: int, truncated: int, seconds: float) -> str:
