@@ -146,6 +146,17 @@ def test_every_sentence_carries_its_figures_for_mouse_and_screen_reader():
     assert '<span class="h" dir="ltr">attack_description 0.80, to review: </span>' in coloured(page)
 
 
+def test_what_is_odd_about_a_sentence_is_told_with_its_figures():
+    passage = next(article_passages("Shells hit.", "a"))
+    odd = Prediction(passage, NONE, dict.fromkeys(TAXONOMY.labels, 0.2), True, None, "review", unfamiliar='a "script"')
+    (page,) = assembled([odd])
+    (attributes,) = [attributes for _, attributes in Reader(coloured(page)).tags if "data-p" in attributes]
+    assert attributes["data-n"] == 'too long for the model, its end was not read; unfamiliar: a "script"'
+    assert attributes["title"].endswith(
+        '· too long for the model, its end was not read · unfamiliar: a "script" · to review'
+    )
+
+
 def test_sentence_of_several_classes_has_the_letters_of_all_and_counts_for_each():
     page = page_of("Shells hit, four killed.", label=lambda p: said(p, TOLL, labels=(ATTACK, TOLL)))
     assert 'class="s k2" data-l="2 0" data-k="CA"' in coloured(page)

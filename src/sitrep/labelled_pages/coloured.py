@@ -117,12 +117,14 @@ def _sentence(piece: Piece, looks: Mapping[str, Look]) -> Markup:
     places = " ".join(str(list(looks).index(label)) for label in labels)
     letters = "".join(look.letter for look in shown)
     review = prediction.decision == "review"
+    notes = ["too long for the model, its end was not read"] if prediction.truncated else []
+    notes += [f"unfamiliar: {prediction.unfamiliar}"] if prediction.unfamiliar else []
     figures = [f"{prediction.probability_of(label):.3f}" for label in looks]
     said = " ".join(f"{label} {value}" for label, value in zip(looks, figures, strict=True))
     spoken = ", ".join(f"{label} {prediction.probability_of(label):.2f}" for label in labels)
     spoken = "" if not letters and not review else f"{spoken}, to review" if review else spoken
     return Markup(
-        '<span class="s {style}{review}" data-l="{places}" data-k="{letters}" data-p="{figures}"{cut} title="{title}">'
+        '<span class="s {style}{review}" data-l="{places}" data-k="{letters}" data-p="{figures}"{notes} title="{title}">'
         "{spoken}<u>{text}</u></span>"
     ).format(
         style=shown[0].style,
@@ -130,8 +132,8 @@ def _sentence(piece: Piece, looks: Mapping[str, Look]) -> Markup:
         places=places,
         letters=letters,
         figures=" ".join(figures),
-        cut=Markup(' data-cut="1"') if prediction.truncated else "",
-        title=f"{said}{' · to review' if review else ''}",
+        notes=Markup(' data-n="{}"').format("; ".join(notes)) if notes else "",
+        title=" · ".join([said, *notes, *(["to review"] if review else [])]),
         spoken=Markup('<span class="h" dir="ltr">{}: </span>').format(spoken) if spoken else "",
         text=_escaped(prediction.passage.text),
     )

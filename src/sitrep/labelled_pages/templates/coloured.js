@@ -28,7 +28,7 @@
     const labels = labelsOf(sentence);
     const said = labels.map(place => names[place]).join(" and ");
     add(detail, "p", said + (sentence.classList.contains("r") ? ", to review" : ""));
-    if (sentence.dataset.cut) add(detail, "p", "Too long for the model: its end was not read.");
+    if (sentence.dataset.n) add(detail, "p", sentence.dataset.n);
     const table = add(add(detail, "table"), "tbody");
     sentence.dataset.p.split(" ").forEach((value, place) => {
       const row = add(table, "tr");
