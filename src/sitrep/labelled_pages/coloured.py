@@ -124,8 +124,8 @@ def _sentence(piece: Piece, looks: Mapping[str, Look]) -> Markup:
     spoken = ", ".join(f"{label} {prediction.probability_of(label):.2f}" for label in labels)
     spoken = "" if not letters and not review else f"{spoken}, to review" if review else spoken
     return Markup(
-        '<span class="s {style}{review}" data-l="{places}" data-k="{letters}" data-p="{figures}"{notes} title="{title}">'
-        "{spoken}<u>{text}</u></span>"
+        '<span class="s {style}{review}" data-l="{places}" data-k="{letters}" data-p="{figures}"{notes} '
+        'title="{title}">{spoken}<u>{text}</u></span>'
     ).format(
         style=shown[0].style,
         review=" r" if review else "",
