@@ -343,18 +343,19 @@ def test_clean_markdown_of_plain_text_shows_it_as_it_is():
 def test_clean_markdown_uses_the_blocks_of_the_page_where_they_are_known():
     parts = [
         ("h1", "Shells hit"), ("p", "One. Two."), ("li", "first"), ("li", "second"), ("blockquote", "We deny it."),
-        ("p", "#share"), ("pre", "a  b\n``` c"), ("h3", "Later"),
+        ("p", "#share"), ("pre", "a  b\n``` c"), ("p", "One line\nanother"), ("h3", "Later"),
     ]  # fmt: skip
     source = "\n\n".join(text for _, text in parts)
     passages, place = [], 0
     for tag, text in parts:
-        for sentence in ["One.", "Two."] if "Two" in text else [text]:
+        for sentence in ["One.", "Two."] if "Two" in text else text.split("\n"):
             start = source.index(sentence, place)
             place = start + len(sentence)
             passages.append(Passage(f"a:{start}", "a", len(passages), start, place, sentence, {"tag": tag}, source))
     (page,) = assembled(map(boilerplate_if_marked, passages))
     assert clean_markdown(page, LEFT_OUT) == (
-        "# Shells hit\n\nOne. Two.\n\n- first\n- second\n\n> We deny it.\n\n````\na  b\n``` c\n````\n\n### Later\n"
+        "# Shells hit\n\nOne. Two.\n\n- first\n- second\n\n> We deny it.\n\n````\na  b\n``` c\n````\n\n"
+        "One line  \nanother\n\n### Later\n"
     )
 
 

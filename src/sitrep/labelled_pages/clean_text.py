@@ -62,10 +62,8 @@ def clean_markdown(page: LabelledPage, left_out: frozenset[str]) -> str:
             continue
         tag = block_tag(piece.prediction)
         text = piece.prediction.passage.text
-        if blocks and piece.breaks == 0 and not parted and blocks[-1][0] == tag:
+        if blocks and piece.breaks < 2 and not parted and blocks[-1][0] == tag:
             blocks[-1] = (tag, blocks[-1][1] + (piece.before or " ") + text)
-        elif blocks and piece.breaks == 1 and not parted and tag is None and blocks[-1][0] is None:
-            blocks[-1] = (tag, f"{blocks[-1][1]}\n{text}")
         else:
             blocks.append((tag, text))
         parted = False
@@ -88,7 +86,7 @@ def _block(tag: str | None, text: str) -> str:
     if tag == "blockquote":
         return "\n".join(f"> {line}" for line in plain.splitlines())
     # Two blanks at the end of a line keep its break.
-    return plain if tag else re.sub(r"[^\S\n]*\r?\n", "  \n", plain)
+    return re.sub(r"[^\S\n]*\r?\n[^\S\n]*", "  \n", plain)
 
 
 def _guarded(found: re.Match[str]) -> str:
