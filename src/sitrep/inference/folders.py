@@ -52,14 +52,14 @@ def find_files(folder: Path, output: Path | None = None) -> FolderFiles:
         output: File that is about to be written, which is no input.
     """
     found = FolderFiles([], [], [])
-    own = output.resolve() if output else None
+    own = os.path.realpath(output) if output else None
     for path in sorted(_visible(folder)):
         dead = path.is_symlink() and not path.exists()
         if not (path.is_file() or dead) or not path.name.lower().endswith(READABLE):
             found.others.append(path)
         elif is_prediction(path):
             found.predictions.append(path)
-        elif path.resolve() != own:
+        elif os.path.realpath(path) != own:
             found.readable.append(path)
     return found
 
@@ -107,7 +107,7 @@ def _visible(root: Path) -> Iterator[Path]:
                 real = Path(os.path.realpath(path))
                 if path.exists() and (real.is_relative_to(top) or top.is_relative_to(real)):
                     continue
-            if not entry.is_dir():
+            if not path.is_dir():  # unlike the entry, it answers for links in a circle, too
                 yield path
             elif real not in walked:
                 yield from below(path, real)
