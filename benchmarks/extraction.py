@@ -6,7 +6,6 @@
 benchmark` (its `dev` part is for tuning, its `test` part for one run at the end), or `adbar/trafilatura`, whose
 `tests/evaldata.json` names for each page pieces that an extractor must give and pieces that it must not.
 
-
 Word F1, precision and recall are those of the sets' own scripts: words as a multiset, the mean over pages. `pages` is a
 sample of that many, evenly spread. `units` keeps what the model said, for another look. The others come with
 `pip install 'sitrep[bench]'`; what is not installed is left out.
@@ -23,6 +22,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 from arguments import options
 
@@ -114,7 +114,8 @@ def peers() -> dict[str, Callable[[bytes, str], str | None]]:
         from lxml.html import fromstring
         from readability import Document
 
-        return fromstring(Document(text).summary()).text_content()  # type: ignore[no-any-return]
+        tree: Any = fromstring(Document(text).summary())
+        return str(tree.text_content())
 
     known = {"trafilatura": trafilatura, "resiliparse": resiliparse, "justext": justext, "readability": readability}
     return {name: call for name, call in known.items() if importlib.util.find_spec(name)}

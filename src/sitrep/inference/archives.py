@@ -125,7 +125,7 @@ def _records(file: BinaryIO) -> Iterator[tuple[bytes, str | None, str | None] | 
     from warcio.archiveiterator import ArchiveIterator
     from warcio.exceptions import ArchiveLoadFailed
 
-    class Records(ArchiveIterator):  # type: ignore[misc]
+    class _Records(ArchiveIterator):  # type: ignore[misc]
         INC_RECORD = ""  # else it is written to standard error
 
     mark = GZIP + b"\x08" if file.read(2) == GZIP else WARC_BEGINS
@@ -133,7 +133,7 @@ def _records(file: BinaryIO) -> Iterator[tuple[bytes, str | None, str | None] | 
     told = False
     while place is not None:
         file.seek(place)
-        records = Records(file)
+        records = _Records(file)
         try:
             for record in records:
                 found = _page_of(record)
