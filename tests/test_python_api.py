@@ -22,12 +22,6 @@ def test_predictor_is_the_public_name_and_costs_nothing_until_it_is_asked_for():
         sitrep.Predicter  # noqa: B018
 
 
-@pytest.mark.parametrize("page", ["<!DOCTYPE html><p>x", "\ufeff <html>", '<?xml version="1.0"?><html>'])
-def test_html_is_refused_until_it_can_be_read(run_directory, page):
-    with pytest.raises(sitrep.errors.UserError, match="the page is HTML, which is not read yet"):
-        sitrep.Predictor.from_checkpoint(run_directory, precision="fp32").label_page(page)
-
-
 def test_unknown_precision_is_named(run_directory):
     with pytest.raises(sitrep.errors.UsageError, match="precision=fp8: use one of auto, fp32, bf16"):
         sitrep.Predictor.from_checkpoint(run_directory, precision="fp8")

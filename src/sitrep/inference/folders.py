@@ -1,17 +1,21 @@
 """Which files of a folder are input for prediction."""
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from sitrep.errors import UserError
 from sitrep.inference.outputs import PASSAGE_COLUMNS
+from sitrep.inference.page_files import PAGE_ENDINGS
 from sitrep.storage.complete import shown
 from sitrep.storage.tables import ROW_SUFFIXES, read_rows
 
 ARTICLE_SUFFIXES = (".txt",)
-READABLE = (*ARTICLE_SUFFIXES, *ROW_SUFFIXES)
+READABLE = (*ARTICLE_SUFFIXES, *PAGE_ENDINGS, *ROW_SUFFIXES)
+OWN_PAGE = re.compile(rb"""<meta\s+name=["']?generator["']?\s+content=["']?sitrep""", re.I)
+"""Stands in the head of pages that show predictions."""
 ERRORS_SUFFIX = ".errors.jsonl"
 """Ending of the file that says what an earlier prediction left out."""
 
@@ -21,7 +25,7 @@ class FolderFiles:
     """What is below a folder, by name, so that the order is the same everywhere; hidden files are not looked at.
 
     Attributes:
-        readable: Articles and tables, dead links among them: they stand for pages that are missing.
+        readable: Articles, pages, archives and tables, dead links among them: they stand for pages that are missing.
         predictions: What earlier predictions wrote, which would be counted twice.
         others: Files of no kind that can be read, and pipes.
     """
@@ -48,14 +52,14 @@ def find_files(folder: Path, output: Path | None = None) -> FolderFiles:
         output: File that is about to be written, which is no input.
     """
     found = FolderFiles([], [], [])
-    own = output.resolve() if output else None
+    own = os.path.realpath(output) if output else None
     for path in sorted(_visible(folder)):
         dead = path.is_symlink() and not path.exists()
-        if not (path.is_file() or dead) or path.suffix.lower() not in READABLE:
+        if not (path.is_file() or dead) or not path.name.lower().endswith(READABLE):
             found.others.append(path)
         elif is_prediction(path):
             found.predictions.append(path)
-        elif path.resolve() != own:
+        elif os.path.realpath(path) != own:
             found.readable.append(path)
     return found
 
@@ -65,7 +69,7 @@ def is_prediction(path: Path) -> bool:
     if path.name.endswith(ERRORS_SUFFIX):
         return True
     if path.suffix.lower() not in ROW_SUFFIXES:
-        return False
+        return path.suffix.lower() == ".html" and _is_own_page(path)
     try:
         first = next(read_rows(path), None)
     except (UserError, OSError):
@@ -74,6 +78,14 @@ def is_prediction(path: Path) -> bool:
     return columns >= set(PASSAGE_COLUMNS) and any(
         name.startswith(("probabilities", "probability_")) for name in columns
     )
+
+
+def _is_own_page(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return OWN_PAGE.search(file.read(1024)) is not None
+    except OSError:
+        return False  # it is told where it is read
 
 
 def _visible(root: Path) -> Iterator[Path]:
@@ -95,7 +107,7 @@ def _visible(root: Path) -> Iterator[Path]:
                 real = Path(os.path.realpath(path))
                 if path.exists() and (real.is_relative_to(top) or top.is_relative_to(real)):
                     continue
-            if not entry.is_dir():
+            if not path.is_dir():  # unlike the entry, it answers for links in a circle, too
                 yield path
             elif real not in walked:
                 yield from below(path, real)

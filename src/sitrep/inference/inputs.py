@@ -1,20 +1,23 @@
-"""Prediction input: articles, rows, folders of them, and standard input, as a stream of passages."""
+"""Prediction input: articles, pages of HTML, rows, folders and archives of them, and standard input, as a stream."""
 
 import codecs
 import io
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from sitrep.errors import Refuse, UserError, stop
+from sitrep.inference.archives import tar_pages, warc_pages, zip_pages
 from sitrep.inference.folders import ARTICLE_SUFFIXES, READABLE, FolderFiles, find_files
+from sitrep.inference.page_files import KeepText, SavedPage, page_kind, saved_page
 from sitrep.normalization import identifier
-from sitrep.pages.passages import article_passages
+from sitrep.pages.html import looks_like_html, read_html
+from sitrep.pages.passages import NO_PAGE_COLUMNS, article_passages, page_passages
 from sitrep.sentences import Passage, carried_fields
 from sitrep.settings import InputFormat, OnError, Unit
 from sitrep.storage.complete import shown
@@ -30,13 +33,19 @@ from sitrep.storage.tables import (
 )
 
 STANDARD_INPUT = "-"
+HTML_FIELD = "html"
 OTHER_KINDS = {
     **dict.fromkeys((".xlsx", ".xls", ".ods"), "save the sheet as CSV"),
-    **dict.fromkeys((".html", ".htm", ".pdf", ".docx"), "save its text, one paragraph or line a line"),
-    **dict.fromkeys((".gz", ".bz2", ".xz", ".zip"), "unpack it first"),
+    **dict.fromkeys((".pdf", ".docx"), "save its text, one paragraph or line a line"),
+    **dict.fromkeys((".gz", ".bz2", ".xz", ".7z", ".rar"), "unpack it first"),
     ".json": "write one object a line and call it .jsonl",
 }
 """What to do about files that people have, by their ending."""
+
+
+SEEKING = (InputFormat.parquet, InputFormat.warc, InputFormat.zip, InputFormat.tar)
+SINGLE_PAGES = (InputFormat.html, InputFormat.mhtml)
+ARCHIVES = {InputFormat.warc: warc_pages, InputFormat.zip: zip_pages, InputFormat.tar: tar_pages}
 
 
 @dataclass(frozen=True)
@@ -50,6 +59,8 @@ class InputSource:
         text_field: Column or key of a row that holds its text.
         output: File that is written, which is no input though it may lie in the folder; ``None`` if there is none.
         on_error: Whether reading goes on behind a page or row that cannot be read.
+        html_field: Column or key of a row that holds a page; ``None``: ``html``, where a row has no ``text_field``.
+        keep_text: Told the text of each page of HTML, which offsets are of.
     """
 
     location: str
@@ -58,6 +69,8 @@ class InputSource:
     text_field: str = "text"
     output: Path | None = None
     on_error: OnError = OnError.auto
+    html_field: str | None = None
+    keep_text: KeepText | None = None
 
     @property
     def path(self) -> Path:
@@ -73,8 +86,8 @@ class InputSource:
         if self.location == STANDARD_INPUT and sys.stdin is None:
             raise UserError("input=-: standard input is closed")
         if self.is_stream:
-            if self.format is InputFormat.parquet:
-                raise UserError("format=parquet: cannot be read from a pipe; name the file with input=FILE")
+            if self.format in SEEKING:
+                raise UserError(f"format={self.format.name}: cannot be read from a pipe; name the file with input=FILE")
         elif self.is_folder:
             if not self.files.readable:
                 raise UserError(f"input={shown(self.path)}: the folder holds none of {', '.join(READABLE)}")
@@ -141,12 +154,16 @@ class InputSource:
     def _stream(self, stream: BinaryIO, place: str, name: str, refuse: Refuse) -> Iterator[Passage]:
         kind = self.format
         if kind is InputFormat.auto:
-            peeked = stream.peek(64) if isinstance(stream, io.BufferedReader) else b""
+            peeked = stream.peek(1024) if isinstance(stream, io.BufferedReader) else b""
             head = peeked.lstrip(codecs.BOM_UTF8 + b" \t\r\n")
             if re.match(rb"\[\s*\{", head):
                 raise UserError(f"{place}: is a JSON array; write one object a line, or set format=text for an article")
             kind = InputFormat.jsonl if head.startswith(b"{") else InputFormat.text
-        if kind is InputFormat.text:
+            if looks_like_html(head.decode("utf-8", "replace")):
+                kind = InputFormat.html
+        if kind in SINGLE_PAGES:
+            yield from self._page(saved_page(stream, name, place, kind.name))
+        elif kind is InputFormat.text:
             yield from _article("".join(text_lines(stream, place)), place, name)
         else:
             yield from self._rows(read_row_stream(stream, place, kind.name, refuse), name, refuse)
@@ -161,15 +178,42 @@ class InputSource:
             if kind is InputFormat.text:
                 with path.open("rb") as stream:
                     text = "".join(text_lines(stream, place))
-                yield from _article(text, place, name)
+                yield from _article(text, place, name, NO_PAGE_COLUMNS if self._holds_html else None)
+            elif kind in SINGLE_PAGES:
+                with path.open("rb") as stream:
+                    saved = saved_page(stream, name, place, kind.name)
+                yield from self._page(saved)
+            elif kind in ARCHIVES:
+                for saved in ARCHIVES[kind](path, name, place, refuse):
+                    try:
+                        yield from self._page(saved)
+                    except UserError as error:
+                        refuse(error)
             else:
                 yield from self._rows(read_rows(path, kind.name, refuse), name, refuse)
         except OSError as error:
             raise UserError(f"{place}: cannot be read: {error.strerror}") from None
 
+    @cached_property
+    def _holds_html(self) -> bool:
+        """Whether pages of HTML lie in the folder, so that all its pages need their columns."""
+        return self.is_folder and any(map(page_kind, self.files.readable))
+
+    def _page(self, saved: SavedPage) -> Iterator[Passage]:
+        if saved.kind == "text":
+            text = "".join(text_lines(io.BytesIO(saved.content), saved.place))
+            yield from _article(text, saved.place, saved.name, NO_PAGE_COLUMNS)
+            return
+        page = saved.read()
+        if self.keep_text:
+            self.keep_text(saved.name, page.text)
+        yield from page_passages(page, saved.name)
+
     def _format_of(self, path: Path) -> InputFormat:
         if self.format is not InputFormat.auto:
             return self.format
+        if pages := page_kind(path):
+            return InputFormat[pages]
         suffix = path.suffix.lower()
         if suffix in ARTICLE_SUFFIXES:
             return InputFormat.text
@@ -186,8 +230,11 @@ class InputSource:
             identity = identifier(row.fields.get("id")) or f"{name}:{index}"
             article_id = identifier(row.fields.get("article_id")) or identity
             try:
-                text = _text(row, self.text_field)
-                passages = list(self._passages(row, text, identity, article_id, positions[article_id]))
+                if (html_field := self._html_field(row)) is not None:
+                    passages = self._page_of_row(row, html_field, identity, article_id, positions[article_id])
+                else:
+                    text = _text(row, self.text_field)
+                    passages = list(self._passages(row, text, identity, article_id, positions[article_id]))
             except UserError as error:
                 refuse(error)
                 continue
@@ -195,6 +242,24 @@ class InputSource:
                 if article_id != identity:  # a row that stands alone need not be remembered
                     positions[article_id] += 1
                 yield passage
+
+    def _html_field(self, row: TableRow) -> str | None:
+        """Where the row holds a page of HTML; ``None``: it holds text."""
+        if self.html_field is not None:
+            return self.html_field
+        return HTML_FIELD if HTML_FIELD in row.fields and self.text_field not in row.fields else None
+
+    def _page_of_row(self, row: TableRow, field: str, name: str, article_id: str, position: int) -> list[Passage]:
+        html = row.fields.get(field)
+        if not isinstance(html, bytes):  # Parquet holds pages as bytes, too
+            html = _text(row, field, "html_field")
+        url = row.fields.get("url")
+        page = read_html(html, url=url if isinstance(url, str) else None, place=row.place)
+        if self.keep_text:
+            self.keep_text(name, page.text)
+        ours = {"id", "article_id", "position", field}
+        fields = carried_fields({key: value for key, value in row.fields.items() if key not in ours})
+        return list(page_passages(page, article_id, name, fields, position))
 
     def _passages(self, row: TableRow, text: str, identity: str, article_id: str, position: int) -> Iterator[Passage]:
         if self.unit is Unit.article:
@@ -212,17 +277,17 @@ def _pass_over(error: UserError) -> None:
     """Go on; it will be told when the input is read."""
 
 
-def _article(text: str, place: str, name: str) -> Iterator[Passage]:
+def _article(text: str, place: str, name: str, fields: Mapping[str, Any] | None = None) -> Iterator[Passage]:
     if not text.strip():
         raise UserError(f"{place}: the text is empty")
-    yield from article_passages(text, name)
+    yield from article_passages(text, name, fields=fields)
 
 
-def _text(row: TableRow, field: str) -> str:
+def _text(row: TableRow, field: str, setting: str = "text_field") -> str:
     text = row.fields.get(field)
     if field not in row.fields:
         there = ", ".join(map(repr, row.fields))
-        raise UserError(f"{row.place}: no column {field!r} (text_field); there are {there}")
+        raise UserError(f"{row.place}: no column {field!r} ({setting}); there are {there}")
     if not isinstance(text, str):
         raise UserError(f"{row.place}: {field} must be text, not {text!r}")
     if not text.strip():

@@ -16,8 +16,9 @@ from sitrep.model.encoding import InputEncoder, reading_order
 from sitrep.model.familiarity import Familiarity
 from sitrep.model.tokenizer import TOKENIZER, TextTokenizer
 from sitrep.model.validation_fit import ValidationFit
+from sitrep.pages.html import Page, looks_like_html, read_html
 from sitrep.pages.legibility import oddities
-from sitrep.pages.passages import article_passages
+from sitrep.pages.passages import article_passages, page_passages
 from sitrep.sentences import UNFAMILIAR_VOCABULARY, Passage, Prediction
 from sitrep.settings import Context, Precision
 
@@ -30,8 +31,6 @@ save time, and memory that would grow with the first hundreds of thousands of ro
 
 WINDOW = 8192
 """Sentences of a stream that are sorted by length together; bounds the memory of a long job."""
-
-HTML_STARTS = ("<!doctype html", "<html", "<?xml")
 
 
 class Predictor:
@@ -151,22 +150,25 @@ class Predictor:
         """The label of each text, each read alone."""
         return self.choose(self.predict_proba(texts))[0]
 
-    def label_page(self, page: str, article_id: str = "page") -> list[Prediction]:
-        """Cut the text of a page into sentences and stand-alone lines and label each.
+    def label_page(self, page: str | bytes | Page, article_id: str = "page") -> list[Prediction]:
+        """Cut a page into sentences and stand-alone lines and label each.
 
         Args:
-            page: Plain text.
+            page: Plain text, or HTML as it was saved, or a page that :func:`sitrep.read_html` read, whose ``text``
+                offsets then are of. Text is HTML if it begins as that does; bytes always are.
             article_id: What the ids of the sentences begin with.
 
         Returns:
-            In the order of the page; ``page[p.passage.start:p.passage.end]`` is the sentence of prediction ``p``.
+            In the order of the page; ``page[p.passage.start:p.passage.end]`` is the sentence of prediction ``p``,
+            where the page is plain text, and of HTML ``read_html(page).text[…]``.
 
         Raises:
-            UserError: If the page is HTML, which is not read yet.
+            UserError: If the page is HTML that shows no text, or bytes of anything else.
         """
-        if page.lstrip("\ufeff \t\r\n")[:16].lower().startswith(HTML_STARTS):
-            raise UserError("the page is HTML, which is not read yet; give its text, one paragraph or line a line")
-        return list(self.predict(article_passages(page, article_id)))
+        if isinstance(page, bytes) or (isinstance(page, str) and looks_like_html(page)):
+            page = read_html(page)
+        passages = article_passages(page, article_id) if isinstance(page, str) else page_passages(page, article_id)
+        return list(self.predict(passages))
 
     def predict(self, passages: Iterable[Passage]) -> Iterator[Prediction]:
         """Label a stream of passages, in its order, one window in memory at a time.

@@ -13,6 +13,7 @@ from sitrep.errors import UserError
 from sitrep.inference.inputs import InputSource
 from sitrep.inference.left_out import open_left_out
 from sitrep.inference.outputs import STANDARD_OUTPUT, check_output, open_output
+from sitrep.inference.page_texts import PageTexts
 from sitrep.inference.predictor import Predictor
 from sitrep.model.checkpoint import open_checkpoint
 from sitrep.sentences import UNFAMILIAR_VOCABULARY, Prediction
@@ -27,7 +28,17 @@ def predict(settings: PredictSettings) -> None:
         UserError: For anything else wrong with the checkpoint, the input or the output; then no output file is left.
     """
     output = None if settings.output == STANDARD_OUTPUT else Path(settings.output)
-    source = InputSource(settings.input, settings.format, settings.unit, settings.text_field, output, settings.on_error)
+    texts = PageTexts(settings.pages_text)
+    source = InputSource(
+        settings.input,
+        settings.format,
+        settings.unit,
+        settings.text_field,
+        output,
+        settings.on_error,
+        settings.html_field,
+        texts.keep,
+    )
     check_output(settings.output, settings.overwrite, settings.clean)
     source.check()
     checkpoint = open_checkpoint(settings.checkpoint)
@@ -45,7 +56,7 @@ def predict(settings: PredictSettings) -> None:
     truncated = review = 0
     began = time.perf_counter()
     opened = open_output(settings.output, settings.overwrite, checkpoint.taxonomy, settings.clean)
-    with open_left_out(settings.output) as left_out, opened as write:
+    with texts, open_left_out(settings.output) as left_out, opened as write:
         for prediction in _shown(predictor.predict(source.passages(left_out)), console):
             write(prediction)
             counts[prediction.label] += 1

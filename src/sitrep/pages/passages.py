@@ -1,8 +1,10 @@
 """From the text of a page to passages that wait for their prediction."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
+from sitrep.pages.html import Page
 from sitrep.pages.segmentation import iter_sentence_spans
 from sitrep.sentences import Passage
 
@@ -34,3 +36,36 @@ def article_passages(
             fields=fields or {},
             source=text,
         )
+
+
+NO_PAGE_COLUMNS = dict.fromkeys(
+    ("title", "url", "publisher", "author", "date_published", "page_sha256", "xpath", "tag", "link_density")
+)
+"""Columns of sentences of pages in HTML, as plain text beside them has them: empty."""
+
+
+def page_passages(
+    page: Page,
+    article_id: str,
+    name: str | None = None,
+    fields: Mapping[str, Any] | None = None,
+    first_position: int = 0,
+) -> Iterator[Passage]:
+    """Cut a page of HTML into passages; each carries what the page states of itself, and the block that it is from.
+
+    Args:
+        page: That was read.
+        article_id: Of the page.
+        name: What the passages' ids begin with; by default the article's id.
+        fields: Carried through with every passage; they go before what the page states.
+        first_position: Of the first passage.
+    """
+    given = {key: value for key, value in (fields or {}).items() if value not in (None, "")}
+    shared = NO_PAGE_COLUMNS | dict(fields or {}) | page.columns() | given
+    blocks = iter(page.blocks)
+    block = next(blocks)
+    for passage in article_passages(page.text, article_id, name, None, first_position):
+        while passage.start >= block.end:
+            block = next(blocks)
+        where = {"xpath": block.xpath, "tag": block.tag, "link_density": block.link_density}
+        yield replace(passage, fields=shared | where)

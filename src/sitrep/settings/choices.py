@@ -41,6 +41,11 @@ class InputFormat(Enum):
     csv = "csv"
     tsv = "tsv"
     parquet = "parquet"
+    html = "html"
+    mhtml = "mhtml"
+    warc = "warc"
+    zip = "zip"
+    tar = "tar"
 
 
 class OnError(Enum):

@@ -56,7 +56,8 @@ class PredictSettings:
     """Settings of `scripts/predict.py`."""
 
     input: str
-    """An article (`.txt`), rows (`.jsonl` `.csv` `.tsv` `.parquet`), a folder of them, or `-` for standard input."""
+    """A page (`.txt` `.html` `.htm` `.xhtml` `.mhtml`, or these with `.gz`), an archive of pages (`.zip` `.tar.gz`
+    `.warc.gz`), rows (`.jsonl` `.csv` `.tsv` `.parquet`), a folder of them, or `-` for standard input."""
     output: str = "-"
     """`.jsonl`, `.csv`, `.parquet`, `.html` (coloured; `NAME.html/`: a folder of pages), or `-` for JSON lines."""
     clean: bool = False
@@ -66,9 +67,13 @@ class PredictSettings:
     unit: Unit = Unit.sentence
     """What a row holds: one `sentence`, or a whole `article` to be cut into sentences."""
     format: InputFormat = InputFormat.auto
-    """`auto` goes by the file's ending; on standard input a leading `{` means JSON lines, all else is an article."""
+    """`auto` goes by the file's ending; on standard input by how it begins: JSON lines, HTML, or else an article."""
     text_field: str = "text"
     """Column or key of a row that holds its text."""
+    html_field: str | None = None
+    """Column or key of a row that holds a page of HTML; `null`: `html`, where rows have no `text_field`."""
+    pages_text: str | None = None
+    """Folder for the text of each page of HTML, which `start` and `end` count in; it must not exist yet."""
     calibrated: bool = True
     """Use the temperature that was fitted on validation, and say which predictions to check."""
     on_error: OnError = OnError.auto
@@ -78,7 +83,7 @@ class PredictSettings:
     inference: InferenceSettings = field(default_factory=InferenceSettings)
 
     def __post_init__(self) -> None:
-        expand_home(self, "input", "output", "checkpoint")
+        expand_home(self, "input", "output", "checkpoint", "pages_text")
         require(bool(self.input), "input", self.input, "name a file or a folder, or - for standard input")
 
 

@@ -1,0 +1,63 @@
+"""The text of each page of HTML as a file of its own, which the offsets of its sentences count in."""
+
+import hashlib
+import re
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from sitrep.storage.complete import complete_folder
+
+UNSAFE = re.compile(r'[\x00-\x1f<>:"\\|?*%\x7f]')
+"""Characters that some file system does not take, and the sign that stands for them."""
+LONGEST_NAME = 200
+"""Bytes of a name; file systems take 255, and an ending comes behind."""
+
+
+class PageTexts:
+    """Writes ``<article id>.txt``; see :meth:`keep`. The folder appears when all of them are written.
+
+    Args:
+        folder: To make; ``None``: nothing is written.
+    """
+
+    def __init__(self, folder: str | None) -> None:
+        self.folder = folder
+        self._stack = ExitStack()
+        self._open: Path | None = None
+
+    def __enter__(self) -> Self:
+        if self.folder is not None:
+            self._open, _ = self._stack.enter_context(complete_folder(self.folder, "pages_text"))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        self._open = None
+        return self._stack.__exit__(kind, error, trace)
+
+    def keep(self, article_id: str, text: str) -> None:
+        """Write the text of a page; before the folder is open, as when input is only checked, nothing."""
+        if self._open is None:
+            return
+        path = self._open / file_name(article_id)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8", newline="")
+
+
+def file_name(article_id: str) -> str:
+    """Relative path of the text of an article; it stays below its folder, whatever the id is."""
+    parts = [_safe(part) for part in article_id.split("/") if part]
+    return "/".join(parts or ["_"]) + ".txt"
+
+
+def _safe(part: str) -> str:
+    shown = part.encode("utf-8", "backslashreplace").decode("utf-8")
+    name = UNSAFE.sub(lambda found: f"%{ord(found[0]):02X}", shown)
+    name = name.replace(".", "%2E") if set(name) == {"."} else name
+    if len(name.encode("utf-8")) <= LONGEST_NAME:
+        return name
+    digest = hashlib.sha256(part.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    return name.encode("utf-8")[: LONGEST_NAME - 17].decode("utf-8", "ignore") + "~" + digest
