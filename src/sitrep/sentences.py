@@ -19,6 +19,8 @@ OUTPUT_FIELDS = frozenset(
         "truncated",
         "true_label",
         "true_labels",
+        "page_group",
+        "sentence_group",
     }
 )
 """Names of a prediction's own fields; those that begin with ``probability_`` are its own too."""

@@ -4,19 +4,21 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from sitrep.errors import UserError
+from sitrep.inference.duplicates import Repeats, find_repeats
 from sitrep.inference.inputs import InputSource
 from sitrep.inference.left_out import open_left_out
 from sitrep.inference.outputs import STANDARD_OUTPUT, check_output, open_output
 from sitrep.inference.predictor import Predictor
 from sitrep.model.checkpoint import open_checkpoint
-from sitrep.sentences import Prediction
-from sitrep.settings import PredictSettings
+from sitrep.sentences import Passage, Prediction
+from sitrep.settings import OnDuplicates, PredictSettings
 
 
 def predict(settings: PredictSettings) -> None:
@@ -30,6 +32,7 @@ def predict(settings: PredictSettings) -> None:
     source = InputSource(settings.input, settings.format, settings.unit, settings.text_field, output, settings.on_error)
     check_output(settings.output, settings.overwrite)
     source.check()
+    repeats = _repeats(source) if settings.duplicates is OnDuplicates.mark else None
     checkpoint = open_checkpoint(settings.checkpoint)
     console = Console(stderr=True)
     for remark in source.files.remarks() if source.is_folder else ():
@@ -44,7 +47,7 @@ def predict(settings: PredictSettings) -> None:
     truncated = review = 0
     began = time.perf_counter()
     with open_left_out(settings.output) as left_out, open_output(settings.output, settings.overwrite) as write:
-        for prediction in _shown(predictor.predict(source.passages(left_out)), console):
+        for prediction in _shown(predictor.predict(_marked(source.passages(left_out), repeats)), console):
             write(prediction)
             counts[prediction.label] += 1
             truncated += prediction.truncated
@@ -56,10 +59,24 @@ def predict(settings: PredictSettings) -> None:
         console.print(summary(counts, checkpoint.labels, review, truncated, seconds), highlight=False, soft_wrap=True)
         if settings.output != STANDARD_OUTPUT:
             console.print(f"written to {settings.output}", highlight=False, soft_wrap=True)
+    if repeats:
+        console.print(repeats.summary(), highlight=False, soft_wrap=True)
     if predictor.odd_sentences:
         decided = bool(predictor.acceptance_thresholds)
         console.print(unreadable(predictor.odd_sentences, counts.total(), decided), highlight=False, soft_wrap=True)
     left_out.raise_if_any()
+
+
+def _repeats(source: InputSource) -> Repeats:
+    """What repeats in the input, for which it is read once more than for its labels: who is first knows no second."""
+    if source.is_stream:
+        raise UserError("duplicates=mark: reads the input twice, which a pipe does not allow; save it as a file first")
+    return find_repeats(source.passages(lambda error: None))
+
+
+def _marked(passages: Iterable[Passage], repeats: Repeats | None) -> Iterator[Passage]:
+    for passage in passages:
+        yield replace(passage, fields={**passage.fields, **repeats.fields(passage)}) if repeats else passage
 
 
 def summary(counts: Counter[str], labels: tuple[str, ...], review: int, truncated: int, seconds: float) -> str:

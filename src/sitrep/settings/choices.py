@@ -43,6 +43,13 @@ class InputFormat(Enum):
     parquet = "parquet"
 
 
+class OnDuplicates(Enum):
+    """What prediction does about pages and sentences that repeat."""
+
+    ignore = "ignore"
+    mark = "mark"
+
+
 class OnError(Enum):
     """What prediction does with a page or row that cannot be read."""
 
