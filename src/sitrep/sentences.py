@@ -19,6 +19,7 @@ OUTPUT_FIELDS = frozenset(
         "truncated",
         "true_label",
         "true_labels",
+        "read_as",
         "page_group",
         "sentence_group",
     }
@@ -97,6 +98,7 @@ class Passage:
         end: Offset behind its last character, so that ``text == source[start:end]``.
         text: The sentence itself.
         fields: What the input row held besides; carried through to the output.
+        read_as: What the model reads instead of the text: the whole sentence of which a row is but a line.
     """
 
     id: str
@@ -106,6 +108,7 @@ class Passage:
     end: int
     text: str
     fields: Mapping[str, Any] = field(default_factory=dict)
+    read_as: str | None = None
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,9 @@ def find_repeats(passages: Iterable[Passage]) -> Repeats:
         if page:
             page.sentences.append(number)
     hashes = array("Q", numbers)
-    names, sentences, repeated = array("Q", hashes), {}, Counter[str]()
+    names = array("Q", hashes)
+    sentences: dict[int, str] = {}
+    repeated: Counter[str] = Counter()
     for members in _alike(shingles, hashes):
         least = min(hashes[number] for number in members)
         total = sum(counts[number] for number in members)

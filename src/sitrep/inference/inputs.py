@@ -14,9 +14,10 @@ from typing import BinaryIO
 from sitrep.errors import Refuse, UserError, stop
 from sitrep.inference.folders import ARTICLE_SUFFIXES, READABLE, FolderFiles, find_files
 from sitrep.normalization import identifier
+from sitrep.pages.joined_rows import join_rows
 from sitrep.pages.passages import article_passages
 from sitrep.sentences import Passage, carried_fields
-from sitrep.settings import InputFormat, OnError, Unit
+from sitrep.settings import InputFormat, JoinLines, OnError, Unit
 from sitrep.storage.complete import shown
 from sitrep.storage.tables import (
     ROW_SUFFIXES,
@@ -49,6 +50,7 @@ class InputSource:
         unit: What a row holds.
         text_field: Column or key of a row that holds its text.
         output: File that is written, which is no input though it may lie in the folder; ``None`` if there is none.
+        join_lines: Whether rows that are lines are read as parts of their sentence.
         on_error: Whether reading goes on behind a page or row that cannot be read.
     """
 
@@ -58,6 +60,7 @@ class InputSource:
     text_field: str = "text"
     output: Path | None = None
     on_error: OnError = OnError.auto
+    join_lines: JoinLines = JoinLines.never
 
     @property
     def path(self) -> Path:
@@ -180,7 +183,13 @@ class InputSource:
         raise UserError(f"input={shown(path)}: cannot tell what {what} holds; {remedy}")
 
     def _rows(self, rows: Iterator[TableRow], name: str, refuse: Refuse) -> Iterator[Passage]:
-        """Rows as passages; units of an article that bring no position are counted, also where articles alternate."""
+        """Rows as passages, those that are lines with their sentence where that is wanted."""
+        passages = self._units(rows, name, refuse)
+        join = self.join_lines is JoinLines.auto and self.unit is Unit.sentence
+        yield from join_rows(passages) if join else passages
+
+    def _units(self, rows: Iterator[TableRow], name: str, refuse: Refuse) -> Iterator[Passage]:
+        """Units of an article that bring no position are counted, also where articles alternate."""
         positions: Counter[str] = Counter()
         for index, row in enumerate(rows):
             identity = identifier(row.fields.get("id")) or f"{name}:{index}"

@@ -172,7 +172,7 @@ class Predictor:
         """
         for window in whole_articles(passages, WINDOW):
             order = None if self.encoder.context is Context.none else reading_order(window)
-            probabilities, truncated = self._score([passage.text for passage in window], order)
+            probabilities, truncated = self._score([passage.read_as or passage.text for passage in window], order)
             chosen, sets = self.choose(probabilities)
             odd = oddities(window)
             for passage, label, several, row, cut, oddity in zip(

@@ -29,7 +29,15 @@ def predict(settings: PredictSettings) -> None:
         UserError: For anything else wrong with the checkpoint, the input or the output; then no output file is left.
     """
     output = None if settings.output == STANDARD_OUTPUT else Path(settings.output)
-    source = InputSource(settings.input, settings.format, settings.unit, settings.text_field, output, settings.on_error)
+    source = InputSource(
+        settings.input,
+        settings.format,
+        settings.unit,
+        settings.text_field,
+        output,
+        settings.on_error,
+        settings.join_lines,
+    )
     check_output(settings.output, settings.overwrite)
     source.check()
     repeats = _repeats(source) if settings.duplicates is OnDuplicates.mark else None

@@ -17,8 +17,7 @@ SHORT_WORDS = 6
 BANDS, ROWS = 32, 4
 """Pairs of similarity s become candidates with probability 1 - (1 - s^4)^32: 0.988 at 0.6, 0.9998 at 0.7."""
 
-CHUNK = 50_000
-PRIME = np.uint64(2**31 - 1)
+CHUNK = 5_000
 LARGEST_BUCKET = 50
 """In a larger bucket each text is compared with its next few only, so that the work stays in proportion."""
 
@@ -78,8 +77,9 @@ class ShingleSets:
         """
         places = np.arange(len(self)) if order is None else np.asarray(order, dtype=np.int64)
         rng = np.random.default_rng(0)
-        factors = rng.integers(1, int(PRIME), (bands, ROWS), dtype=np.uint64)
-        offsets = rng.integers(0, int(PRIME), (bands, ROWS), dtype=np.uint64)
+        # Multiply and add modulo 2^64: the high digits, which decide what is least, are as good as random.
+        factors = rng.integers(0, 2**64, (bands, ROWS), dtype=np.uint64) | np.uint64(1)
+        offsets = rng.integers(0, 2**64, (bands, ROWS), dtype=np.uint64)
         seen: set[int] = set()
         # Band by band: of the signatures no more than one key a text is held at a time.
         for band in range(bands):
@@ -107,10 +107,10 @@ class ShingleSets:
         keys = np.zeros(len(self), dtype=np.uint64)
         for first in range(0, len(self), CHUNK):
             last = min(first + CHUNK, len(self))
-            some = hashes[starts[first] : starts[last]].astype(np.uint64) % PRIME
+            some = hashes[starts[first] : starts[last]].astype(np.uint64)
             inner = starts[first:last] - starts[first]
             for factor, offset in zip(factors, offsets, strict=True):
-                least = np.minimum.reduceat((some * factor + offset) % PRIME, inner)
+                least = np.minimum.reduceat(some * factor + offset, inner)
                 keys[first:last] = keys[first:last] * FACTORS[0] + least
         return keys
 

@@ -43,6 +43,13 @@ class InputFormat(Enum):
     parquet = "parquet"
 
 
+class JoinLines(Enum):
+    """Whether rows that are lines of a page are read as parts of their sentence."""
+
+    auto = "auto"
+    never = "never"
+
+
 class OnDuplicates(Enum):
     """What prediction does about pages and sentences that repeat."""
 
