@@ -95,3 +95,14 @@ def test_same_short_pages_are_a_group_only_if_they_say_something():
     one = "Two soldiers died when their lorry hit a mine near Bela."
     found = repeats({"a": one, "b": one, "c": MENU, "d": MENU})
     assert set(found.pages) == {"a", "b"}
+
+
+def test_thousands_of_alerts_of_one_mould_are_one_group_in_little_time():
+    alert = (
+        "Sirens sound in the district of {} and people are asked to stay in shelters until the alarm is lifted there"
+    )
+    rng = random.Random(0)
+    texts = [alert.format(f"{rng.randrange(10**6)} {rng.randrange(10**6)}") for _ in range(2000)]
+    found = find_repeats(article_passages("\n".join(texts), "alerts"))
+    assert len(found.passages) == 1
+    assert found.passages.total() == 2000

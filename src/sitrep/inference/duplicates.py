@@ -61,7 +61,7 @@ class Repeats:
 def find_repeats(passages: Iterable[Passage]) -> Repeats:
     """Read all passages of a job once and group what repeats.
 
-    Only hashes are kept: eight bytes a sentence, and some 300 bytes for each different one. A group is named after
+    Only hashes are kept: eight bytes a sentence, and some 600 bytes for each different one. A group is named after
     the least hash of its members, so that names do not depend on the order of reading. Pairs that are alike are
     chained: of a group's members two may be less alike than the threshold.
     """
@@ -107,7 +107,7 @@ def find_repeats(passages: Iterable[Passage]) -> Repeats:
 def _alike(shingles: ShingleSets, hashes: Sequence[int]) -> Iterator[list[int]]:
     groups = _Groups(len(hashes))
     order = sorted(range(len(hashes)), key=hashes.__getitem__)
-    for one, other, _ in shingles.similar(SENTENCES_ALIKE, order, BANDS):
+    for one, other, _ in shingles.similar(SENTENCES_ALIKE, order, BANDS, groups.are_joined):
         groups.join(one, other)
     yield from groups.members()
 
@@ -141,7 +141,7 @@ def _page_groups(pages: Mapping[str, tuple[int, Weighed]]) -> dict[str, str]:
             groups.join(before, after)
     for sentence in found_on.keys() - furniture:
         for one, other in pairs_of(found_on[sentence]):
-            if groups.first(one) != groups.first(other) and _same_story(bare[one], bare[other]):
+            if not groups.are_joined(one, other) and _same_story(bare[one], bare[other]):
                 groups.join(one, other)
     return {
         ids[place]: _name(min(keys[member] for member in members))
@@ -184,6 +184,9 @@ class _Groups:
             self._above[number] = self._above[self._above[number]]
             number = self._above[number]
         return number
+
+    def are_joined(self, one: int, other: int) -> bool:
+        return self.first(one) == self.first(other)
 
     def join(self, one: int, other: int) -> None:
         low, high = sorted((self.first(one), self.first(other)))

@@ -5,7 +5,7 @@ Ullman, "Mining of Massive Datasets", ch. 3. Candidates are verified by the Jacc
 """
 
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from zlib import crc32
 
 import numpy as np
@@ -63,13 +63,18 @@ class ShingleSets:
         return len(first & second) / len(first | second)
 
     def similar(
-        self, threshold: float, order: Sequence[int] | None = None, bands: int = BANDS
+        self,
+        threshold: float,
+        order: Sequence[int] | None = None,
+        bands: int = BANDS,
+        known: Callable[[int, int], bool] | None = None,
     ) -> Iterator[tuple[int, int, float]]:
         """Find pairs with a Jaccard similarity of at least ``threshold``.
 
         Args:
             threshold: From 0 to 1; pairs of similarity s are found with probability ``1 - (1 - s^4)^bands``.
             bands: Looked at, each in a time that grows with the texts.
+            known: Whether a pair needs no answer, as where both are of one group already.
             order: All numbers, in the order in which large buckets are gone through; ``None``: as they were added.
 
         Yields:
@@ -90,7 +95,7 @@ class ShingleSets:
                 for one, other in pairs_of(places[by_key[start : end + 2]].tolist()):
                     pair = (min(one, other), max(one, other))
                     number = pair[0] * len(self) + pair[1]
-                    if number in seen:
+                    if number in seen or (known is not None and known(one, other)):
                         continue
                     seen.add(number)
                     similarity = self.jaccard(*pair)
