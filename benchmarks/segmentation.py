@@ -1,18 +1,22 @@
 """Sentences: this program against segmenters that need no model, on lines cut by hand and on very long ones.
 
-    python benchmarks/segmentation.py [characters=1000000]
+    python benchmarks/segmentation.py [characters=1000000] [boundaries=FILE]
 
 Lines are those of `tests/data/sentences.txt`; a line is right if every cut is where the hand made it. The rules of
 this program were held against that table and mended, those of the others were not: it flatters this program. Long lines
 have no line break: each repeats one stretch of text. A segmenter is given ever longer ones and left alone after the
 first that takes it more than a second. The others come with `pip install 'sitrep[bench]'`.
+
+With `boundaries`, a file of pages that were cut by hand, the cuts inside its lines are counted instead: `¦` marks one,
+`‖` one that may be there or not, as between sentences of one quotation.
 """
 
 import importlib.util
 import re
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from itertools import accumulate
 from pathlib import Path
 
 from sitrep.pages.segmentation import sentence_spans
@@ -51,7 +55,43 @@ def pysbd() -> Segmenter:
     return lambda text: list(segmenter.segment(text))
 
 
-PEERS = {"sentencex": bare_sentencex, "pysbd": pysbd}
+def sentencizer() -> Segmenter:
+    """The rules of spaCy as they come."""
+    import spacy
+
+    rules = spacy.blank("en")
+    rules.add_pipe("sentencizer")
+    return lambda text: [sentence.text for sentence in rules(text).sents]
+
+
+PEERS = {"sentencex": bare_sentencex, "pysbd": pysbd, "spacy": sentencizer}
+
+
+def cuts(sentences: Iterable[str]) -> set[int]:
+    """Where a line is cut, in characters that are not white space, so that it does not matter who keeps blanks."""
+    ends = accumulate(len("".join(sentence.split())) for sentence in sentences)
+    return set(ends)
+
+
+def boundary_table(segmenters: Mapping[str, Segmenter], file: Path) -> None:
+    """Cuts found, missed and invented inside the lines of a file that was cut by hand."""
+    lines = [line for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
+    print("| segmenter | cuts by hand | found | missed | invented | precision | recall | F1 |")
+    print("|---|---|---|---|---|---|---|---|")
+    for name, segmenter in segmenters.items():
+        found = missed = invented = 0
+        for line in lines:
+            wanted, allowed = (
+                cuts(re.split(signs, line.replace(spare, ""))) for signs, spare in (("¦", "‖"), ("[¦‖]", ""))
+            )
+            own = cuts(segmenter(" ".join(line.replace("¦", "").replace("‖", "").split()))) | {max(allowed)}
+            found += len(wanted & own) - 1  # the end of the line is nobody's finding
+            missed += len(wanted - own)
+            invented += len(own - allowed)
+        precision, recall = found / max(found + invented, 1), found / max(found + missed, 1)
+        f1 = 2 * precision * recall / max(precision + recall, 1e-9)
+        counts = f"{found + missed} | {found} | {missed} | {invented}"
+        print(f"| {name} | {counts} | {precision:.3f} | {recall:.3f} | {f1:.3f} |")
 
 
 def right_lines(segmenter: Segmenter) -> tuple[int, int]:
@@ -86,6 +126,9 @@ def main() -> None:
             segmenters[name] = load()
         else:
             print(f"{name} is not installed and left out\n")
+    if "boundaries" in options:
+        boundary_table(segmenters, Path(options["boundaries"]))
+        return
     print(f"Seconds are for one line of {characters:,} characters.\n")
     print(f"| segmenter | lines right | {' | '.join(f'{name} (s)' for name in LONG)} |\n|---|---|{'---|' * len(LONG)}")
     for name, segmenter in segmenters.items():

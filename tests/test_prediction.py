@@ -238,3 +238,31 @@ def test_gaps_and_nested_values_survive_every_format(run, tmp_path):
     with run(tmp_path / "rows.parquet", output="out.csv").open(encoding="utf-8", newline="") as file:
         assert json.loads(next(csv.DictReader(file))["n"]) == {"k": 1}
     assert parquet.read_table(run(tmp_path / "rows.parquet", output="out.parquet")).num_rows == 2
+
+
+def test_lines_of_telex_get_the_label_of_their_sentence_and_keep_their_own_text(run, tmp_path):
+    lines = ["GUNMEN STORMED THE POST AT DAWN ON MONDAY AND THE", "GOVERNOR FLED.", "FOUR WERE KILLED IN THE RAID."]
+    source = write_jsonl(tmp_path / "rows.jsonl", [{"article_id": "a", "text": line} for line in lines])
+    joined, apart = run(source), run(source, "join_lines=never", output="apart.jsonl")
+    assert [row["text"] for row in joined] == lines
+    assert [row.get("read_as") for row in joined] == [f"{lines[0]} {lines[1]}"] * 2 + [None]
+    assert joined[0]["probabilities"] == joined[1]["probabilities"]
+    assert not any("read_as" in row for row in apart)
+
+
+def test_what_repeats_is_marked_in_every_format(run, tmp_path):
+    text = "Gunmen stormed the post of Bela at dawn on Monday. Four were killed and nine wounded in the raid there."
+    pages = tmp_path / "pages"
+    pages.mkdir()
+    (pages / "a.txt").write_text(text, encoding="utf-8")
+    (pages / "b.txt").write_text(f"{text} The town lies on a river.", encoding="utf-8")
+    found = run(pages, "duplicates=mark")
+    assert found[0]["sentence_group"] == found[2]["sentence_group"] is not None
+    assert found[4]["sentence_group"] is None
+    with run(pages, "duplicates=mark", output="out.csv").open(encoding="utf-8-sig", newline="") as file:
+        assert [row["sentence_group"] or None for row in csv.DictReader(file)] == [r["sentence_group"] for r in found]
+
+
+def test_repeats_are_not_looked_for_in_a_pipe(run):
+    with pytest.raises(UserError, match="duplicates=mark: reads the input twice"):
+        run("-", "duplicates=mark")

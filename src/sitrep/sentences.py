@@ -20,6 +20,9 @@ OUTPUT_FIELDS = frozenset(
         "truncated",
         "true_label",
         "true_labels",
+        "read_as",
+        "page_group",
+        "sentence_group",
     }
 )
 """Names of a prediction's own fields; those that begin with ``probability_`` are its own too."""
@@ -101,6 +104,7 @@ class Passage:
         fields: What the input row held besides; carried through to the output.
         source: The whole text that it was cut from, for outputs that show what stands between sentences; ``None`` where
             the sentence came alone.
+        read_as: What the model reads instead of the text: the whole sentence of which a row is but a line.
     """
 
     id: str
@@ -111,6 +115,7 @@ class Passage:
     text: str
     fields: Mapping[str, Any] = field(default_factory=dict)
     source: str | None = field(default=None, repr=False, compare=False)
+    read_as: str | None = None
 
 
 @dataclass(frozen=True)

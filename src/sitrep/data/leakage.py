@@ -4,10 +4,10 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sitrep.data.similarity import SHORT_WORDS, near_duplicates
 from sitrep.data.split import Split
 from sitrep.errors import UserError
 from sitrep.normalization import comparable
+from sitrep.pages.similarity import SHORT_WORDS, near_duplicates
 from sitrep.sentences import LabelledSentence
 
 Sets = Mapping[str, Sequence[LabelledSentence]]

@@ -17,9 +17,10 @@ from sitrep.inference.folders import ARTICLE_SUFFIXES, READABLE, FolderFiles, fi
 from sitrep.inference.page_files import KeepText, SavedPage, page_kind, saved_page
 from sitrep.normalization import identifier
 from sitrep.pages.html import looks_like_html, read_html
+from sitrep.pages.joined_rows import join_rows
 from sitrep.pages.passages import NO_PAGE_COLUMNS, article_passages, page_passages
 from sitrep.sentences import Passage, carried_fields
-from sitrep.settings import InputFormat, OnError, Unit
+from sitrep.settings import InputFormat, JoinLines, OnError, Unit
 from sitrep.storage.complete import shown
 from sitrep.storage.tables import (
     ROW_SUFFIXES,
@@ -58,6 +59,7 @@ class InputSource:
         unit: What a row holds.
         text_field: Column or key of a row that holds its text.
         output: File that is written, which is no input though it may lie in the folder; ``None`` if there is none.
+        join_lines: Whether rows that are lines are read as parts of their sentence.
         on_error: Whether reading goes on behind a page or row that cannot be read.
         html_field: Column or key of a row that holds a page; ``None``: ``html``, where a row has no ``text_field``.
         keep_text: Told the text of each page of HTML, which offsets are of.
@@ -71,6 +73,7 @@ class InputSource:
     on_error: OnError = OnError.auto
     html_field: str | None = None
     keep_text: KeepText | None = None
+    join_lines: JoinLines = JoinLines.never
 
     @property
     def path(self) -> Path:
@@ -224,7 +227,13 @@ class InputSource:
         raise UserError(f"input={shown(path)}: cannot tell what {what} holds; {remedy}")
 
     def _rows(self, rows: Iterator[TableRow], name: str, refuse: Refuse) -> Iterator[Passage]:
-        """Rows as passages; units of an article that bring no position are counted, also where articles alternate."""
+        """Rows as passages, those that are lines with their sentence where that is wanted."""
+        passages = self._units(rows, name, refuse)
+        join = self.join_lines is JoinLines.auto and self.unit is Unit.sentence
+        yield from join_rows(passages) if join else passages
+
+    def _units(self, rows: Iterator[TableRow], name: str, refuse: Refuse) -> Iterator[Passage]:
+        """Units of an article that bring no position are counted, also where articles alternate."""
         positions: Counter[str] = Counter()
         for index, row in enumerate(rows):
             identity = identifier(row.fields.get("id")) or f"{name}:{index}"

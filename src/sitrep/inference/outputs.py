@@ -101,6 +101,8 @@ def as_row(prediction: Prediction) -> dict[str, Any]:
     row["unfamiliar"] = prediction.unfamiliar
     if prediction.truncated:
         row["truncated"] = True
+    if passage.read_as is not None:
+        row["read_as"] = passage.read_as
     fields = dict(passage.fields)
     if prediction.labels is not None and "labels" in fields:  # only such a model has a field of that name itself
         fields["input_labels"] = fields.pop("labels")

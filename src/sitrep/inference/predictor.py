@@ -180,7 +180,8 @@ class Predictor:
         """
         for window in whole_articles(passages, WINDOW):
             order = None if self.encoder.context is Context.none else reading_order(window)
-            probabilities, truncated, tokens = self._score([passage.text for passage in window], order)
+            read = [passage.read_as or passage.text for passage in window]
+            probabilities, truncated, tokens = self._score(read, order)
             chosen, sets = self.choose(probabilities)
             odd = oddities(window)
             reasons = self._reasons(window, tokens, odd)

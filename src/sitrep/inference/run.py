@@ -4,20 +4,22 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from sitrep.errors import UserError
+from sitrep.inference.duplicates import Repeats, find_repeats
 from sitrep.inference.inputs import InputSource
 from sitrep.inference.left_out import open_left_out
 from sitrep.inference.outputs import STANDARD_OUTPUT, check_output, open_output
 from sitrep.inference.page_texts import PageTexts
 from sitrep.inference.predictor import Predictor
 from sitrep.model.checkpoint import open_checkpoint
-from sitrep.sentences import UNFAMILIAR_VOCABULARY, Prediction
-from sitrep.settings import PredictSettings
+from sitrep.sentences import UNFAMILIAR_VOCABULARY, Passage, Prediction
+from sitrep.settings import OnDuplicates, PredictSettings
 
 
 def predict(settings: PredictSettings) -> None:
@@ -38,9 +40,11 @@ def predict(settings: PredictSettings) -> None:
         settings.on_error,
         settings.html_field,
         texts.keep,
+        settings.join_lines,
     )
     check_output(settings.output, settings.overwrite, settings.clean)
     source.check()
+    repeats = _repeats(source) if settings.duplicates is OnDuplicates.mark else None
     checkpoint = open_checkpoint(settings.checkpoint)
     console = Console(stderr=True)
     for remark in source.files.remarks() if source.is_folder else ():
@@ -57,7 +61,7 @@ def predict(settings: PredictSettings) -> None:
     began = time.perf_counter()
     opened = open_output(settings.output, settings.overwrite, checkpoint.taxonomy, settings.clean)
     with texts, open_left_out(settings.output) as left_out, opened as write:
-        for prediction in _shown(predictor.predict(source.passages(left_out)), console):
+        for prediction in _shown(predictor.predict(_marked(source.passages(left_out), repeats)), console):
             write(prediction)
             counts[prediction.label] += 1
             truncated += prediction.truncated
@@ -70,6 +74,8 @@ def predict(settings: PredictSettings) -> None:
         console.print(summary(counts, checkpoint.labels, review, truncated, seconds), highlight=False, soft_wrap=True)
         if settings.output != STANDARD_OUTPUT:
             console.print(f"written to {settings.output}", highlight=False, soft_wrap=True)
+    if repeats:
+        console.print(repeats.summary(), highlight=False, soft_wrap=True)
     decided = bool(predictor.acceptance_thresholds)
     if predictor.odd_sentences:
         console.print(unreadable(predictor.odd_sentences, counts.total(), decided), highlight=False, soft_wrap=True)
@@ -102,6 +108,18 @@ class UnfamiliarPages:
             f"{'its' if self.pages == 1 else 'their'} words (unfamiliar={UNFAMILIAR_VOCABULARY}): {outcome}; "
             "if such pages matter, label some and train with them"
         )
+
+
+def _repeats(source: InputSource) -> Repeats:
+    """What repeats in the input, for which it is read once more than for its labels: who is first knows no second."""
+    if source.is_stream:
+        raise UserError("duplicates=mark: reads the input twice, which a pipe does not allow; save it as a file first")
+    return find_repeats(source.passages(lambda error: None))
+
+
+def _marked(passages: Iterable[Passage], repeats: Repeats | None) -> Iterator[Passage]:
+    for passage in passages:
+        yield replace(passage, fields={**passage.fields, **repeats.fields(passage)}) if repeats else passage
 
 
 def summary(counts: Counter[str], labels: tuple[str, ...], review: int, truncated: int, seconds: float) -> str:

@@ -1,7 +1,7 @@
 """Which line breaks of a page end a sentence, and which come from a fixed width."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from itertools import pairwise
@@ -43,6 +43,16 @@ BEGINS_ANEW = re.compile(
 """Begins a line whose capital no name explains."""
 
 
+BRACKETED = re.compile(r"\([^()]*\)")
+"""A line that is a remark of the desk, or an abbreviation explained."""
+
+TELEX_LINES = 6
+"""Lines in capitals of which at least one in so many ends a sentence are prose."""
+
+TELEX_INNER = 0.6
+"""Share of the width that a line has at least which neither begins nor ends its sentence."""
+
+
 class Break(Enum):
     """What a line break tells about the text on both sides."""
 
@@ -76,11 +86,54 @@ def blocks(text: str) -> Iterator[Span]:
     """
     for paragraph in _paragraphs(text):
         for item in _items(paragraph):
-            for run in _runs(item):
-                if _hard_wrapped(run):
-                    yield run[0].start, run[-1].end
-                else:
-                    yield from ((line.start, line.end) for line in run)
+            yield from _telex(item) if is_telex([line.text for line in item]) else _wrapped(item)
+
+
+def _wrapped(lines: list[Line]) -> Iterator[Span]:
+    for run in _runs(lines):
+        if _hard_wrapped(run):
+            yield run[0].start, run[-1].end
+        else:
+            yield from ((line.start, line.end) for line in run)
+
+
+def is_telex(texts: Sequence[str]) -> bool:
+    """Tell prose in capitals from headlines and menus, whose lines do not end in full stops.
+
+    Args:
+        texts: Lines without surrounding white space, none of them blank.
+    """
+    ended = sum(_ended(text) for text in texts)
+    if ended < 2 or TELEX_LINES * ended < len(texts) or not NARROWEST <= max(map(len, texts)) <= WIDEST:
+        return False
+    return not any(map(str.islower, "".join(texts)))
+
+
+def _telex(lines: list[Line]) -> Iterator[Span]:
+    """In capitals, a line goes on until one has the end of a sentence, wherever it was cut."""
+    width = max(len(line.text) for line in lines)
+    stretch: list[Line] = []
+    for line in lines:
+        stretch.append(line)
+        full = len(line.text) >= width * TELEX_INNER
+        if len(stretch) == 1 and not full and (line is lines[0] or BRACKETED.fullmatch(line.text)):
+            # "(PASSAGE OMITTED)" stands alone, and so does a headline; prose begins with a word of its own.
+            if not (_ended(line.text) or known.SENTENCE_START.match(f"{line.text} ")):
+                yield line.start, line.end
+                stretch = []
+                continue
+        if _ended(line.text):
+            inner = stretch[1:-1]
+            if all(len(one.text) >= width * TELEX_INNER or BRACKETED.fullmatch(one.text) for one in inner):
+                yield stretch[0].start, stretch[-1].end
+            else:
+                yield from _wrapped(stretch)
+            stretch = []
+    yield from _wrapped(stretch)
+
+
+def _ended(text: str) -> bool:
+    return SENTENCE_ENDS.search(text) is not None and not ABBREVIATED.search(text)
 
 
 def _paragraphs(text: str) -> Iterator[list[Line]]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from sitrep.data.leakage import Placed
-from sitrep.data.similarity import SHORT_WORDS
+from sitrep.pages.similarity import SHORT_WORDS
 from sitrep.quality.findings import EXAMPLES_SHOWN, Finding, Severity, Suggestion, example
 from sitrep.sentences import LabelledSentence
 

@@ -48,6 +48,20 @@ class InputFormat(Enum):
     tar = "tar"
 
 
+class JoinLines(Enum):
+    """Whether rows that are lines of a page are read as parts of their sentence."""
+
+    auto = "auto"
+    never = "never"
+
+
+class OnDuplicates(Enum):
+    """What prediction does about pages and sentences that repeat."""
+
+    ignore = "ignore"
+    mark = "mark"
+
+
 class OnError(Enum):
     """What prediction does with a page or row that cannot be read."""
 

@@ -4,7 +4,16 @@ import string
 from dataclasses import dataclass, field
 
 from sitrep.labels import find_taxonomy
-from sitrep.settings.choices import FetchedBackbone, InputFormat, OnError, Precision, TrainingData, Unit
+from sitrep.settings.choices import (
+    FetchedBackbone,
+    InputFormat,
+    JoinLines,
+    OnDuplicates,
+    OnError,
+    Precision,
+    TrainingData,
+    Unit,
+)
 from sitrep.settings.data import DataSettings, EvaluateDataSettings
 from sitrep.settings.rules import check_label_map, expand_home, require
 
@@ -78,6 +87,10 @@ class PredictSettings:
     """Use the temperature that was fitted on validation, and say which predictions to check."""
     on_error: OnError = OnError.auto
     """A page or row that cannot be read: `stop` ends the job, `skip` goes on; `auto`: skips in a folder only."""
+    join_lines: JoinLines = JoinLines.auto
+    """`auto`: rows of one `article_id` that are lines of telex or hard-wrapped copy get the label of their sentence."""
+    duplicates: OnDuplicates = OnDuplicates.ignore
+    """`mark`: pages and sentences that repeat in the job, also re-edited, get `page_group` and `sentence_group`."""
     overwrite: bool = False
     """Replace `output` if it exists."""
     inference: InferenceSettings = field(default_factory=InferenceSettings)
