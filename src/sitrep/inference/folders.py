@@ -15,6 +15,11 @@ READABLE = (*ARTICLE_SUFFIXES, *ROW_SUFFIXES)
 ERRORS_SUFFIX = ".errors.jsonl"
 """Ending of the file that says what an earlier prediction left out."""
 
+MANIFEST = "manifest.json"
+"""What the folder of a job in parts holds besides them."""
+JOB_ERRORS, JOB_PAGES, JOB_INPUT = "errors.jsonl", "pages.jsonl", "input.jsonl"
+JOB_TABLES = (JOB_ERRORS, JOB_PAGES, JOB_INPUT)
+
 
 @dataclass(frozen=True)
 class FolderFiles:
@@ -45,24 +50,26 @@ def find_files(folder: Path, output: Path | None = None) -> FolderFiles:
 
     Args:
         folder: To look through.
-        output: File that is about to be written, which is no input.
+        output: File or folder that is about to be written, which is no input.
     """
     found = FolderFiles([], [], [])
     own = output.resolve() if output else None
     for path in sorted(_visible(folder)):
         dead = path.is_symlink() and not path.exists()
+        if own and path.resolve().is_relative_to(own):
+            continue
         if not (path.is_file() or dead) or path.suffix.lower() not in READABLE:
             found.others.append(path)
         elif is_prediction(path):
             found.predictions.append(path)
-        elif path.resolve() != own:
+        else:
             found.readable.append(path)
     return found
 
 
 def is_prediction(path: Path) -> bool:
     """Whether a table is what a prediction wrote, by the columns of its first row."""
-    if path.name.endswith(ERRORS_SUFFIX):
+    if path.name.endswith(ERRORS_SUFFIX) or (path.name in JOB_TABLES and (path.parent / MANIFEST).is_file()):
         return True
     if path.suffix.lower() not in ROW_SUFFIXES:
         return False

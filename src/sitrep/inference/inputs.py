@@ -6,13 +6,14 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO
 
 from sitrep.errors import Refuse, UserError, stop
 from sitrep.inference.folders import ARTICLE_SUFFIXES, READABLE, FolderFiles, find_files
+from sitrep.inference.meter import Meter
 from sitrep.normalization import identifier
 from sitrep.pages.passages import article_passages
 from sitrep.sentences import Passage, carried_fields
@@ -48,8 +49,10 @@ class InputSource:
         format: How it is to be read; ``auto`` goes by the ending.
         unit: What a row holds.
         text_field: Column or key of a row that holds its text.
-        output: File that is written, which is no input though it may lie in the folder; ``None`` if there is none.
+        output: File or folder that is written, which is no input though it may lie in the folder; ``None`` if there is
+            none.
         on_error: Whether reading goes on behind a page or row that cannot be read.
+        meter: Told how much of the input has been read.
     """
 
     location: str
@@ -57,7 +60,8 @@ class InputSource:
     unit: Unit = Unit.sentence
     text_field: str = "text"
     output: Path | None = None
-    on_error: OnError = OnError.auto
+    on_error: OnError = OnError.skip
+    meter: Meter = field(default_factory=Meter, compare=False)
 
     @property
     def path(self) -> Path:
@@ -96,8 +100,6 @@ class InputSource:
     @property
     def stops(self) -> bool:
         """Whether the first page or row that cannot be read ends the reading."""
-        if self.on_error is OnError.auto:
-            return not self.is_folder
         return self.on_error is OnError.stop
 
     def passages(self, refuse: Refuse = stop) -> Iterator[Passage]:
@@ -116,13 +118,19 @@ class InputSource:
             with self.path.open("rb") as stream:
                 yield from self._stream(stream, shown(self.path), "stdin", refuse)
         else:
-            for path, name in self._named_files():
-                try:
-                    yield from self._file(path, name, refuse)
-                except UserError as error:
-                    refuse(error)
+            for path, name in self.named_files():
+                yield from self.file_passages(path, name, refuse)
 
-    def _named_files(self) -> Iterator[tuple[Path, str]]:
+    def file_passages(self, path: Path, name: str, refuse: Refuse = stop) -> Iterator[Passage]:
+        """The sentences of one file of :meth:`named_files`, as :meth:`passages` gives them."""
+        refuse = stop if self.stops else refuse
+        try:
+            yield from self._file(path, name, refuse)
+        except UserError as error:
+            refuse(error)
+        self.meter.end_file(path)
+
+    def named_files(self) -> Iterator[tuple[Path, str]]:
         """The file, or those of the folder, each with what its articles are named after."""
         if not self.is_folder:
             yield self.path, self.path.stem
@@ -163,7 +171,7 @@ class InputSource:
                     text = "".join(text_lines(stream, place))
                 yield from _article(text, place, name)
             else:
-                yield from self._rows(read_rows(path, kind.name, refuse), name, refuse)
+                yield from self._rows(read_rows(path, kind.name, refuse, self.meter.add), name, refuse)
         except OSError as error:
             raise UserError(f"{place}: cannot be read: {error.strerror}") from None
 

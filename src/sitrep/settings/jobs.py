@@ -1,10 +1,11 @@
 """Settings of what is done with a checkpoint, with data, with finished runs, or before the first."""
 
+import re
 import string
 from dataclasses import dataclass, field
 
 from sitrep.labels import find_taxonomy
-from sitrep.settings.choices import FetchedBackbone, InputFormat, OnError, Precision, TrainingData, Unit
+from sitrep.settings.choices import FetchedBackbone, InputFormat, OnError, PartFormat, Precision, TrainingData, Unit
 from sitrep.settings.data import DataSettings, EvaluateDataSettings
 from sitrep.settings.rules import check_label_map, expand_home, require
 
@@ -58,7 +59,7 @@ class PredictSettings:
     input: str
     """An article (`.txt`), rows (`.jsonl` `.csv` `.tsv` `.parquet`), a folder of them, or `-` for standard input."""
     output: str = "-"
-    """`.jsonl`, `.csv` or `.parquet`, or `-` for JSON lines on standard output."""
+    """`.jsonl`, `.csv` or `.parquet`, `-` for JSON lines on standard output, or `FOLDER/` for a long job in parts."""
     checkpoint: str = "outputs/train/latest"
     """Run folder, or the `checkpoint` folder inside it, or any Hugging Face folder with our labels."""
     unit: Unit = Unit.sentence
@@ -69,15 +70,26 @@ class PredictSettings:
     """Column or key of a row that holds its text."""
     calibrated: bool = True
     """Use the temperature that was fitted on validation, and say which predictions to check."""
-    on_error: OnError = OnError.auto
-    """A page or row that cannot be read: `stop` ends the job, `skip` goes on; `auto`: skips in a folder only."""
+    on_error: OnError = OnError.skip
+    """A page or row that cannot be read: `skip` notes it and goes on, `stop` ends the job at the first."""
     overwrite: bool = False
-    """Replace `output` if it exists."""
+    """Replace `output` if it exists; an unfinished job of the same input, checkpoint and settings is gone on with."""
+    parts: PartFormat = PartFormat.parquet
+    """Format of the parts where `output` is a folder."""
+    part_sentences: int = 50_000
+    """Sentences a part, at least; it ends with the article, or at twice as many."""
+    shard: str | None = None
+    """`i/N`: do the i-th of N shares of a job in parts, in `FOLDER/shard-i-of-N`; by file in a folder, else by part."""
     inference: InferenceSettings = field(default_factory=InferenceSettings)
 
     def __post_init__(self) -> None:
         expand_home(self, "input", "output", "checkpoint")
         require(bool(self.input), "input", self.input, "name a file or a folder, or - for standard input")
+        rule = "must lie between 1 and 100,000,000"
+        require(1 <= self.part_sentences <= 10**8, "part_sentences", self.part_sentences, rule)
+        numbers = re.fullmatch(r"([1-9]\d{0,5})/([1-9]\d{0,5})", self.shard or "1/1")
+        rule = "write it as i/N, such as 2/8, with i between 1 and N"
+        require(bool(numbers) and int(numbers[1]) <= int(numbers[2]), "shard", self.shard, rule)  # type: ignore[index]
 
 
 @dataclass

@@ -35,6 +35,7 @@ def expand_home(settings: Any, *names: str) -> None:
 
 def _at_home(path: str) -> str:
     try:
-        return str(Path(path).expanduser()) if path.startswith("~") else path
+        slash = "/" if path.endswith("/") else ""  # says that a folder is meant
+        return f"{Path(path).expanduser()}{slash}" if path.startswith("~") else path
     except RuntimeError:  # there is no such user: a file may be called so
         return path
