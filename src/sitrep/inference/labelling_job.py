@@ -44,6 +44,8 @@ def label_in_parts(settings: PredictSettings, source: InputSource, console: Cons
     if source.is_stream:
         raise UserError(f"output={settings.output}: a job in parts goes on where it was cut off, which a pipe cannot")
     source.check()
+    for remark in source.files.remarks() if source.is_folder else ():
+        console.print(remark, highlight=False, markup=False, soft_wrap=True)
     checkpoint = open_checkpoint(settings.checkpoint)
     shard = Shard.parse(settings.shard)
     with open_job_folder(settings.output, shard if settings.shard else None) as folder:
