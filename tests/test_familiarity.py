@@ -221,6 +221,16 @@ def test_run_says_in_one_line_how_much_is_unlike_training_and_what_to_do(
     assert "unfamiliar" in (tmp_path / "out.csv").read_text().splitlines()[0].split(",")
 
 
+def test_a_job_in_parts_says_the_same_of_all_its_parts(knowing, tmp_path, capsys):
+    pages = [{"article_id": "u", "text": line} for line in USUAL.splitlines()]
+    pages += [{"article_id": f"c{n}", "text": line} for n in (1, 2) for line in RECIPE.splitlines()]
+    source = write_jsonl(tmp_path / "rows.jsonl", pages)
+    fixed = [f"checkpoint={knowing}", f"input={source}", f"output={tmp_path / 'job'}/", "parts=jsonl"]
+    predict(compose_settings("predict", PredictSettings, [*fixed, "inference.precision=fp32", "part_sentences=8"]))
+    assert len(list((tmp_path / "job").glob("part-*.jsonl"))) == 3
+    assert "16 of 24 sentences stand on 2 pages unlike the training data" in capsys.readouterr().err
+
+
 def test_a_field_of_that_name_in_the_input_is_kept_beside_ours(knowing, tmp_path, capsys):
     source = write_jsonl(tmp_path / "rows.jsonl", [{"text": "Four were killed", "unfamiliar": "theirs"}])
     fixed = [f"checkpoint={knowing}", f"input={source}", "output=-", "inference.precision=fp32"]

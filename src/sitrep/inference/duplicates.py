@@ -3,10 +3,12 @@
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from itertools import islice, pairwise
 
+from sitrep.errors import UserError
+from sitrep.inference.inputs import InputSource
 from sitrep.normalization import comparable
 from sitrep.pages.similarity import SHORT_WORDS, ShingleSets, pairs_of
 from sitrep.sentences import Passage
@@ -56,6 +58,23 @@ class Repeats:
             f"duplicates: {len(set(self.pages.values()))} groups of {len(self.pages)} pages, "
             f"{len(self.passages)} groups of {self.passages.total()} sentences"
         )
+
+
+def repeats_of(source: InputSource) -> Repeats:
+    """What repeats in an input, for which it is read once more than for its labels: who is first knows no second.
+
+    Raises:
+        UserError: If it can be read once only.
+    """
+    if source.is_stream:
+        raise UserError("duplicates=mark: reads the input twice, which a pipe does not allow; save it as a file first")
+    return find_repeats(source.passages(lambda error: None))
+
+
+def marked(passages: Iterable[Passage], repeats: Repeats | None) -> Iterator[Passage]:
+    """Give passages their two columns, if repeats were looked for."""
+    for passage in passages:
+        yield replace(passage, fields={**passage.fields, **repeats.fields(passage)}) if repeats else passage
 
 
 def find_repeats(passages: Iterable[Passage]) -> Repeats:

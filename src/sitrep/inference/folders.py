@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,11 @@ OWN_PAGE = re.compile(rb"""<meta\s+name=["']?generator["']?\s+content=["']?sitre
 """Stands in the head of pages that show predictions."""
 ERRORS_SUFFIX = ".errors.jsonl"
 """Ending of the file that says what an earlier prediction left out."""
+
+MANIFEST = "manifest.json"
+"""What the folder of a job in parts holds besides them."""
+JOB_ERRORS, JOB_PAGES, JOB_INPUT = "errors.jsonl", "pages.jsonl", "input.jsonl"
+JOB_TABLES = (JOB_ERRORS, JOB_PAGES, JOB_INPUT)
 
 
 @dataclass(frozen=True)
@@ -44,29 +49,31 @@ class FolderFiles:
         return said
 
 
-def find_files(folder: Path, output: Path | None = None) -> FolderFiles:
+def find_files(folder: Path, outputs: Sequence[Path] = ()) -> FolderFiles:
     """Look through a folder, links to other folders included.
 
     Args:
         folder: To look through.
-        output: File that is about to be written, which is no input.
+        outputs: Files and folders that are about to be written, which are no input.
     """
     found = FolderFiles([], [], [])
-    own = os.path.realpath(output) if output else None
+    own = [os.path.realpath(output) for output in outputs]
     for path in sorted(_visible(folder)):
         dead = path.is_symlink() and not path.exists()
+        if own and any(map(Path(os.path.realpath(path)).is_relative_to, own)):
+            continue
         if not (path.is_file() or dead) or not path.name.lower().endswith(READABLE):
             found.others.append(path)
         elif is_prediction(path):
             found.predictions.append(path)
-        elif os.path.realpath(path) != own:
+        else:
             found.readable.append(path)
     return found
 
 
 def is_prediction(path: Path) -> bool:
     """Whether a table is what a prediction wrote, by the columns of its first row."""
-    if path.name.endswith(ERRORS_SUFFIX):
+    if path.name.endswith(ERRORS_SUFFIX) or (path.name in JOB_TABLES and (path.parent / MANIFEST).is_file()):
         return True
     if path.suffix.lower() not in ROW_SUFFIXES:
         return path.suffix.lower() == ".html" and _is_own_page(path)

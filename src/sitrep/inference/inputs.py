@@ -6,7 +6,7 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -14,27 +14,24 @@ from typing import Any, BinaryIO
 from sitrep.errors import Refuse, UserError, stop
 from sitrep.inference.archives import tar_pages, warc_pages, zip_pages
 from sitrep.inference.folders import ARTICLE_SUFFIXES, READABLE, FolderFiles, find_files
+from sitrep.inference.meter import Meter
 from sitrep.inference.page_files import KeepText, SavedPage, page_kind, saved_page
-from sitrep.normalization import identifier
-from sitrep.pages.html import looks_like_html, read_html
-from sitrep.pages.joined_rows import join_rows
+from sitrep.inference.row_passages import RowReader
+from sitrep.pages.html import looks_like_html
 from sitrep.pages.passages import NO_PAGE_COLUMNS, article_passages, page_passages
-from sitrep.sentences import Passage, carried_fields
+from sitrep.sentences import Passage
 from sitrep.settings import InputFormat, JoinLines, OnError, Unit
 from sitrep.storage.complete import shown
 from sitrep.storage.tables import (
     ROW_SUFFIXES,
-    TableRow,
     check_readable,
     is_stream,
     read_row_stream,
     read_rows,
     text_lines,
-    whole_number,
 )
 
 STANDARD_INPUT = "-"
-HTML_FIELD = "html"
 OTHER_KINDS = {
     **dict.fromkeys((".xlsx", ".xls", ".ods"), "save the sheet as CSV"),
     **dict.fromkeys((".pdf", ".docx"), "save its text, one paragraph or line a line"),
@@ -58,11 +55,14 @@ class InputSource:
         format: How it is to be read; ``auto`` goes by the ending.
         unit: What a row holds.
         text_field: Column or key of a row that holds its text.
-        output: File that is written, which is no input though it may lie in the folder; ``None`` if there is none.
-        join_lines: Whether rows that are lines are read as parts of their sentence.
+        output: File or folder that is written, which is no input though it may lie in the folder; ``None`` if there is
+            none.
         on_error: Whether reading goes on behind a page or row that cannot be read.
         html_field: Column or key of a row that holds a page; ``None``: ``html``, where a row has no ``text_field``.
+        join_lines: Whether rows that are lines are read as parts of their sentence.
         keep_text: Told the text of each page of HTML, which offsets are of.
+        pages_text: Folder that these texts are written to, which is no input either.
+        meter: Told how much of the input has been read.
     """
 
     location: str
@@ -70,10 +70,12 @@ class InputSource:
     unit: Unit = Unit.sentence
     text_field: str = "text"
     output: Path | None = None
-    on_error: OnError = OnError.auto
+    on_error: OnError = OnError.skip
     html_field: str | None = None
-    keep_text: KeepText | None = None
     join_lines: JoinLines = JoinLines.never
+    keep_text: KeepText | None = None
+    pages_text: Path | None = None
+    meter: Meter = field(default_factory=Meter, compare=False)
 
     @property
     def path(self) -> Path:
@@ -112,8 +114,6 @@ class InputSource:
     @property
     def stops(self) -> bool:
         """Whether the first page or row that cannot be read ends the reading."""
-        if self.on_error is OnError.auto:
-            return not self.is_folder
         return self.on_error is OnError.stop
 
     def passages(self, refuse: Refuse = stop) -> Iterator[Passage]:
@@ -132,13 +132,19 @@ class InputSource:
             with self.path.open("rb") as stream:
                 yield from self._stream(stream, shown(self.path), "stdin", refuse)
         else:
-            for path, name in self._named_files():
-                try:
-                    yield from self._file(path, name, refuse)
-                except UserError as error:
-                    refuse(error)
+            for path, name in self.named_files():
+                yield from self.file_passages(path, name, refuse)
 
-    def _named_files(self) -> Iterator[tuple[Path, str]]:
+    def file_passages(self, path: Path, name: str, refuse: Refuse = stop) -> Iterator[Passage]:
+        """The sentences of one file of :meth:`named_files`, as :meth:`passages` gives them."""
+        refuse = stop if self.stops else refuse
+        try:
+            yield from self._file(path, name, refuse)
+        except UserError as error:
+            refuse(error)
+        self.meter.end_file(path)
+
+    def named_files(self) -> Iterator[tuple[Path, str]]:
         """The file, or those of the folder, each with what its articles are named after."""
         if not self.is_folder:
             yield self.path, self.path.stem
@@ -152,7 +158,7 @@ class InputSource:
     @cached_property
     def files(self) -> FolderFiles:
         """What the folder holds."""
-        return find_files(self.path, self.output)
+        return find_files(self.path, [path for path in (self.output, self.pages_text) if path])
 
     def _stream(self, stream: BinaryIO, place: str, name: str, refuse: Refuse) -> Iterator[Passage]:
         kind = self.format
@@ -169,7 +175,7 @@ class InputSource:
         elif kind is InputFormat.text:
             yield from _article("".join(text_lines(stream, place)), place, name)
         else:
-            yield from self._rows(read_row_stream(stream, place, kind.name, refuse), name, refuse)
+            yield from self._row_reader.passages(read_row_stream(stream, place, kind.name, refuse), name, refuse)
 
     def _file(self, path: Path, name: str, refuse: Refuse) -> Iterator[Passage]:
         place, name = shown(path), shown(name)
@@ -193,7 +199,7 @@ class InputSource:
                     except UserError as error:
                         refuse(error)
             else:
-                yield from self._rows(read_rows(path, kind.name, refuse), name, refuse)
+                yield from self._row_reader.passages(read_rows(path, kind.name, refuse, self.meter.add), name, refuse)
         except OSError as error:
             raise UserError(f"{place}: cannot be read: {error.strerror}") from None
 
@@ -212,6 +218,10 @@ class InputSource:
             self.keep_text(saved.name, page.text)
         yield from page_passages(page, saved.name)
 
+    @property
+    def _row_reader(self) -> RowReader:
+        return RowReader(self.unit, self.text_field, self.html_field, self.join_lines, self.keep_text)
+
     def _format_of(self, path: Path) -> InputFormat:
         if self.format is not InputFormat.auto:
             return self.format
@@ -226,61 +236,6 @@ class InputSource:
         remedy = OTHER_KINDS.get(suffix, "set format=text, jsonl or csv")
         raise UserError(f"input={shown(path)}: cannot tell what {what} holds; {remedy}")
 
-    def _rows(self, rows: Iterator[TableRow], name: str, refuse: Refuse) -> Iterator[Passage]:
-        """Rows as passages, those that are lines with their sentence where that is wanted."""
-        passages = self._units(rows, name, refuse)
-        join = self.join_lines is JoinLines.auto and self.unit is Unit.sentence
-        yield from join_rows(passages) if join else passages
-
-    def _units(self, rows: Iterator[TableRow], name: str, refuse: Refuse) -> Iterator[Passage]:
-        """Units of an article that bring no position are counted, also where articles alternate."""
-        positions: Counter[str] = Counter()
-        for index, row in enumerate(rows):
-            identity = identifier(row.fields.get("id")) or f"{name}:{index}"
-            article_id = identifier(row.fields.get("article_id")) or identity
-            try:
-                if (html_field := self._html_field(row)) is not None:
-                    passages = self._page_of_row(row, html_field, identity, article_id, positions[article_id])
-                else:
-                    text = _text(row, self.text_field)
-                    passages = list(self._passages(row, text, identity, article_id, positions[article_id]))
-            except UserError as error:
-                refuse(error)
-                continue
-            for passage in passages:
-                if article_id != identity:  # a row that stands alone need not be remembered
-                    positions[article_id] += 1
-                yield passage
-
-    def _html_field(self, row: TableRow) -> str | None:
-        """Where the row holds a page of HTML; ``None``: it holds text."""
-        if self.html_field is not None:
-            return self.html_field
-        return HTML_FIELD if HTML_FIELD in row.fields and self.text_field not in row.fields else None
-
-    def _page_of_row(self, row: TableRow, field: str, name: str, article_id: str, position: int) -> list[Passage]:
-        html = row.fields.get(field)
-        if not isinstance(html, bytes):  # Parquet holds pages as bytes, too
-            html = _text(row, field, "html_field")
-        url = row.fields.get("url")
-        page = read_html(html, url=url if isinstance(url, str) else None, place=row.place)
-        if self.keep_text:
-            self.keep_text(name, page.text)
-        ours = {"id", "article_id", "position", field}
-        fields = carried_fields({key: value for key, value in row.fields.items() if key not in ours})
-        return list(page_passages(page, article_id, name, fields, position))
-
-    def _passages(self, row: TableRow, text: str, identity: str, article_id: str, position: int) -> Iterator[Passage]:
-        if self.unit is Unit.article:
-            ours = {"article_id", self.text_field}
-            fields = carried_fields({key: value for key, value in row.fields.items() if key not in ours})
-            yield from article_passages(text, article_id, identity, fields, position)
-            return
-        given = whole_number(row.fields.get("position"), "position", row.place)
-        ours = {"id", "article_id", "position", self.text_field}
-        fields = carried_fields({key: value for key, value in row.fields.items() if key not in ours})
-        yield Passage(identity, article_id, position if given is None else given, 0, len(text), text, fields)
-
 
 def _pass_over(error: UserError) -> None:
     """Go on; it will be told when the input is read."""
@@ -290,15 +245,3 @@ def _article(text: str, place: str, name: str, fields: Mapping[str, Any] | None 
     if not text.strip():
         raise UserError(f"{place}: the text is empty")
     yield from article_passages(text, name, fields=fields)
-
-
-def _text(row: TableRow, field: str, setting: str = "text_field") -> str:
-    text = row.fields.get(field)
-    if field not in row.fields:
-        there = ", ".join(map(repr, row.fields))
-        raise UserError(f"{row.place}: no column {field!r} ({setting}); there are {there}")
-    if not isinstance(text, str):
-        raise UserError(f"{row.place}: {field} must be text, not {text!r}")
-    if not text.strip():
-        raise UserError(f"{row.place}: the text is empty; fill it or remove the row")
-    return text

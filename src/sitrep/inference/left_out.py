@@ -19,6 +19,18 @@ class PartlyRead(UserError):
     exit_status = 3
 
 
+def reason_line(error: UserError) -> str:
+    """What cannot be read and why, as a line of JSON."""
+    place, _, reason = str(error).partition(": ")
+    return json.dumps({"place": place, "reason": reason}, ensure_ascii=False) + "\n"
+
+
+def partly_read(count: int, where: str) -> PartlyRead:
+    """The error that says how much was left out."""
+    what = "1 page or row was" if count == 1 else f"{count} pages or rows were"
+    return PartlyRead(f"{what} left out, as they could not be read; {where}")
+
+
 class LeftOut:
     """Told of each page and row that cannot be read; see :func:`open_left_out`.
 
@@ -44,15 +56,12 @@ class LeftOut:
         if self._file is None:
             partial = self._stack.enter_context(complete_file(self.path, overwrite=True))
             self._file = self._stack.enter_context(partial.open("w", encoding="utf-8"))
-        place, _, reason = str(error).partition(": ")
-        self._file.write(json.dumps({"place": place, "reason": reason}, ensure_ascii=False) + "\n")
+        self._file.write(reason_line(error))
 
     def raise_if_any(self) -> None:
         """Raise :class:`PartlyRead` if anything was left out."""
         if self.count:
-            where = f"{self.path} says why" if self.path else "the reasons stand above"
-            what = "1 page or row was" if self.count == 1 else f"{self.count} pages or rows were"
-            raise PartlyRead(f"{what} left out, as they could not be read; {where}")
+            raise partly_read(self.count, f"{self.path} says why" if self.path else "the reasons stand above")
 
 
 @contextmanager

@@ -81,12 +81,28 @@ def open_output(
             yield _table_writer(stack.enter_context(kind(partial, path.name, _say)))
 
 
+@contextmanager
+def open_part(path: Path, first: Path | None) -> Iterator[Write]:
+    """Like :func:`open_output` for a part of a job: on the disk before it has its name, and one that is there goes.
+
+    Args:
+        path: Of the part, whose ending picks the format.
+        first: The part whose columns it has, if there is one.
+    """
+    with ExitStack() as stack:
+        partial = stack.enter_context(complete_file(path, overwrite=True, durable=True))
+        if path.suffix == ".parquet":
+            yield _table_writer(stack.enter_context(ParquetWriter(partial, path.name, _say, first)))
+        else:
+            yield _jsonl_writer(stack.enter_context(partial.open("w", encoding="utf-8", newline="\n")))
+
+
 def as_row(prediction: Prediction) -> dict[str, Any]:
     """One output object: the fields of the contract, then those carried through from the input."""
     passage = prediction.passage
     row = {
-        "id": _readable(passage.id),
-        "article_id": _readable(passage.article_id),
+        "id": readable(passage.id),
+        "article_id": readable(passage.article_id),
         "position": passage.position,
         "start": passage.start,
         "end": passage.end,
@@ -129,7 +145,7 @@ def _say(line: str) -> None:
         sys.stderr.write(f"{line}\n")
 
 
-def _readable(name: str) -> str:
+def readable(name: str) -> str:
     """A name made of a file's; bytes of it that are not UTF-8 are shown as backslash escapes."""
     return name if name.isascii() else name.encode("utf-8", "backslashreplace").decode("utf-8")
 

@@ -2,12 +2,14 @@
 
 import hashlib
 import re
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from sitrep.storage.complete import complete_folder
+from sitrep.errors import UserError
+from sitrep.storage.complete import complete_file, complete_folder, write_errors
 
 UNSAFE = re.compile(r'[\x00-\x1f<>:"\\|?*%\x7f]')
 """Characters that some file system does not take, and the sign that stands for them."""
@@ -26,6 +28,31 @@ class PageTexts:
         self.folder = folder
         self._stack = ExitStack()
         self._open: Path | None = None
+        self._by_file = False
+
+    def check_free(self, below: str) -> None:
+        """Raise a ``UserError`` if a job in parts that begins would find anything where it is to write."""
+        if self.folder is not None and (folder := Path(self.folder) / below).exists():
+            raise UserError(f"{folder}: exists already and was kept; choose another pages_text or remove it")
+
+    @contextmanager
+    def growing(self, below: str) -> Iterator[None]:
+        """Write for a job in parts: each file appears when it is on the disk, and is the same if it is written again.
+
+        Args:
+            below: Folder in the folder; empty for that itself.
+        """
+        if self.folder is None:
+            yield
+            return
+        folder = Path(self.folder) / below
+        with write_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        self._open, self._by_file = folder, True
+        try:
+            yield
+        finally:
+            self._open = None
 
     def __enter__(self) -> Self:
         if self.folder is not None:
@@ -43,6 +70,10 @@ class PageTexts:
         if self._open is None:
             return
         path = self._open / file_name(article_id)
+        if self._by_file:
+            with complete_file(path, overwrite=True, durable=True) as partial:
+                partial.write_text(text, encoding="utf-8", newline="")
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8", newline="")
 

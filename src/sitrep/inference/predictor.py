@@ -10,6 +10,7 @@ from sitrep.decisions import classes_that_apply, decide, label_of, probabilities
 from sitrep.errors import UsageError, UserError
 from sitrep.inference.batching import batches_by_length, whole_articles
 from sitrep.inference.engine import Engine, load_engine
+from sitrep.inference.stage_clock import MODEL, TOKENIZING, StageClock
 from sitrep.labels import Task, Taxonomy
 from sitrep.model.checkpoint import DEFAULT_THRESHOLD, Checkpoint, open_checkpoint
 from sitrep.model.encoding import InputEncoder, reading_order
@@ -64,6 +65,7 @@ class Predictor:
     Attributes:
         odd_sentences: How many sentences :meth:`predict` gave that it cannot read, by kind of oddity; it only adds to
             them, so that whoever reads them may clear them.
+        clock: Time spent tokenizing and in the model.
     """
 
     def __init__(
@@ -86,6 +88,7 @@ class Predictor:
         self.thresholds = dict.fromkeys(self.class_names, DEFAULT_THRESHOLD) | dict(thresholds or {})
         self.familiarity = familiarity
         self.odd_sentences: Counter[str] = Counter()
+        self.clock = StageClock()
         self.batch_tokens = batch_tokens or BATCH_TOKENS[engine.device]
 
     @classmethod
@@ -227,15 +230,18 @@ class Predictor:
         self, texts: Sequence[str], articles: Sequence[Sequence[int]] | None
     ) -> tuple[np.ndarray, np.ndarray, list[list[int]]]:
         """Probabilities, whether the end of each text was cut off, and the tokens of each."""
-        tokens, truncated = self.encoder.tokenize(texts)
-        rows = self.encoder.rows(tokens, [[number] for number in range(len(texts))] if articles is None else articles)
+        alone = [[number] for number in range(len(texts))] if articles is None else articles
+        with self.clock.measure(TOKENIZING):
+            tokens, truncated = self.encoder.tokenize(texts)
+            rows = self.encoder.rows(tokens, alone)
         logits = np.empty((len(texts), len(self.class_names)), dtype=np.float32)
         widths = [-(-len(row.ids) // WIDTH_STEP) * WIDTH_STEP for row in rows]
         longest = self.encoder.max_tokens if self.encoder.context is Context.none else max(widths, default=0)
         for places in batches_by_length(widths, self.batch_tokens):
             chosen = [rows[place] for place in places]
             answers = [number for row in chosen for number in row.answers]
-            logits[answers] = self.engine.logits(self.encoder.batch(chosen, min(widths[places[0]], longest)))
+            with self.clock.measure(MODEL):
+                logits[answers] = self.engine.logits(self.encoder.batch(chosen, min(widths[places[0]], longest)))
         if not np.isfinite(logits).all():
             raise UserError("the model gives no finite figures; its training diverged")
         return probabilities_of(logits, self.task, self.temperature), truncated, tokens

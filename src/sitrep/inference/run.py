@@ -2,23 +2,24 @@
 
 import sys
 import time
-from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from sitrep.errors import UserError
-from sitrep.inference.duplicates import Repeats, find_repeats
+from sitrep.inference.duplicates import marked, repeats_of
 from sitrep.inference.inputs import InputSource
+from sitrep.inference.job_folder import is_job_folder
+from sitrep.inference.labelling_job import label_in_parts
 from sitrep.inference.left_out import open_left_out
 from sitrep.inference.outputs import STANDARD_OUTPUT, check_output, open_output
 from sitrep.inference.page_texts import PageTexts
+from sitrep.inference.prediction_progress import PredictionProgress
+from sitrep.inference.prediction_summary import say_remarks, say_summary
 from sitrep.inference.predictor import Predictor
+from sitrep.inference.stage_clock import DUPLICATES, LOADING, READING, WRITING, StageClock
+from sitrep.inference.tally import SHOWN_PAGES, Counting, PageCounts
 from sitrep.model.checkpoint import open_checkpoint
-from sitrep.sentences import UNFAMILIAR_VOCABULARY, Passage, Prediction
 from sitrep.settings import OnDuplicates, PredictSettings
 
 
@@ -27,122 +28,73 @@ def predict(settings: PredictSettings) -> None:
 
     Raises:
         PartlyRead: Behind everything else, if pages or rows were left out; the output is complete but for them.
-        UserError: For anything else wrong with the checkpoint, the input or the output; then no output file is left.
+        UserError: For anything else wrong with the checkpoint, the input or the output; then no output file is left,
+            but of a job in parts those that are done.
     """
-    output = None if settings.output == STANDARD_OUTPUT else Path(settings.output)
     texts = PageTexts(settings.pages_text)
-    source = InputSource(
+    source = _source(settings, texts)
+    console = Console(stderr=True)
+    if is_job_folder(settings.output, settings.clean):
+        label_in_parts(settings, source, texts, console)
+        return
+    if settings.shard:
+        raise UserError(f"shard={settings.shard}: only a job in parts is divided; end output={settings.output} with /")
+    check_output(settings.output, settings.overwrite, settings.clean)
+    source.check()
+    checkpoint = open_checkpoint(settings.checkpoint)
+    for remark in source.files.remarks() if source.is_folder else ():
+        console.print(remark, highlight=False, markup=False, soft_wrap=True)
+    began, clock = time.perf_counter(), StageClock()
+    with clock.measure(DUPLICATES):
+        repeats = repeats_of(source) if settings.duplicates is OnDuplicates.mark else None
+    with clock.measure(LOADING):
+        predictor = Predictor.from_checkpoint(
+            checkpoint,
+            calibrated=settings.calibrated,
+            precision=settings.inference.precision,
+            batch_tokens=settings.inference.batch_tokens,
+        )
+    predictor.clock = clock
+    counting, pages = Counting(), list[PageCounts]()
+    if not source.is_stream:
+        source.meter.expect(path for path, _ in source.named_files())
+    with (
+        texts,
+        open_left_out(settings.output) as left_out,
+        open_output(settings.output, settings.overwrite, checkpoint.taxonomy, settings.clean) as write,
+        PredictionProgress(console, source.meter) as progress,
+    ):
+        passages = progress.reading(clock.each(READING, marked(source.passages(left_out), repeats)))
+        for prediction in progress.predicted(predictor.predict(passages)):
+            with clock.measure(WRITING):
+                write(prediction)
+            counting.add(prediction)
+            pages = pages[:SHOWN_PAGES] + counting.take_pages()
+        if not counting.tally.sentences and left_out.first:
+            raise UserError(f"nothing could be read; the first reason of {left_out.count}: {left_out.first}")
+    counting.end_page()
+    pages += counting.take_pages()
+    tally = counting.tally
+    tally.odd.update(predictor.odd_sentences)
+    if settings.output != STANDARD_OUTPUT or sys.stderr.isatty():
+        listed = pages if len(pages) <= SHOWN_PAGES else []
+        say_summary(console, tally, checkpoint.labels, listed, time.perf_counter() - began, clock)
+    say_remarks(console, tally, bool(predictor.acceptance_thresholds), repeats.summary() if repeats else None)
+    if settings.output != STANDARD_OUTPUT:
+        console.print(f"written to {settings.output}", highlight=False, soft_wrap=True)
+    left_out.raise_if_any()
+
+
+def _source(settings: PredictSettings, texts: PageTexts) -> InputSource:
+    return InputSource(
         settings.input,
         settings.format,
         settings.unit,
         settings.text_field,
-        output,
-        settings.on_error,
-        settings.html_field,
-        texts.keep,
-        settings.join_lines,
+        output=None if settings.output == STANDARD_OUTPUT else Path(settings.output),
+        on_error=settings.on_error,
+        html_field=settings.html_field,
+        join_lines=settings.join_lines,
+        keep_text=texts.keep,
+        pages_text=Path(settings.pages_text) if settings.pages_text else None,
     )
-    check_output(settings.output, settings.overwrite, settings.clean)
-    source.check()
-    repeats = _repeats(source) if settings.duplicates is OnDuplicates.mark else None
-    checkpoint = open_checkpoint(settings.checkpoint)
-    console = Console(stderr=True)
-    for remark in source.files.remarks() if source.is_folder else ():
-        console.print(remark, highlight=False, markup=False, soft_wrap=True)
-    predictor = Predictor.from_checkpoint(
-        checkpoint,
-        calibrated=settings.calibrated,
-        precision=settings.inference.precision,
-        batch_tokens=settings.inference.batch_tokens,
-    )
-    counts: Counter[str] = Counter()
-    unfamiliar = UnfamiliarPages()
-    truncated = review = 0
-    began = time.perf_counter()
-    opened = open_output(settings.output, settings.overwrite, checkpoint.taxonomy, settings.clean)
-    with texts, open_left_out(settings.output) as left_out, opened as write:
-        for prediction in _shown(predictor.predict(_marked(source.passages(left_out), repeats)), console):
-            write(prediction)
-            counts[prediction.label] += 1
-            truncated += prediction.truncated
-            review += prediction.decision == "review"
-            unfamiliar.add(prediction)
-        if not counts and left_out.first:
-            raise UserError(f"nothing could be read; the first reason of {left_out.count}: {left_out.first}")
-    if settings.output != STANDARD_OUTPUT or sys.stderr.isatty():
-        seconds = time.perf_counter() - began
-        console.print(summary(counts, checkpoint.labels, review, truncated, seconds), highlight=False, soft_wrap=True)
-        if settings.output != STANDARD_OUTPUT:
-            console.print(f"written to {settings.output}", highlight=False, soft_wrap=True)
-    if repeats:
-        console.print(repeats.summary(), highlight=False, soft_wrap=True)
-    decided = bool(predictor.acceptance_thresholds)
-    if predictor.odd_sentences:
-        console.print(unreadable(predictor.odd_sentences, counts.total(), decided), highlight=False, soft_wrap=True)
-    if unfamiliar.sentences:
-        console.print(unfamiliar.remark(counts.total(), decided), highlight=False, soft_wrap=True)
-    left_out.raise_if_any()
-
-
-class UnfamiliarPages:
-    """Counts what is in words that the training data hardly has, one prediction at a time."""
-
-    def __init__(self) -> None:
-        self.sentences = self.pages = 0
-        self._last: str | None = None
-
-    def add(self, prediction: Prediction) -> None:
-        """Count a prediction; those of a page come together."""
-        if prediction.unfamiliar != UNFAMILIAR_VOCABULARY:
-            return
-        self.sentences += 1
-        self.pages += prediction.passage.article_id != self._last
-        self._last = prediction.passage.article_id
-
-    def remark(self, sentences: int, decided: bool) -> str:
-        """One line: how many there are of so many sentences, what became of them, and what to do."""
-        pages = "1 page" if self.pages == 1 else f"{self.pages} pages"
-        outcome = "they are marked review" if decided else "their labels are less sure than they look"
-        return (
-            f"{self.sentences} of {sentences} sentences stand on {pages} unlike the training data, by "
-            f"{'its' if self.pages == 1 else 'their'} words (unfamiliar={UNFAMILIAR_VOCABULARY}): {outcome}; "
-            "if such pages matter, label some and train with them"
-        )
-
-
-def _repeats(source: InputSource) -> Repeats:
-    """What repeats in the input, for which it is read once more than for its labels: who is first knows no second."""
-    if source.is_stream:
-        raise UserError("duplicates=mark: reads the input twice, which a pipe does not allow; save it as a file first")
-    return find_repeats(source.passages(lambda error: None))
-
-
-def _marked(passages: Iterable[Passage], repeats: Repeats | None) -> Iterator[Passage]:
-    for passage in passages:
-        yield replace(passage, fields={**passage.fields, **repeats.fields(passage)}) if repeats else passage
-
-
-def summary(counts: Counter[str], labels: tuple[str, ...], review: int, truncated: int, seconds: float) -> str:
-    """One line: sentences, time, how many got each label, how many to check by hand, how many were cut."""
-    each = ", ".join(f"{counts[label]} {label}" for label in labels)
-    each += f"; {review} to review" if review else ""
-    cut = f"; {truncated} were too long and read in part" if truncated else ""
-    return f"{counts.total()} sentences in {seconds:.1f} s: {each}{cut}"
-
-
-def unreadable(odd: Counter[str], sentences: int, decided: bool) -> str:
-    """One line: how many sentences the model cannot read, of which kinds, and what became of them."""
-    kinds = ", ".join(f"{count} {kind}" for kind, count in odd.most_common())
-    outcome = "they are marked review" if decided else "their labels say little"
-    what = "are in another script or language, or damaged"
-    return f"{odd.total()} of {sentences} sentences {what} ({kinds}); sitrep reads English: {outcome}"
-
-
-def _shown(predictions: Iterable[Prediction], console: Console) -> Iterator[Prediction]:
-    """Pass predictions on while a counter runs on a terminal; a stream has no known end, so there is no bar."""
-    columns = (SpinnerColumn(), TextColumn("{task.completed} sentences"), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("predict", total=None)
-        for prediction in predictions:
-            progress.advance(task)
-            yield prediction

@@ -48,6 +48,7 @@ class TableWriter(ABC):
         self.extra = EXTRA
         self.waiting: list[Mapping[str, Any]] = []
         self.stack = ExitStack()
+        self._why_late = f"is not in the first {BUFFER_ROWS:,} rows"
         self._say = say
         self._said: set[str] = set()
 
@@ -86,16 +87,20 @@ class TableWriter(ABC):
         if not self.waiting:
             return
         if not self.columns:
-            self.columns = dict.fromkeys(name for row in self.waiting for name in row)
+            self._choose_columns()
             numbered = (f"{EXTRA}_{number}" for number in range(2, len(self.columns) + 3))
             self.extra = next(name for name in (EXTRA, *numbered) if name not in self.columns)
             self._open()
         late = [{name: row[name] for name in row if name not in self.columns} for row in self.waiting]
         for name in dict.fromkeys(name for fields in late for name in fields):
-            self.put_aside(name, f"is not in the first {BUFFER_ROWS:,} rows")
+            self.put_aside(name, self._why_late)
         self._append(late)
         self._notes.writelines(f"{json_line(fields)}\n" if fields else "\n" for fields in late)
         self.waiting.clear()
+
+    def _choose_columns(self) -> None:
+        """Set the columns; ``waiting`` holds the first rows."""
+        self.columns = dict.fromkeys(name for row in self.waiting for name in row)
 
     @abstractmethod
     def _open(self) -> None:
@@ -146,15 +151,38 @@ class ParquetWriter(TableWriter):
     """Writes Parquet; types are those of the first rows, and a missing field is null.
 
     A column that holds several types in the first rows, or nothing, is text, and what is none is written as JSON.
+
+    Args:
+        path: As in :class:`TableWriter`.
+        name: As there.
+        say: As there.
+        like: Another such file, whose columns and types this one has.
     """
+
+    def __init__(self, path: Path, name: str, say: Callable[[str], None], like: Path | None = None) -> None:
+        super().__init__(path, name, say)
+        self._like = like
+        if like is not None:
+            self._why_late = f"is not in {like.name}"
+
+    def _choose_columns(self) -> None:
+        super()._choose_columns()
+        if self._like is not None:
+            from pyarrow import parquet
+
+            self._schema = parquet.read_schema(self._like)
+            self.columns = dict.fromkeys(self._schema.names)
 
     def _open(self) -> None:
         import pyarrow
         from pyarrow import parquet
 
-        kinds = {name: type_of([row.get(name) for row in self.waiting]) for name in self.columns}
-        self._as_text = {name for name, kind in kinds.items() if kind is None}
-        self._schema = pyarrow.schema([(name, kind or pyarrow.string()) for name, kind in kinds.items()])
+        if self._like is None:
+            kinds = {name: type_of([row.get(name) for row in self.waiting]) for name in self.columns}
+            self._as_text = {name for name, kind in kinds.items() if kind is None}
+            self._schema = pyarrow.schema([(name, kind or pyarrow.string()) for name, kind in kinds.items()])
+        else:  # what stands as text there may have been of several types
+            self._as_text = {field.name for field in self._schema if pyarrow.types.is_string(field.type)}
         self._target = self.stack.enter_context(parquet.ParquetWriter(self.path, self._schema))
 
     def _append(self, late: Sequence[dict[str, Any]]) -> None:

@@ -65,9 +65,15 @@ class OnDuplicates(Enum):
 class OnError(Enum):
     """What prediction does with a page or row that cannot be read."""
 
-    auto = "auto"
     skip = "skip"
     stop = "stop"
+
+
+class PartFormat(Enum):
+    """Format of the parts of a long prediction."""
+
+    parquet = "parquet"
+    jsonl = "jsonl"
 
 
 class FetchedBackbone(Enum):

@@ -84,5 +84,5 @@ def _field_docstrings(schema: type) -> dict[str, str]:
             and isinstance(following, ast.Expr)
             and isinstance(following.value, ast.Constant)
         ):
-            found[statement.target.id] = str(following.value.value)
+            found[statement.target.id] = " ".join(str(following.value.value).split())
     return found

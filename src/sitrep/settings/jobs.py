@@ -1,5 +1,6 @@
 """Settings of what is done with a checkpoint, with data, with finished runs, or before the first."""
 
+import re
 import string
 from dataclasses import dataclass, field
 
@@ -10,6 +11,7 @@ from sitrep.settings.choices import (
     JoinLines,
     OnDuplicates,
     OnError,
+    PartFormat,
     Precision,
     TrainingData,
     Unit,
@@ -68,7 +70,8 @@ class PredictSettings:
     """A page (`.txt` `.html` `.htm` `.xhtml` `.mhtml`, or these with `.gz`), an archive of pages (`.zip` `.tar.gz`
     `.warc.gz`), rows (`.jsonl` `.csv` `.tsv` `.parquet`), a folder of them, or `-` for standard input."""
     output: str = "-"
-    """`.jsonl`, `.csv`, `.parquet`, `.html` (coloured; `NAME.html/`: a folder of pages), or `-` for JSON lines."""
+    """`.jsonl`, `.csv`, `.parquet`, `.html` (coloured; `NAME.html/`: a folder of pages), `-` for JSON lines, or else
+    `FOLDER/`: a long job in parts."""
     clean: bool = False
     """Write each page without its boilerplate instead, as `.txt` or `.md`, or `NAME.txt/`, `NAME.md/`: a folder."""
     checkpoint: str = "outputs/train/latest"
@@ -82,22 +85,34 @@ class PredictSettings:
     html_field: str | None = None
     """Column or key of a row that holds a page of HTML; `null`: `html`, where rows have no `text_field`."""
     pages_text: str | None = None
-    """Folder for the text of each page of HTML, which `start` and `end` count in; it must not exist yet."""
+    """Folder for the text of each page of HTML, which `start` and `end` count in; it must not exist yet, but for a job
+    in parts that goes on."""
     calibrated: bool = True
     """Use the temperature that was fitted on validation, and say which predictions to check."""
-    on_error: OnError = OnError.auto
-    """A page or row that cannot be read: `stop` ends the job, `skip` goes on; `auto`: skips in a folder only."""
+    on_error: OnError = OnError.skip
+    """A page or row that cannot be read: `skip` notes it and goes on, `stop` ends the job at the first."""
     join_lines: JoinLines = JoinLines.auto
     """`auto`: rows of one `article_id` that are lines of telex or hard-wrapped copy get the label of their sentence."""
     duplicates: OnDuplicates = OnDuplicates.ignore
     """`mark`: pages and sentences that repeat in the job, also re-edited, get `page_group` and `sentence_group`."""
     overwrite: bool = False
-    """Replace `output` if it exists."""
+    """Replace `output` if it exists; an unfinished job of the same input, checkpoint and settings is gone on with."""
+    parts: PartFormat = PartFormat.parquet
+    """Format of the parts where `output` is a folder."""
+    part_sentences: int = 50_000
+    """Sentences a part, at least; it ends with the article, or at twice as many."""
+    shard: str | None = None
+    """`i/N`: do the i-th of N shares of a job in parts, in `FOLDER/shard-i-of-N`; by file in a folder, else by part."""
     inference: InferenceSettings = field(default_factory=InferenceSettings)
 
     def __post_init__(self) -> None:
         expand_home(self, "input", "output", "checkpoint", "pages_text")
         require(bool(self.input), "input", self.input, "name a file or a folder, or - for standard input")
+        rule = "must lie between 1 and 100,000,000"
+        require(1 <= self.part_sentences <= 10**8, "part_sentences", self.part_sentences, rule)
+        numbers = re.fullmatch(r"([1-9]\d{0,5})/([1-9]\d{0,5})", self.shard or "1/1")
+        rule = "write it as i/N, such as 2/8, with i between 1 and N"
+        require(bool(numbers) and int(numbers[1]) <= int(numbers[2]), "shard", self.shard, rule)  # type: ignore[index]
 
 
 @dataclass

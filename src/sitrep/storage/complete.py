@@ -36,8 +36,13 @@ PARTIAL = ".partial"
 
 
 @contextmanager
-def complete_file(path: Path, overwrite: bool = False) -> Iterator[Path]:
+def complete_file(path: Path, overwrite: bool = False, durable: bool = False) -> Iterator[Path]:
     """Write beside ``path`` and rename when the block ends well; remove what was written when it does not.
+
+    Args:
+        path: The file that it becomes.
+        overwrite: Whether a file that is there is replaced.
+        durable: Whether it is on the disk itself before it gets its name, so that a loss of power does not take it.
 
     Yields:
         A path in the same folder and with the same ending, to be written to.
@@ -46,7 +51,7 @@ def complete_file(path: Path, overwrite: bool = False) -> Iterator[Path]:
         UserError: If ``path`` exists and is not to be overwritten, or cannot be written.
     """
     refuse_existing(path, overwrite)
-    with _write_errors(path):
+    with write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=f".partial{path.suffix}", dir=path.parent)
         os.close(handle)
@@ -54,7 +59,11 @@ def complete_file(path: Path, overwrite: bool = False) -> Iterator[Path]:
         try:
             yield partial
             publish(partial)
+            if durable:
+                sync(partial)
             os.replace(partial, path)
+            if durable:
+                sync(path.parent)
         finally:
             partial.unlink(missing_ok=True)
 
@@ -77,7 +86,7 @@ def complete_folder(wanted: str, setting: str = "output_dir") -> Iterator[tuple[
     Raises:
         UserError: If a folder of a name that was chosen exists, or none can be made there.
     """
-    with _write_errors(Path(wanted)):
+    with write_errors(Path(wanted)):
         partial, final = _claim(wanted.replace(TIME, time.strftime(TIME_FORMAT)), setting)
         try:
             yield partial, final
@@ -137,7 +146,8 @@ def sha256_of(path: Path) -> str:
 
 
 @contextmanager
-def _write_errors(path: Path) -> Iterator[None]:
+def write_errors(path: Path) -> Iterator[None]:
+    """Turn what a full, read-only or forbidden place answers into a ``UserError`` that names ``path``."""
     try:
         yield
     except OSError as error:
@@ -145,6 +155,17 @@ def _write_errors(path: Path) -> Iterator[None]:
             raise
         reason = "the disk is full" if error.errno == errno.ENOSPC else error.strerror
         raise UserError(f"{path}: could not be written: {reason}; nothing half-written was kept") from None
+
+
+def sync(path: Path) -> None:
+    """Wait until a file, or the list of names of a folder, is on the disk itself."""
+    if path.is_dir() and os.name == "nt":  # Windows opens no folders, and needs none of it
+        return
+    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def link_or_copy(source: Path | str, target: Path | str) -> None:

@@ -1,12 +1,16 @@
 """Rows of CSV and TSV, as programs and spreadsheets write them."""
 
 import csv
+import re
 from collections.abc import Iterable, Iterator
 
 from sitrep.errors import Refuse, UserError, stop
 from sitrep.storage.spreadsheets import unguarded_rows
 
 DELIMITERS = {"csv": ",", "tsv": "\t"}
+
+SPOILT = re.compile("[\udc80-\udcff]")
+"""A byte that is not UTF-8, as Python keeps it."""
 
 csv.field_size_limit(2**31 - 1)  # the default of 128 KiB is less than a long article
 
@@ -19,7 +23,7 @@ def separated_rows(
     Rows of blank cells are left out, and so are columns without a header and a value.
 
     Args:
-        lines: Decoded, with their ends.
+        lines: Decoded, with their ends; a row with a half character is refused, as ``surrogateescape`` makes it.
         name: Of the file.
         delimiter: Between two cells.
         refuse: Told of each row that holds more or fewer values than the header names.
@@ -37,9 +41,11 @@ def separated_rows(
                 continue
             if header is None:
                 header = [cell.strip() for cell in cells]
+                _check_spoilt(header, place)
                 _check_header(header, place)
                 continue
             try:
+                _check_spoilt(cells, place)
                 fields = _named(cells, header, place, delimiter)
             except UserError as error:
                 refuse(error)
@@ -63,6 +69,14 @@ def _named(cells: list[str], header: list[str], place: str, delimiter: str) -> d
         elif cell.strip():
             raise UserError(f"{place}: {cell!r} stands in column {number}, whose header is empty; name it or clear it")
     return fields
+
+
+def _check_spoilt(cells: list[str], place: str) -> None:
+    for cell in cells:
+        if not cell.isascii() and (found := SPOILT.search(cell)):
+            raise UserError(f"{place}: byte 0x{ord(found[0]) & 0xFF:02x} is not UTF-8; save the file as UTF-8")
+        if "\0" in cell:
+            raise UserError(f"{place}: holds a NUL byte; is this a text file in UTF-8?")
 
 
 def _check_header(header: list[str], place: str) -> None:

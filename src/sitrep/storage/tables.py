@@ -4,18 +4,26 @@ import codecs
 import itertools
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from sitrep.errors import Refuse, UserError, stop
-from sitrep.storage.class_numbers import class_names, recorded_features, with_class_names
 from sitrep.storage.complete import shown
+from sitrep.storage.parquet_rows import parquet_rows
 from sitrep.storage.separated import DELIMITERS, separated_rows
 
 ROW_SUFFIXES = (".jsonl", ".csv", ".tsv", ".parquet")
-PARQUET_BATCH_ROWS = 4096
+LONGEST_LINE = 2**26
+"""Bytes of a line beyond which it is no row: 64 MiB, where the longest pages have 10 MB."""
+
+Told = Callable[[int], None]
+"""Called with the number of bytes that were read since it was called last."""
+
+
+def unheeded(count: int) -> None:
+    """A ``Told`` that does nothing."""
 
 
 @dataclass(frozen=True)
@@ -31,15 +39,15 @@ class TableRow:
     fields: dict[str, Any]
 
 
-def read_rows(path: Path, kind: str | None = None, refuse: Refuse = stop) -> Iterator[TableRow]:
+def read_rows(path: Path, kind: str | None = None, refuse: Refuse = stop, told: Told = unheeded) -> Iterator[TableRow]:
     """Read a table row by row, in constant memory.
 
     Args:
         path: File to read, or a pipe, which is read once.
         kind: ``jsonl``, ``csv``, ``tsv`` or ``parquet``; ``None`` goes by the file's ending, and, of a pipe without
             one, by what comes out of it.
-        refuse: Told of each malformed row. What spoils the rest of the file, such as a byte that is not UTF-8 or an
-            open quote, is raised.
+        refuse: Told of each malformed row. What spoils the rest of the file, such as an open quote, is raised.
+        told: How much of the file has been read.
 
     Yields:
         Rows in file order. Blank lines and rows of blank cells are not rows.
@@ -55,9 +63,11 @@ def read_rows(path: Path, kind: str | None = None, refuse: Refuse = stop) -> Ite
     if kind == "parquet":
         if not path.is_file():
             raise UserError(f"{shown(path)}: {NO_PARQUET_FROM_A_PIPE}")
-        yield from _at_least_one(_parquet_rows(path), shown(path))
+        yield from _at_least_one(
+            lambda noted: (TableRow(*row) for row in parquet_rows(path, noted, told)), shown(path), refuse
+        )
     else:
-        yield from read_row_stream(path.open("rb"), shown(path), kind, refuse)
+        yield from read_row_stream(path.open("rb"), shown(path), kind, refuse, told)
 
 
 NO_PARQUET_FROM_A_PIPE = "Parquet cannot be read from a pipe; save it as a file and name that"
@@ -83,23 +93,28 @@ def is_stream(path: Path) -> bool:
     return path.exists() and not path.is_dir() and (not path.is_file() or path.is_relative_to("/dev"))
 
 
-def read_row_stream(stream: BinaryIO, name: str, kind: str | None, refuse: Refuse = stop) -> Iterator[TableRow]:
+def read_row_stream(
+    stream: BinaryIO, name: str, kind: str | None, refuse: Refuse = stop, told: Told = unheeded
+) -> Iterator[TableRow]:
     """Read JSONL, CSV or TSV from an open binary stream; ``name`` stands for it in messages. Closes the stream.
 
     ``None`` as kind goes by the first line that is not blank.
     """
     with stream:
-        lines: Iterator[bytes] = iter(stream)
+        lines = _bounded_lines(stream, told)
         if kind is None:
             head = list(_up_to_first_words(lines))
             kind = _sniffed(head[-1] if head else b"", name)
             lines = itertools.chain(head, lines)
-        decoded = text_lines(lines, name)
-        if kind == "jsonl":
-            rows = _jsonl_rows(decoded, name, refuse)
-        else:
-            rows = separated_rows(decoded, name, DELIMITERS[kind], refuse)
-        yield from _at_least_one((TableRow(*row) for row in rows), name)
+        yield from _at_least_one(lambda noted: _parsed(lines, name, kind, noted), name, refuse)
+
+
+def _parsed(lines: Iterable[bytes], name: str, kind: str, refuse: Refuse) -> Iterator[TableRow]:
+    if kind == "jsonl":
+        rows = _jsonl_rows(_whole_lines(lines, name, refuse), name, refuse)
+    else:
+        rows = separated_rows(text_lines(lines, name, spoilt=True), name, DELIMITERS[kind], refuse)
+    return (TableRow(*row) for row in rows)
 
 
 def _up_to_first_words(lines: Iterator[bytes]) -> Iterator[bytes]:
@@ -121,9 +136,16 @@ def _sniffed(line: bytes, name: str) -> str:
     return "tsv" if b"\t" in words and b"," not in words else "csv"
 
 
-def _at_least_one(rows: Iterator[TableRow], name: str) -> Iterator[TableRow]:
+def _at_least_one(rows: Callable[[Refuse], Iterator[TableRow]], name: str, refuse: Refuse) -> Iterator[TableRow]:
+    """Rows, of which there must be one, though it be refused."""
     empty = True
-    for row in rows:
+
+    def noted(error: UserError) -> None:
+        nonlocal empty
+        empty = False
+        refuse(error)
+
+    for row in rows(noted):
         empty = False
         yield row
     if empty:
@@ -142,24 +164,58 @@ def check_readable(path: Path) -> None:
         raise UserError(f"{shown(path)}: the file is empty")
 
 
-def text_lines(stream: Iterable[bytes], name: str) -> Iterator[str]:
+def text_lines(stream: Iterable[bytes], name: str, spoilt: bool = False) -> Iterator[str]:
     """Decode lines as UTF-8, line ends kept; a byte order mark is taken off.
 
+    Args:
+        stream: Lines.
+        name: Stands for the stream in messages.
+        spoilt: Pass on what is not UTF-8, as Python's ``surrogateescape`` does, for whoever refuses the row in it.
+
     Raises:
-        UserError: At the first byte that is not UTF-8, or a NUL byte, with its line.
+        UserError: At a line that is too long, or at the first byte that is not UTF-8, or a NUL byte, with its line.
     """
     for number, line in enumerate(stream, 1):
-        if number == 1:
-            line = line.removeprefix(codecs.BOM_UTF8)
-        if b"\0" in line:
-            raise UserError(f"{name}:{number}: holds a NUL byte; is this a text file in UTF-8?")
+        yield _text_of(line, number, name, spoilt)
+
+
+def _text_of(line: bytes, number: int, name: str, spoilt: bool = False) -> str:
+    if number == 1:
+        line = line.removeprefix(codecs.BOM_UTF8)
+    if len(line) > LONGEST_LINE:
+        raise UserError(f"{name}:{number}: the line is longer than {LONGEST_LINE >> 20} MiB")
+    if spoilt:
+        return line.decode("utf-8", "surrogateescape")
+    if b"\0" in line:
+        raise UserError(f"{name}:{number}: holds a NUL byte; is this a text file in UTF-8?")
+    try:
+        return line.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"{name}:{number}: byte {error.start + 1} (0x{line[error.start]:02x}) is not UTF-8; save the file as UTF-8"
+        ) from None
+
+
+def _whole_lines(lines: Iterable[bytes], name: str, refuse: Refuse) -> Iterator[str]:
+    """Decoded lines; one that cannot be is refused and leaves a blank one, so that the others keep their numbers."""
+    for number, line in enumerate(lines, 1):
         try:
-            yield line.decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise UserError(
-                f"{name}:{number}: byte {error.start + 1} (0x{line[error.start]:02x}) is not UTF-8; "
-                "save the file as UTF-8"
-            ) from None
+            text = _text_of(line, number, name)
+        except UserError as error:
+            refuse(error)
+            text = "\n"
+        yield text
+
+
+def _bounded_lines(stream: BinaryIO, told: Told) -> Iterator[bytes]:
+    """Lines with their ends; of one that is too long a little more than the bound, so that memory stays bounded."""
+    while line := stream.readline(LONGEST_LINE + 1):
+        told(len(line))
+        rest = line
+        while len(rest) > 2**20 and not rest.endswith(b"\n"):
+            rest = stream.readline(2**20 + 1)
+            told(len(rest))
+        yield line
 
 
 def _jsonl_rows(lines: Iterable[str], name: str, refuse: Refuse) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -192,22 +248,6 @@ def _json_object(line: str, place: str) -> dict[str, Any]:
 
 def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON; write null")
-
-
-def _parquet_rows(path: Path) -> Iterator[TableRow]:
-    import pyarrow
-    from pyarrow import parquet
-
-    try:
-        with parquet.ParquetFile(path) as file:
-            classes = class_names(recorded_features(file.schema_arrow.metadata))
-            number = 0
-            for batch in file.iter_batches(PARQUET_BATCH_ROWS):
-                for fields in batch.to_pylist():
-                    number += 1
-                    yield TableRow(f"{shown(path)}:row {number}", with_class_names(fields, classes))
-    except (pyarrow.ArrowException, OSError, UnicodeDecodeError, OverflowError) as error:
-        raise UserError(f"{shown(path)}: not a readable Parquet file: {error}") from None
 
 
 def whole_number(value: Any, name: str, place: str) -> int | None:

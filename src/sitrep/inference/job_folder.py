@@ -1,0 +1,257 @@
+"""The folder of a job in parts: its manifest, its parts, and the tables that grow with them.
+
+Whatever the manifest names is on the disk; what it does not name was cut off and is done again. It is replaced as a
+whole behind each part, and says how long the growing tables were then, so that what is behind is taken off.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sitrep.errors import UserError
+from sitrep.inference.folders import JOB_ERRORS, JOB_INPUT, JOB_PAGES, JOB_TABLES, MANIFEST
+from sitrep.inference.job_identity import InputFile, read_input_files
+from sitrep.inference.job_parts import Place, Shard
+from sitrep.inference.outputs import STANDARD_OUTPUT
+from sitrep.inference.page_outputs import PageOutput
+from sitrep.inference.tally import Tally
+from sitrep.storage.complete import complete_file, read_json, sha256_of, sync, write_errors
+
+GROWING = (JOB_ERRORS, JOB_PAGES)
+VERSION = 1
+ANEW = "name another folder, or overwrite=true begins anew"
+
+
+@dataclass
+class Part:
+    """A part that is done.
+
+    Attributes:
+        number: In its job, from 0.
+        file: Its name; ``None`` if nothing of it could be read.
+        sha256: Of the file.
+        first: Id of its first sentence.
+        last: Id of its last one.
+        begin: Where in the input it begins.
+        end: Where the next one begins.
+        counts: As :class:`Tally` gives them.
+        sizes: Bytes of the growing tables behind it.
+    """
+
+    number: int
+    file: str | None
+    sha256: str | None
+    first: str | None
+    last: str | None
+    begin: dict[str, int]
+    end: dict[str, int]
+    counts: dict[str, Any]
+    sizes: dict[str, int]
+
+
+@dataclass
+class Manifest:
+    """What ``manifest.json`` says.
+
+    Attributes:
+        identity: What decides the answers; see :func:`sitrep.inference.job_identity.identity`.
+        computing: Device and number format of the run that began.
+        divided: How the shards of the job were made: by file or by part.
+        labels: Of the model, in their order.
+        duplicates: How much repeats in the whole input, in words, if that was looked for.
+        parts: Those that are done, in their order.
+        complete: Whether nothing is left to do.
+        version: Of this format.
+    """
+
+    identity: dict[str, Any]
+    computing: dict[str, str]
+    divided: str
+    labels: list[str]
+    duplicates: str | None = None
+    parts: list[Part] = field(default_factory=list)
+    complete: bool = False
+    version: int = VERSION
+
+    @property
+    def tally(self) -> Tally:
+        """Counts of all parts together."""
+        total = Tally()
+        for part in self.parts:
+            total.update(Tally.from_plain(part.counts))
+        return total
+
+    @property
+    def place(self) -> Place:
+        """Where to go on in the input."""
+        return Place(**self.parts[-1].end) if self.parts else Place()
+
+
+class JobFolder:
+    """A folder that this process alone works in; see :func:`open_job_folder`."""
+
+    def __init__(self, path: Path, handle: int) -> None:
+        self.path = path
+        self._handle = handle
+
+    def read(self) -> Manifest | None:
+        """What an earlier run of the job left; ``None`` if there was none.
+
+        Raises:
+            UserError: If the folder holds other things, or a manifest that cannot be read.
+        """
+        path = self.path / MANIFEST
+        if not path.is_file():
+            visible = [name for name in os.listdir(self.path) if not name.startswith(".")]
+            others = sorted({*visible} - {JOB_INPUT})
+            if others:
+                raise UserError(f"{self.path}: holds {others[0]}, which is of no job in parts; name another folder")
+            return None
+        content = read_json(path)
+        if content.get("version") != VERSION:
+            raise UserError(f"{path}: version {content.get('version')}, this program reads {VERSION}; {ANEW}")
+        try:
+            return Manifest(**content | {"parts": [Part(**part) for part in content["parts"]]})
+        except (TypeError, KeyError) as error:
+            raise UserError(f"{path}: is no manifest of a job: {error}; {ANEW}") from None
+
+    def begin(self, files: Iterable[InputFile]) -> None:
+        """Remove what an earlier job left, and note the input."""
+        (self.path / MANIFEST).unlink(missing_ok=True)
+        sync(self.path)
+        for entry in self.path.iterdir():
+            if entry.name in JOB_TABLES or entry.name.startswith("part-"):
+                entry.unlink()
+        with complete_file(self.path / JOB_INPUT, overwrite=True, durable=True) as partial:
+            with partial.open("w", encoding="utf-8", newline="\n") as file:
+                file.writelines(each.as_line() for each in files)
+
+    def recover(self, manifest: Manifest) -> None:
+        """Take off what was cut off, and check the parts.
+
+        Raises:
+            UserError: If one is not what the manifest says.
+        """
+        for entry in self.path.glob(".*.partial*"):
+            entry.unlink()
+        for part in manifest.parts:
+            path = self.path / str(part.file)
+            if part.file and not (path.is_file() and sha256_of(path) == part.sha256):
+                raise UserError(f"{path}: is gone, or not what {MANIFEST} says; restore it; {ANEW}")
+        for name in GROWING:
+            size = manifest.parts[-1].sizes[name] if manifest.parts else 0
+            path = self.path / name
+            if path.exists() and size == 0:
+                path.unlink()
+            elif size:
+                if not path.is_file() or path.stat().st_size < size:
+                    raise UserError(f"{path}: is gone or shorter than {MANIFEST} says; restore it; {ANEW}")
+                os.truncate(path, size)
+
+    def input_files(self) -> list[InputFile]:
+        """The input as it was when the job began.
+
+        Raises:
+            UserError: If the list is gone.
+        """
+        try:
+            return read_input_files(self.path / JOB_INPUT)
+        except (OSError, ValueError, TypeError):
+            raise UserError(f"{self.path / JOB_INPUT}: is gone or damaged; {ANEW}") from None
+
+    def append(self, name: str, lines: Sequence[str]) -> int:
+        """Add lines to a growing table and give its length."""
+        path = self.path / name
+        with write_errors(path):
+            if lines:
+                with path.open("a", encoding="utf-8", newline="\n") as file:
+                    file.writelines(lines)
+                    file.flush()
+                    os.fsync(file.fileno())
+            return path.stat().st_size if path.exists() else 0
+
+    def sha256(self, name: str) -> str:
+        """Of a file in it."""
+        return sha256_of(self.path / name)
+
+    def write(self, manifest: Manifest) -> None:
+        """Replace the manifest."""
+        self.check_there()
+        with complete_file(self.path / MANIFEST, overwrite=True, durable=True) as partial:
+            partial.write_text(json.dumps(asdict(manifest), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+    def check_there(self) -> None:
+        """Raise a ``UserError`` if the folder was removed or replaced since it was opened."""
+        mine = os.fstat(self._handle)
+        with suppress(OSError):
+            there = os.stat(self.path)
+            if (there.st_dev, there.st_ino) == (mine.st_dev, mine.st_ino):
+                return
+        raise UserError(f"{self.path}: the folder was removed or replaced while the job ran; begin again")
+
+
+def is_job_folder(output: str, clean: bool = False) -> bool:
+    """Whether an output is a folder for a job in parts: by the slash at its end, or by what it holds.
+
+    A folder whose ending says that pages for people go into it (:meth:`PageOutput.of`) is none.
+
+    Raises:
+        UserError: If an ending and ``clean`` contradict each other.
+    """
+    if output == STANDARD_OUTPUT or PageOutput.of(output, clean):
+        return False
+    path = Path(output)
+    if output.endswith(("/", os.sep)):
+        return True
+    return path.is_dir() and ((path / MANIFEST).is_file() or any(path.glob("shard-*-of-*")))
+
+
+@contextmanager
+def open_job_folder(output: str, shard: Shard | None) -> Iterator[JobFolder]:
+    """Make the folder of a job, or of a shard of it, and keep other processes out.
+
+    Raises:
+        UserError: If it cannot be made, holds a job of another division, or another process works in it.
+    """
+    root = Path(output)
+    if root.exists() and not root.is_dir():
+        raise UserError(f"output={output}: is a file, not a folder")
+    shards = sorted(path.name for path in root.glob("shard-*-of-*"))
+    if shard is None and shards:
+        raise UserError(f"output={output}: holds {shards[0]}; name another folder for a job without shards")
+    if shard and (root / MANIFEST).exists():
+        raise UserError(f"output={output}: holds a job without shards; name another folder")
+    if shard and (other := next((name for name in shards if not name.endswith(f"-of-{shard.of}")), None)):
+        raise UserError(f"output={output}: holds {other}, a job that is divided otherwise; name another folder")
+    path = root / f"shard-{shard.number}-of-{shard.of}" if shard else root
+    with write_errors(path):
+        path.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDONLY)
+    try:
+        _lock(handle, path)
+        folder = JobFolder(path, handle)
+        try:
+            yield folder
+        except (OSError, UserError):
+            folder.check_there()  # says why, if that is the reason
+            raise
+    finally:
+        os.close(handle)
+
+
+def _lock(handle: int, path: Path) -> None:
+    """Locked until the process ends, however it ends."""
+    try:
+        import fcntl
+    except ImportError:  # not on Windows
+        return
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise UserError(f"{path}: another process works in it; wait for it, or name another folder") from None
+    except OSError:  # a file system without locks
+        return

@@ -1,0 +1,119 @@
+"""What a job in parts must have in common with what was begun, to be gone on with."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sitrep import __version__
+from sitrep.inference.inputs import InputSource
+from sitrep.model.checkpoint import Checkpoint, recorded_files
+from sitrep.settings import PredictSettings
+from sitrep.settings.description import as_plain
+from sitrep.storage.complete import shown
+
+WITHOUT_BEARING = ("input", "output", "checkpoint", "on_error", "overwrite")
+"""Settings that may differ: input and checkpoint are known by their content, the others decide no sentence's answer."""
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """One file of the input.
+
+    Attributes:
+        name: Below the folder, or of the file alone.
+        bytes: Its size; ``None`` for a link that leads nowhere.
+        modified: When it was changed, in nanoseconds.
+    """
+
+    name: str
+    bytes: int | None
+    modified: int | None
+
+    def as_line(self) -> str:
+        """As a line of JSON."""
+        return json.dumps(vars(self), ensure_ascii=False) + "\n"
+
+
+def input_files(source: InputSource) -> list[InputFile]:
+    """Every file of the input in its order, as the disk has them now."""
+    found = []
+    for path, _ in source.named_files():
+        name = shown(path.relative_to(source.path).as_posix() if source.is_folder else path.name)
+        try:
+            status = path.stat()
+        except OSError:
+            found.append(InputFile(name, None, None))
+        else:
+            found.append(InputFile(name, status.st_size, status.st_mtime_ns))
+    return found
+
+
+def described(files: Sequence[InputFile]) -> dict[str, Any]:
+    """The input in a few figures; ``sha256`` is of names, sizes and times, the other of names and sizes only.
+
+    The other is the same on machines that have copies of the input, so that shards can be told to be of one job.
+    """
+    digest, portable = hashlib.sha256(), hashlib.sha256()
+    for file in files:
+        digest.update(file.as_line().encode())
+        portable.update(f"{file.name}\0{file.bytes}\n".encode())
+    return {
+        "files": len(files),
+        "bytes": sum(file.bytes or 0 for file in files),
+        "names_and_sizes_sha256": portable.hexdigest(),
+        "sha256": digest.hexdigest(),
+    }
+
+
+def changed_input(old: Iterable[InputFile], new: Iterable[InputFile]) -> str | None:
+    """What differs between two states of an input, in words; ``None`` if nothing does."""
+    before = {file.name: file for file in old}
+    after = {file.name: file for file in new}
+    said = [f"{name} is gone" for name in before if name not in after]
+    said += [f"{name} is new" for name in after if name not in before]
+    said += [f"{name} was changed" for name, file in after.items() if name in before and before[name] != file]
+    if not said:
+        return None
+    return said[0] if len(said) == 1 else f"{said[0]} and {len(said) - 1} more"
+
+
+def identity(settings: PredictSettings, checkpoint: Checkpoint, files: Sequence[InputFile]) -> dict[str, Any]:
+    """What decides the answers of a job, by name."""
+    deciding = {name: value for name, value in as_plain(settings).items() if name not in WITHOUT_BEARING}
+    hashes = checkpoint.record.files if checkpoint.record else recorded_files(checkpoint.folder)
+    return {"program": __version__, "settings": deciding, "checkpoint": dict(hashes), "input": described(files)}
+
+
+def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str | None:
+    """The first thing that differs between two identities but for the input, in words."""
+    if old["program"] != new["program"]:
+        return f"it was begun with version {old['program']} of sitrep, this is {new['program']}"
+    for name, value in _flat(new["settings"]).items():
+        before = _flat(old["settings"]).get(name)
+        if before != value:
+            return f"it was begun with {name}={_written(before)}, this is {name}={_written(value)}"
+    if old["checkpoint"] != new["checkpoint"]:
+        names = sorted(old["checkpoint"].keys() | new["checkpoint"].keys())
+        name = next(name for name in names if old["checkpoint"].get(name) != new["checkpoint"].get(name))
+        return f"it was begun with another checkpoint: its {name} differs"
+    return None
+
+
+def read_input_files(path: Path) -> list[InputFile]:
+    """What was written by :meth:`InputFile.as_line`."""
+    with path.open(encoding="utf-8") as lines:
+        return [InputFile(**json.loads(line)) for line in lines]
+
+
+def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in settings.items():
+        found |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
+    return found
+
+
+def _written(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

@@ -1,0 +1,253 @@
+"""A long prediction in parts, which goes on where it was cut off and ends with the same bytes."""
+
+import itertools
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from rich.console import Console
+
+from sitrep.errors import UserError
+from sitrep.inference.duplicates import Repeats, marked, repeats_of
+from sitrep.inference.folders import JOB_ERRORS, JOB_PAGES
+from sitrep.inference.inputs import InputSource
+from sitrep.inference.job_folder import ANEW, JobFolder, Manifest, Part, open_job_folder
+from sitrep.inference.job_identity import changed_input, difference, identity, input_files
+from sitrep.inference.job_parts import PartReader, Shard
+from sitrep.inference.left_out import partly_read, reason_line
+from sitrep.inference.outputs import open_part, readable
+from sitrep.inference.page_texts import PageTexts
+from sitrep.inference.prediction_progress import PredictionProgress
+from sitrep.inference.prediction_summary import say_remarks, say_summary
+from sitrep.inference.predictor import Predictor
+from sitrep.inference.stage_clock import DUPLICATES, LOADING, READING, WRITING, StageClock
+from sitrep.inference.table_files import json_line
+from sitrep.inference.tally import SHOWN_PAGES, Counting, PageCounts
+from sitrep.model.checkpoint import Checkpoint, open_checkpoint
+from sitrep.sentences import Passage
+from sitrep.settings import OnDuplicates, Precision, PredictSettings
+
+
+def label_in_parts(settings: PredictSettings, source: InputSource, texts: PageTexts, console: Console) -> None:
+    """Do a job in parts, or what is left of it.
+
+    Args:
+        settings: Of the job; ``output`` is a folder.
+        source: Its input.
+        texts: Told by the source of each page of HTML.
+        console: For progress and summary.
+
+    Raises:
+        PartlyRead: Behind everything else, if pages or rows were left out.
+        UserError: For anything wrong with checkpoint, input or folder; the parts that are done stay.
+    """
+    if source.is_stream:
+        raise UserError(f"output={settings.output}: a job in parts goes on where it was cut off, which a pipe cannot")
+    source.check()
+    for remark in source.files.remarks() if source.is_folder else ():
+        console.print(remark, highlight=False, markup=False, soft_wrap=True)
+    checkpoint = open_checkpoint(settings.checkpoint)
+    shard = Shard.parse(settings.shard)
+    with open_job_folder(settings.output, shard if settings.shard else None) as folder:
+        began = time.perf_counter()
+        below = folder.path.name if settings.shard else ""  # of the texts, which shards keep apart as their parts
+        job = _prepared(settings, source, checkpoint, folder, lambda: texts.check_free(below))
+        if job.manifest.parts:
+            words = "is complete" if job.manifest.complete else "goes on"
+            console.print(f"{folder.path}: {words}, {len(job.manifest.parts)} parts are done", highlight=False)
+        if job.predictor:
+            with texts.growing(below):
+                job.do_parts(job.predictor, shard, console)
+        job.say(console, time.perf_counter() - began)
+        left_out = job.manifest.tally.left_out
+        if left_out:
+            raise partly_read(left_out, f"{folder.path / JOB_ERRORS} says why")
+
+
+def _prepared(
+    settings: PredictSettings,
+    source: InputSource,
+    checkpoint: Checkpoint,
+    folder: JobFolder,
+    check_free: Callable[[], None],
+) -> "_Job":
+    """Take up what an earlier run left if it is of this job, or begin; then call ``check_free`` first."""
+    files = input_files(source)
+    now = identity(settings, checkpoint, files)
+    begun = folder.read() if not settings.overwrite else _read_or_none(folder)
+    if begun:
+        changed = difference(begun.identity, now)
+        if changed is None and (what := changed_input(folder.input_files(), files)):
+            changed = f"its input is not what it was: {what}"
+        if changed and not settings.overwrite:
+            raise UserError(f"{folder.path}: {changed}; {ANEW}")
+        if settings.overwrite and (changed or begun.complete):
+            begun = None
+    if begun and begun.complete:
+        folder.recover(begun)
+        return _Job(settings, source, folder, begun, checkpoint, None)
+    if begun is None:
+        check_free()
+    clock = StageClock()
+    with clock.measure(DUPLICATES):
+        repeats = repeats_of(source) if settings.duplicates is OnDuplicates.mark else None
+    with clock.measure(LOADING):
+        precision = Precision[begun.computing["precision"]] if begun else settings.inference.precision
+        predictor = Predictor.from_checkpoint(
+            checkpoint,
+            calibrated=settings.calibrated,
+            precision=precision,
+            batch_tokens=settings.inference.batch_tokens,
+        )
+    predictor.clock = clock
+    computing = {"device": predictor.engine.device, "precision": predictor.engine.precision.precision.name}
+    if begun is None:
+        divided = "by file" if source.is_folder else "by part"
+        begun = Manifest(now, computing, divided, list(checkpoint.labels), repeats.summary() if repeats else None)
+        folder.begin(files)
+        folder.write(begun)
+    elif begun.computing != computing:
+        was, is_now = begun.computing["device"], computing["device"]
+        raise UserError(f"{folder.path}: it was begun on {was}, this machine computes on {is_now}; {ANEW}")
+    folder.recover(begun)
+    return _Job(settings, source, folder, begun, checkpoint, predictor, repeats)
+
+
+def _read_or_none(folder: JobFolder) -> Manifest | None:
+    """What can be gone on with, where all else is replaced."""
+    try:
+        return folder.read()
+    except UserError:
+        if any(entry.name == "manifest.json" for entry in folder.path.iterdir()):
+            return None
+        raise  # what is no job of ours is not removed
+
+
+@dataclass
+class _Job:
+    settings: PredictSettings
+    source: InputSource
+    folder: JobFolder
+    manifest: Manifest
+    checkpoint: Checkpoint
+    predictor: Predictor | None
+    """``None`` where nothing is left to do."""
+    repeats: Repeats | None = None
+    """In the whole input; ``None`` where that was not asked for."""
+
+    def do_parts(self, predictor: Predictor, shard: Shard, console: Console) -> None:
+        """Do every part of the shard that is left."""
+        by_file = self.source.is_folder
+        files = shard.files(list(self.source.named_files()), by_file)
+        start, meter = self.manifest.place, self.source.meter
+        meter.expect(path for path, _ in files)
+        meter.pass_over(path for path, _ in files[: start.file])
+        number = self.manifest.parts[-1].number + 1 if self.manifest.parts else 0
+        with PredictionProgress(console, meter) as progress:
+            with predictor.clock.measure(READING):
+                reader = PartReader(self.source, files, start)
+            while not reader.ended:
+                if shard.has_part(number, by_file):
+                    part = self._do(predictor, number, reader, progress)
+                    if not console.is_terminal:
+                        console.print(f"{part.file}: {progress.words()}", highlight=False, soft_wrap=True)
+                else:
+                    for _ in reader.part(self.settings.part_sentences, _pass_over):
+                        pass
+                number += 1
+        self._end()
+
+    def _do(self, predictor: Predictor, number: int, reader: PartReader, progress: PredictionProgress) -> Part:
+        """Label a part, write it, and note it in the manifest."""
+        clock, begin, errors, pages = predictor.clock, reader.place, list[str](), list[str]()
+        passages = clock.each(
+            READING, reader.part(self.settings.part_sentences, lambda error: errors.append(reason_line(error)))
+        )
+        first = next(passages, None)
+        name = f"part-{number:05d}.{self.settings.parts.name}" if first else None
+        counting, last = Counting(), first
+        predictor.odd_sentences.clear()
+        self.folder.check_there()
+        if first and name:
+            with ExitStack() as stack:
+                write = stack.enter_context(open_part(self.folder.path / name, self._first_part()))
+                waiting = progress.reading(itertools.chain([first], passages))
+                for prediction in progress.predicted(predictor.predict(marked(waiting, self.repeats))):
+                    with clock.measure(WRITING):
+                        write(prediction)
+                        counting.add(prediction)
+                        pages.extend(self._lines(counting))
+                    last = prediction.passage
+                with clock.measure(WRITING):
+                    stack.close()
+        counting.end_page()
+        pages.extend(self._lines(counting))
+        counting.tally.left_out = len(errors)
+        counting.tally.odd.update(predictor.odd_sentences)
+        with clock.measure(WRITING):
+            self.folder.check_there()
+            sizes = {JOB_ERRORS: self.folder.append(JOB_ERRORS, errors)}
+            sizes[JOB_PAGES] = self.folder.append(JOB_PAGES, pages)
+            part = Part(
+                number=number,
+                file=name,
+                sha256=self.folder.sha256(name) if name else None,
+                first=_id(first),
+                last=_id(last),
+                begin=asdict(begin),
+                end=asdict(reader.place),
+                counts=counting.tally.as_plain(),
+                sizes=sizes,
+            )
+            self.manifest.parts.append(part)
+            self.folder.write(self.manifest)
+        return part
+
+    def _first_part(self) -> Path | None:
+        """The part whose columns the others have."""
+        names = (part.file for part in self.manifest.parts if part.file)
+        return next((self.folder.path / name for name in names), None)
+
+    def _lines(self, counting: Counting) -> Iterator[str]:
+        return (json_line(page.as_row(self.manifest.labels)) + "\n" for page in counting.take_pages())
+
+    def _end(self) -> None:
+        """Mark the job complete, if the input is what it was at the beginning and anything could be read."""
+        now = input_files(replace(self.source))  # a copy looks at the folder again
+        if what := changed_input(self.folder.input_files(), now):
+            raise UserError(f"{self.folder.path}: its input was changed while the job ran: {what}; {ANEW}")
+        tally = self.manifest.tally
+        if tally.left_out and not tally.sentences and not self.settings.shard:
+            with (self.folder.path / JOB_ERRORS).open(encoding="utf-8") as lines:
+                reason = json.loads(next(lines))
+            first = f"{reason['place']}: {reason['reason']}"
+            raise UserError(f"nothing could be read; the first reason of {tally.left_out}: {first}")
+        self.manifest.complete = True
+        self.folder.write(self.manifest)
+
+    def say(self, console: Console, seconds: float) -> None:
+        """The summary, of all parts also where others were done before."""
+        pages = list(self._first_pages()) if self.manifest.tally.pages <= SHOWN_PAGES else []
+        labels, clock = self.manifest.labels, self.predictor.clock if self.predictor else StageClock()
+        fit = self.checkpoint.validation if self.settings.calibrated else None
+        decided = bool(fit and fit.acceptance_thresholds)
+        say_summary(console, self.manifest.tally, labels, pages, seconds, clock)
+        say_remarks(console, self.manifest.tally, decided, self.manifest.duplicates)
+        console.print(f"written to {self.folder.path}", highlight=False, soft_wrap=True)
+
+    def _first_pages(self) -> Iterator[PageCounts]:
+        path = self.folder.path / JOB_PAGES
+        if path.is_file():
+            with path.open(encoding="utf-8") as lines:
+                yield from (PageCounts.from_row(json.loads(line)) for line in lines)
+
+
+def _pass_over(error: UserError) -> None:
+    """It is told by the shard whose part it is in."""
+
+
+def _id(passage: Passage | None) -> str | None:
+    return readable(passage.id) if passage else None
