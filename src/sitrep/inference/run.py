@@ -13,6 +13,7 @@ from sitrep.errors import UserError
 from sitrep.inference.inputs import InputSource
 from sitrep.inference.left_out import open_left_out
 from sitrep.inference.outputs import STANDARD_OUTPUT, check_output, open_output
+from sitrep.inference.page_structure import with_main_text
 from sitrep.inference.page_texts import PageTexts
 from sitrep.inference.predictor import Predictor
 from sitrep.model.checkpoint import open_checkpoint
@@ -59,7 +60,7 @@ def predict(settings: PredictSettings) -> None:
         open_left_out(settings.output) as left_out,
         open_output(settings.output, settings.overwrite) as write,
     ):
-        for prediction in _shown(predictor.predict(source.passages(left_out)), console):
+        for prediction in _shown(with_main_text(predictor.predict(source.passages(left_out))), console):
             write(prediction)
             counts[prediction.label] += 1
             truncated += prediction.truncated
