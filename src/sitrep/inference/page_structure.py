@@ -63,7 +63,8 @@ class PageStructure:
             boilerplate: The model's probability of each.
         """
         scores: np.ndarray = structure_features(passages, boilerplate) @ self.weights + self.intercept
-        return 1 / (1 + np.exp(-scores))
+        probabilities: np.ndarray = 1 / (1 + np.exp(-scores))
+        return probabilities
 
 
 @cache
@@ -87,7 +88,7 @@ def with_main_text(predictions: Iterable[Prediction]) -> Iterator[Prediction]:
         passages = [prediction.passage for prediction in page]
         if all(passage.fields.get("xpath") for passage in passages):
             boilerplate = [prediction.probabilities[BOILERPLATE] for prediction in page]
-            values: list[float | None] = [round(p, 4) for p in shipped_structure().main_text(passages, boilerplate)]
+            values: list[float | None] = shipped_structure().main_text(passages, boilerplate).round(4).tolist()
         else:
             values = [None] * len(page)
         for prediction, value in zip(page, values, strict=True):
