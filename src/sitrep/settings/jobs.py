@@ -56,8 +56,7 @@ class PredictSettings:
     """Settings of `scripts/predict.py`."""
 
     input: str
-    """A page (`.txt` `.html` `.htm` `.xhtml` `.mhtml`, or these with `.gz`), an archive of pages (`.zip` `.tar.gz`
-    `.warc.gz`), rows (`.jsonl` `.csv` `.tsv` `.parquet`), a folder of them, or `-` for standard input."""
+    """A page (`.txt` `.html` `.mhtml`), an archive or WARC, rows (`.jsonl` `.csv` `.parquet`), a folder, or `-` (stdin)."""
     output: str = "-"
     """`.jsonl`, `.csv` or `.parquet`, or `-` for JSON lines on standard output."""
     checkpoint: str = "outputs/train/latest"
