@@ -56,7 +56,7 @@ class PredictSettings:
     """Settings of `scripts/predict.py`."""
 
     input: str
-    """A page (`.txt` `.html` `.mhtml`), an archive or WARC, rows (`.jsonl` `.csv` `.parquet`), a folder, or `-` (stdin)."""
+    """A page (`.txt` `.html` `.mhtml`), an archive or WARC, rows (`.jsonl` `.csv` `.parquet`), a folder, or `-`."""
     output: str = "-"
     """`.jsonl`, `.csv` or `.parquet`, or `-` for JSON lines on standard output."""
     checkpoint: str = "outputs/train/latest"
