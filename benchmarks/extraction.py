@@ -27,11 +27,12 @@ from typing import Any
 from arguments import options
 
 from sitrep.errors import UserError
+from sitrep.inference.page_structure import BOILERPLATE, shipped_structure
 from sitrep.inference.predictor import Predictor
 from sitrep.pages.html import read_html
 from sitrep.pages.passages import page_passages
+from sitrep.sentences import Passage
 
-BOILERPLATE = "boilerplate"
 THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 
 
@@ -134,7 +135,7 @@ def run_peer(call: Callable[[bytes, str], str | None], examples: list[Example]) 
     return said, len(examples) / (time.process_time() - began)
 
 
-def read_units(examples: list[Example]) -> tuple[list[list[dict[str, object]]], float]:
+def read_units(examples: list[Example]) -> tuple[list[list[dict[str, Any]]], float]:
     """The sentences of each page with their blocks, and pages a second."""
     pages = []
     began = time.process_time()
@@ -149,7 +150,7 @@ def read_units(examples: list[Example]) -> tuple[list[list[dict[str, object]]], 
     return pages, len(examples) / (time.process_time() - began)
 
 
-def add_probabilities(pages: list[list[dict[str, object]]], checkpoint: str) -> float:
+def add_probabilities(pages: list[list[dict[str, Any]]], checkpoint: str) -> float:
     """Put the probability of boilerplate to every sentence; pages a second."""
     predictor = Predictor.from_checkpoint(checkpoint)
     column = predictor.class_names.index(BOILERPLATE)
@@ -161,9 +162,18 @@ def add_probabilities(pages: list[list[dict[str, object]]], checkpoint: str) -> 
     return len(pages) / (time.process_time() - began)
 
 
-def kept(page: list[dict[str, object]], threshold: float) -> str:
+def kept(page: list[dict[str, Any]], threshold: float) -> str:
     """The text of a page without what is boilerplate at least at a probability."""
     return "\n".join(str(unit["text"]) for unit in page if float(str(unit[BOILERPLATE])) < threshold)
+
+
+def main_text(page: list[dict[str, Any]]) -> str:
+    """The text of a page as the blocks and the model together see it."""
+    if not page:
+        return ""
+    passages = [Passage("", "", 0, 0, 0, unit["text"], unit) for unit in page]
+    values = shipped_structure().main_text(passages, [unit[BOILERPLATE] for unit in page])
+    return "\n".join(unit["text"] for unit, value in zip(page, values, strict=True) if value >= 0.5)
 
 
 def show(name: str, said: list[str], examples: list[Example], speed: str) -> None:
@@ -205,6 +215,7 @@ def main() -> None:
     for threshold in THRESHOLDS:
         said = [kept(page, threshold) for page in pages]
         show(f"boilerplate < {threshold}", said, examples, f"{reading:.0f} read, {labelling:.1f} labelled")
+    show("main_text >= 0.5", [main_text(page) for page in pages], examples, "")
 
 
 if __name__ == "__main__":

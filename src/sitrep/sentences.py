@@ -23,6 +23,7 @@ OUTPUT_FIELDS = frozenset(
         "read_as",
         "page_group",
         "sentence_group",
+        "main_text",
     }
 )
 """Names of a prediction's own fields; those that begin with ``probability_`` are its own too."""

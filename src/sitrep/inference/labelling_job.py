@@ -19,6 +19,7 @@ from sitrep.inference.job_identity import changed_input, difference, identity, i
 from sitrep.inference.job_parts import PartReader, Shard
 from sitrep.inference.left_out import partly_read, reason_line
 from sitrep.inference.outputs import open_part, readable
+from sitrep.inference.page_structure import with_main_text
 from sitrep.inference.page_texts import PageTexts
 from sitrep.inference.prediction_progress import PredictionProgress
 from sitrep.inference.prediction_summary import say_remarks, say_summary
@@ -174,8 +175,8 @@ class _Job:
         if first and name:
             with ExitStack() as stack:
                 write = stack.enter_context(open_part(self.folder.path / name, self._first_part()))
-                waiting = progress.reading(itertools.chain([first], passages))
-                for prediction in progress.predicted(predictor.predict(marked(waiting, self.repeats))):
+                waiting = progress.reading(marked(itertools.chain([first], passages), self.repeats))
+                for prediction in progress.predicted(with_main_text(predictor.predict(waiting))):
                     with clock.measure(WRITING):
                         write(prediction)
                         counting.add(prediction)

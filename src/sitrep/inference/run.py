@@ -13,6 +13,7 @@ from sitrep.inference.job_folder import is_job_folder
 from sitrep.inference.labelling_job import label_in_parts
 from sitrep.inference.left_out import open_left_out
 from sitrep.inference.outputs import STANDARD_OUTPUT, check_output, open_output
+from sitrep.inference.page_structure import with_main_text
 from sitrep.inference.page_texts import PageTexts
 from sitrep.inference.prediction_progress import PredictionProgress
 from sitrep.inference.prediction_summary import say_remarks, say_summary
@@ -65,7 +66,7 @@ def predict(settings: PredictSettings) -> None:
         PredictionProgress(console, source.meter) as progress,
     ):
         passages = progress.reading(clock.each(READING, marked(source.passages(left_out), repeats)))
-        for prediction in progress.predicted(predictor.predict(passages)):
+        for prediction in progress.predicted(with_main_text(predictor.predict(passages))):
             with clock.measure(WRITING):
                 write(prediction)
             counting.add(prediction)

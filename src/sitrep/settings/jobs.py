@@ -67,8 +67,7 @@ class PredictSettings:
     """Settings of `scripts/predict.py`."""
 
     input: str
-    """A page (`.txt` `.html` `.htm` `.xhtml` `.mhtml`, or these with `.gz`), an archive of pages (`.zip` `.tar.gz`
-    `.warc.gz`), rows (`.jsonl` `.csv` `.tsv` `.parquet`), a folder of them, or `-` for standard input."""
+    """A page (`.txt` `.html` `.mhtml`), an archive or WARC, rows (`.jsonl` `.csv` `.parquet`), a folder, or `-`."""
     output: str = "-"
     """`.jsonl`, `.csv`, `.parquet`, `.html` (coloured; `NAME.html/`: a folder of pages), `-` for JSON lines, or else
     `FOLDER/`: a long job in parts."""
