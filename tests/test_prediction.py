@@ -47,7 +47,7 @@ def test_article_gives_one_object_a_sentence_with_exact_offsets(run, tmp_path):
     assert [row["position"] for row in found] == [0, 1, 2, 3]
     assert {row["article_id"] for row in found} == {"page"}
     assert list(found[0]) == [
-        "id", "article_id", "position", "start", "end", "text", "label", "probabilities", "decision",
+        "id", "article_id", "position", "start", "end", "text", "label", "probabilities", "decision", "unfamiliar",
     ]  # fmt: skip
     assert {row["decision"] for row in found} <= {"accept", "review"}
 

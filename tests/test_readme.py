@@ -34,14 +34,17 @@ def commands():
     return [line for line in lines if "scripts/" in line]
 
 
-@pytest.mark.parametrize("command", commands())
-def test_commands_of_the_readme_are_valid(command):
-    call = next(part for part in command.split(" | ") if "scripts/" in part)
+@pytest.mark.parametrize("line", commands())
+def test_commands_of_the_readme_are_valid(line):
+    call = next(part for part in line.split(" | ") if "scripts/" in part)
     words = shlex.split(call)
     place = next(index for index, word in enumerate(words) if word.startswith("scripts/"))
     root = words[place].removeprefix("scripts/").removesuffix(".py")
-    overrides = [o.replace("data=mine", "data=./mine") for o in words[place + 1 :]]
-    assert compose_settings(root, COMMANDS[root].schema, overrides)
+    command = COMMANDS[root]
+    overrides = [
+        o.replace("data=mine", "data=./mine") if "=" in o else f"{command.first}={o}" for o in words[place + 1 :]
+    ]
+    assert compose_settings(root, command.schema, overrides)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

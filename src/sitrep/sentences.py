@@ -16,12 +16,16 @@ OUTPUT_FIELDS = frozenset(
         "label",
         "probabilities",
         "decision",
+        "unfamiliar",
         "truncated",
         "true_label",
         "true_labels",
     }
 )
 """Names of a prediction's own fields; those that begin with ``probability_`` are its own too."""
+
+UNFAMILIAR_VOCABULARY = "vocabulary"
+"""That a page holds far more words than usual that few training articles hold."""
 
 
 def carried_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -118,6 +122,9 @@ class Prediction:
         truncated: Whether the sentence was longer than the model reads, so that its end was not seen.
         labels: Every class that applies; ``None`` where the model answers with one label.
         decision: ``accept`` or ``review``; ``None`` where the checkpoint holds no thresholds for that.
+        unfamiliar: Why the sentence is unlike what the model was trained on, so that it is never accepted:
+            :data:`UNFAMILIAR_VOCABULARY` of its page, or an oddity (:mod:`sitrep.pages.legibility`); ``None``: it is
+            not.
     """
 
     passage: Passage
@@ -126,6 +133,7 @@ class Prediction:
     truncated: bool = False
     labels: tuple[str, ...] | None = None
     decision: str | None = None
+    unfamiliar: str | None = None
 
     def probability_of(self, label: str) -> float:
         """Probability of a label; with ``labels``, the negative one is as probable as the likeliest class is not."""

@@ -20,6 +20,7 @@ from sitrep.inference.tally import Tally
 from sitrep.storage.complete import complete_file, read_json, sha256_of, sync, write_errors
 
 GROWING = (JOB_ERRORS, JOB_PAGES)
+PAGE_OUTPUTS = (".html", ".txt", ".md")
 VERSION = 1
 ANEW = "name another folder, or overwrite=true begins anew"
 
@@ -193,6 +194,8 @@ class JobFolder:
 def is_job_folder(output: str) -> bool:
     """Whether an output is a folder for a job in parts: by the slash at its end, or by what it holds."""
     path = Path(output)
+    if path.suffix.lower() in PAGE_OUTPUTS:  # `pages.html/` is a folder of pages
+        return False
     if output.endswith(("/", os.sep)):
         return True
     return path.is_dir() and ((path / MANIFEST).is_file() or any(path.glob("shard-*-of-*")))

@@ -96,6 +96,7 @@ def as_row(prediction: Prediction) -> dict[str, Any]:
     row["probabilities"] = {label: round(value, 6) for label, value in prediction.probabilities.items()}
     if prediction.decision is not None:
         row["decision"] = prediction.decision
+    row["unfamiliar"] = prediction.unfamiliar
     if prediction.truncated:
         row["truncated"] = True
     fields = dict(passage.fields)

@@ -7,6 +7,7 @@ from rich.console import Console
 
 from sitrep.inference.stage_clock import StageClock
 from sitrep.inference.tally import PageCounts, Tally, table_of_classes, table_of_pages
+from sitrep.sentences import UNFAMILIAR_VOCABULARY
 
 
 def say_summary(
@@ -33,9 +34,16 @@ def say_summary(
     if pages:
         lines += [table_of_pages(pages, labels), ""]
     lines.append(clock.line(seconds))
-    if tally.odd:
-        lines.append(unreadable(tally.odd, tally.sentences, decided))
     console.print("\n".join(lines), highlight=False, markup=False, soft_wrap=True)
+    say_remarks(console, tally, decided)
+
+
+def say_remarks(console: Console, tally: Tally, decided: bool) -> None:
+    """What the model cannot read, and what is unlike its training data, a line each."""
+    if tally.odd:
+        console.print(unreadable(tally.odd, tally.sentences, decided), highlight=False, soft_wrap=True)
+    if tally.unfamiliar:
+        console.print(unfamiliar(tally, decided), highlight=False, soft_wrap=True)
 
 
 def summary(tally: Tally, seconds: float) -> str:
@@ -51,3 +59,15 @@ def unreadable(odd: Counter[str], sentences: int, decided: bool) -> str:
     outcome = "they are marked review" if decided else "their labels say little"
     what = "are in another script or language, or damaged"
     return f"{odd.total()} of {sentences} sentences {what} ({kinds}); sitrep reads English: {outcome}"
+
+
+def unfamiliar(tally: Tally, decided: bool) -> str:
+    """One line: how much is in words unlike those of training, what became of it, and what to do."""
+    one = tally.unfamiliar_pages == 1
+    outcome = "they are marked review" if decided else "their labels are less sure than they look"
+    return (
+        f"{tally.unfamiliar} of {tally.sentences} sentences stand on "
+        f"{'1 page' if one else f'{tally.unfamiliar_pages} pages'} unlike the training data, by "
+        f"{'its' if one else 'their'} words (unfamiliar={UNFAMILIAR_VOCABULARY}): {outcome}; "
+        "if such pages matter, label some and train with them"
+    )

@@ -14,11 +14,12 @@ from sitrep.inference.stage_clock import MODEL, TOKENIZING, StageClock
 from sitrep.labels import Task, Taxonomy
 from sitrep.model.checkpoint import DEFAULT_THRESHOLD, Checkpoint, open_checkpoint
 from sitrep.model.encoding import InputEncoder, reading_order
+from sitrep.model.familiarity import Familiarity
 from sitrep.model.tokenizer import TOKENIZER, TextTokenizer
 from sitrep.model.validation_fit import ValidationFit
 from sitrep.pages.legibility import oddities
 from sitrep.pages.passages import article_passages
-from sitrep.sentences import Passage, Prediction
+from sitrep.sentences import UNFAMILIAR_VOCABULARY, Passage, Prediction
 from sitrep.settings import Context, Precision
 
 BATCH_TOKENS = {"cpu": 2048, "cuda": 32768, "mps": 8192}
@@ -60,6 +61,7 @@ class Predictor:
             said of what to check.
         thresholds: Least probability of each class that applies; missing ones are a half.
         batch_tokens: Tokens a batch, padding included; ``None``: what suits the device.
+        familiarity: What words the training data knows; ``None``: no page is held against it.
 
     Attributes:
         odd_sentences: How many sentences :meth:`predict` gave that it cannot read, by kind of oddity; it only adds to
@@ -76,6 +78,7 @@ class Predictor:
         fit: ValidationFit | None = None,
         thresholds: Mapping[str, float] | None = None,
         batch_tokens: int | None = None,
+        familiarity: Familiarity | None = None,
     ) -> None:
         self.engine = engine
         self.encoder = encoder
@@ -84,6 +87,7 @@ class Predictor:
         self.temperature = (fit.temperature if fit else None) or 1.0
         self.acceptance_thresholds = fit.acceptance_thresholds if fit else {}
         self.thresholds = dict.fromkeys(self.class_names, DEFAULT_THRESHOLD) | dict(thresholds or {})
+        self.familiarity = familiarity
         self.odd_sentences: Counter[str] = Counter()
         self.clock = StageClock()
         self.batch_tokens = batch_tokens or BATCH_TOKENS[engine.device]
@@ -122,6 +126,7 @@ class Predictor:
             fit=opened.validation if calibrated else None,
             thresholds=opened.thresholds,
             batch_tokens=batch_tokens,
+            familiarity=opened.familiarity,
         )
 
     @property
@@ -171,25 +176,37 @@ class Predictor:
 
         Where the model reads context, the passages of an article are read together, in the order of ``position``, as
         far as they stand in one window; a window ends between articles where it can. A sentence that cannot be read,
-        or whose article cannot as far as it stands in the window, is never accepted, whatever its probability.
+        or whose article cannot as far as it stands in the window, is never accepted, whatever its probability. The
+        same holds for an article whose words are unlike those of training (:mod:`sitrep.model.familiarity`).
         """
         for window in whole_articles(passages, WINDOW):
             order = None if self.encoder.context is Context.none else reading_order(window)
-            probabilities, truncated = self._score([passage.text for passage in window], order)
+            probabilities, truncated, tokens = self._score([passage.text for passage in window], order)
             chosen, sets = self.choose(probabilities)
             odd = oddities(window)
-            for passage, label, several, row, cut, oddity in zip(
-                window, chosen, sets, probabilities.tolist(), truncated.tolist(), odd, strict=True
+            reasons = self._reasons(window, tokens, odd)
+            for passage, label, several, row, cut, oddity, reason in zip(
+                window, chosen, sets, probabilities.tolist(), truncated.tolist(), odd, reasons, strict=True
             ):
                 by_class = dict(zip(self.class_names, row, strict=True))
-                said = Prediction(passage, label, by_class, cut, several)
+                said = Prediction(passage, label, by_class, cut, several, None, reason)
                 if oddity:
                     self.odd_sentences[oddity] += 1
                 if self.acceptance_thresholds:
-                    thresholds = {} if oddity else self.acceptance_thresholds
+                    thresholds = {} if reason else self.acceptance_thresholds
                     decision = decide(label, said.probability_of(label), thresholds)
-                    said = Prediction(passage, label, by_class, cut, several, decision)
+                    said = Prediction(passage, label, by_class, cut, several, decision, reason)
                 yield said
+
+    def _reasons(
+        self, window: Sequence[Passage], tokens: Sequence[list[int]], odd: Sequence[str | None]
+    ) -> list[str | None]:
+        """Why each sentence is unlike training: its oddity, else that of its article's words."""
+        if self.familiarity is None:
+            return list(odd)
+        ids = [passage.article_id for passage in window]
+        far = self.familiarity.unfamiliar(tokens, ids, self.encoder.tokenizer)
+        return [oddity or (UNFAMILIAR_VOCABULARY if new else None) for oddity, new in zip(odd, far, strict=True)]
 
     def choose(
         self, probabilities: np.ndarray, thresholds: Mapping[str, float] | None = None
@@ -206,8 +223,10 @@ class Predictor:
         names = [tuple(name for name, holds in zip(self.class_names, row, strict=True) if holds) for row in applies]
         return label_of(applies, self.taxonomy), names
 
-    def _score(self, texts: Sequence[str], articles: Sequence[Sequence[int]] | None) -> tuple[np.ndarray, np.ndarray]:
-        """Probabilities, and whether the end of each text was cut off."""
+    def _score(
+        self, texts: Sequence[str], articles: Sequence[Sequence[int]] | None
+    ) -> tuple[np.ndarray, np.ndarray, list[list[int]]]:
+        """Probabilities, whether the end of each text was cut off, and the tokens of each."""
         alone = [[number] for number in range(len(texts))] if articles is None else articles
         with self.clock.measure(TOKENIZING):
             tokens, truncated = self.encoder.tokenize(texts)
@@ -222,7 +241,7 @@ class Predictor:
                 logits[answers] = self.engine.logits(self.encoder.batch(chosen, min(widths[places[0]], longest)))
         if not np.isfinite(logits).all():
             raise UserError("the model gives no finite figures; its training diverged")
-        return probabilities_of(logits, self.task, self.temperature), truncated
+        return probabilities_of(logits, self.task, self.temperature), truncated, tokens
 
 
 def load_tokenizer(checkpoint: Checkpoint) -> TextTokenizer:

@@ -13,7 +13,7 @@ from sitrep.inference.labelling_job import label_in_parts
 from sitrep.inference.left_out import open_left_out
 from sitrep.inference.outputs import STANDARD_OUTPUT, check_output, open_output
 from sitrep.inference.prediction_progress import PredictionProgress
-from sitrep.inference.prediction_summary import say_summary, unreadable
+from sitrep.inference.prediction_summary import say_remarks, say_summary
 from sitrep.inference.predictor import Predictor
 from sitrep.inference.stage_clock import LOADING, READING, WRITING, StageClock
 from sitrep.inference.tally import SHOWN_PAGES, Counting, PageCounts
@@ -74,8 +74,8 @@ def predict(settings: PredictSettings) -> None:
     if settings.output != STANDARD_OUTPUT or sys.stderr.isatty():
         listed = pages if len(pages) <= SHOWN_PAGES else []
         say_summary(console, tally, checkpoint.labels, listed, time.perf_counter() - began, clock, decided)
-    elif tally.odd:
-        console.print(unreadable(tally.odd, tally.sentences, decided), highlight=False, soft_wrap=True)
+    else:
+        say_remarks(console, tally, decided)
     if settings.output != STANDARD_OUTPUT:
         console.print(f"written to {settings.output}", highlight=False, soft_wrap=True)
     left_out.raise_if_any()

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sitrep.inference.outputs import readable
-from sitrep.sentences import Prediction
+from sitrep.sentences import UNFAMILIAR_VOCABULARY, Prediction
 
 SHOWN_PAGES = 20
 """Pages of an input that are listed one by one on the terminal; more are many."""
@@ -24,6 +24,8 @@ class Tally:
         review: Sentences to be checked by hand.
         truncated: Sentences that were too long and read in part.
         odd: Sentences that the model cannot read, by kind.
+        unfamiliar: Sentences on pages whose words are unlike those of training.
+        unfamiliar_pages: How many such pages.
         left_out: Pages and rows that could not be read.
     """
 
@@ -34,6 +36,8 @@ class Tally:
     review: int = 0
     truncated: int = 0
     odd: Counter[str] = field(default_factory=Counter)
+    unfamiliar: int = 0
+    unfamiliar_pages: int = 0
     left_out: int = 0
 
     def add(self, prediction: Prediction) -> None:
@@ -102,6 +106,7 @@ class Counting:
         self.tally = Tally()
         self._ended: list[PageCounts] = []
         self._open: PageCounts | None = None
+        self._unfamiliar: str | None = None
 
     def add(self, prediction: Prediction) -> None:
         """Count one."""
@@ -109,6 +114,10 @@ class Counting:
         passage = prediction.passage
         if self._open is not None and self._open.article_id != passage.article_id:
             self.end_page()
+        if prediction.unfamiliar == UNFAMILIAR_VOCABULARY:
+            self.tally.unfamiliar += 1
+            self.tally.unfamiliar_pages += passage.article_id != self._unfamiliar
+            self._unfamiliar = passage.article_id
         if passage.article_id != passage.id:
             self._open = self._open or PageCounts(passage.article_id)
             self._open.labels[prediction.label] += 1

@@ -2,9 +2,10 @@
 
 A checkpoint is a plain Hugging Face folder with files of ours beside the weights: ``sitrep.json`` has the settings that
 evaluation and prediction need, so that none has to be given twice, and the hashes of the files; ``taxonomy.yaml`` the
-labels; ``validation.json`` what was fitted on validation. A folder without them is used as it is, if its labels are
-those of a shipped taxonomy. The checkpoint of an ensemble has the weights of each member in a folder under ``members``;
-those beside ``config.json`` are one model more, for programs that know nothing of members.
+labels; ``validation.json`` what was fitted on validation; ``familiarity.json`` which words training knew. A folder
+without them is used as it is, if its labels are those of a shipped taxonomy. The checkpoint of an ensemble has the
+weights of each member in a folder under ``members``; those beside ``config.json`` are one model more, for programs that
+know nothing of members.
 """
 
 import json
@@ -16,6 +17,7 @@ import yaml
 
 from sitrep.errors import UserError
 from sitrep.labels import Task, Taxonomy, read_taxonomy, shipped_names, shipped_taxonomy
+from sitrep.model.familiarity import FAMILIARITY, Familiarity, read_familiarity
 from sitrep.model.validation_fit import VALIDATION, ValidationFit, read_validation
 from sitrep.settings import Context
 from sitrep.storage.complete import read_json, sha256_of
@@ -101,6 +103,7 @@ class Checkpoint:
         record: Content of ``sitrep.json``; ``None`` for a folder that another program made.
         validation: What was fitted on validation; ``None`` for such a folder, and for checkpoints from before that.
         members: Folders of the weights of an ensemble; none for one model.
+        familiarity: What words its training data knows; ``None`` as before, and where that was too small to tell.
     """
 
     folder: Path
@@ -112,6 +115,7 @@ class Checkpoint:
     record: CheckpointRecord | None
     validation: ValidationFit | None
     members: tuple[Path, ...] = ()
+    familiarity: Familiarity | None = None
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -166,6 +170,7 @@ def open_checkpoint(location: str) -> Checkpoint:
         record=record,
         validation=validation,
         members=tuple(folder / MEMBERS / name for name in record.members) if record else (),
+        familiarity=read_familiarity(folder),
     )
 
 
@@ -182,7 +187,7 @@ def weight_files(folder: Path) -> list[Path]:
 
 def recorded_files(folder: Path) -> dict[str, str]:
     """Name and SHA-256 of every file that decides what the model answers, those of members included."""
-    names = ("config.json", *TOKENIZERS, "tokenizer_config.json", TAXONOMY, VALIDATION)
+    names = ("config.json", *TOKENIZERS, "tokenizer_config.json", TAXONOMY, VALIDATION, FAMILIARITY)
     deciding = [*weight_files(folder), *(folder / name for name in names), *sorted(folder.glob(f"{MEMBERS}/*/*"))]
     return {path.relative_to(folder).as_posix(): sha256_of(path) for path in deciding if path.is_file()}
 

@@ -34,6 +34,7 @@ class TextTokenizer:
         self.padding_id = self._number(padding) or 0
         self.begin_id = self._number(begin)
         self.end_id = self._number(end)
+        self.unknown_id = self._number(getattr(tokenizer.model, "unk_token", None))
 
     @classmethod
     def from_transformers(cls, tokenizer: Any) -> "TextTokenizer":

@@ -24,6 +24,7 @@ from sitrep.labels import Taxonomy, find_taxonomy
 from sitrep.model import checkpoint as layout
 from sitrep.model.backbone import check_backbone
 from sitrep.model.checkpoint import CheckpointRecord, open_checkpoint, write_taxonomy
+from sitrep.model.familiarity import fit_familiarity
 from sitrep.model.validation_fit import ValidationFit
 from sitrep.report.card import CardContent, model_card
 from sitrep.report.evaluation import print_summary
@@ -228,6 +229,8 @@ class _Job:
             publish(path)  # safetensors makes weights that nobody else may read
         write_taxonomy(checkpoint, self.taxonomy)
         fit.write(checkpoint)
+        if familiarity := fit_familiarity(trained.encoder, self.data.split.train):
+            familiarity.write(checkpoint)
         self._write_record(folder, run)
 
     def _write_record(self, folder: Path, run: Path) -> None:
