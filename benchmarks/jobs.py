@@ -12,6 +12,7 @@ import random
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -133,7 +134,7 @@ def parts_of(folder: Path) -> int:
     return path.read_text(encoding="utf-8").count('"sha256": "') - 1 if path.exists() else -1
 
 
-def memory(checkpoint: str, folder: Path, pages: int) -> list[tuple[float, int, float]]:
+def memory(checkpoint: str, folder: Path, pages: int) -> Iterator[tuple[float, int, float]]:
     """Seconds, parts done and resident MiB of a job of small pages, whenever a part was done."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
@@ -141,14 +142,14 @@ def memory(checkpoint: str, folder: Path, pages: int) -> list[tuple[float, int, 
     arguments = [f"checkpoint={checkpoint}", f"input={source}", f"output={folder / 'labels'}/"]
     process = context.Process(target=job, args=([*arguments, "part_sentences=20000"],))
     process.start()
-    began, found = time.perf_counter(), list[tuple[float, int, float]]()
+    began, before = time.perf_counter(), 0
     while process.is_alive():
         time.sleep(0.5)
         done = parts_of(folder / "labels")
-        if done > (found[-1][1] if found else 0):
-            found.append((time.perf_counter() - began, done, resident(process.pid or 0)))
+        if done > before:
+            before = done
+            yield time.perf_counter() - began, done, resident(process.pid or 0)
     assert process.exitcode == 0, f"the job ended with {process.exitcode}"
-    return found
 
 
 def resident(pid: int) -> float:

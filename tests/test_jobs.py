@@ -319,13 +319,13 @@ def test_what_cannot_be_a_job_in_parts_is_refused(run, pages, tmp_path):
     with pytest.raises(UserError, match=r"shard=1/2: only a job in parts is divided; end output=.*out\.jsonl with /"):
         run(pages, "shard=1/2", output="out.jsonl")
     (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "thesis.txt").write_text("mine")
+    (tmp_path / "mine" / "thesis").write_text("mine")
     for overrides in ([], ["overwrite=true"]):
-        with pytest.raises(UserError, match=r"mine: holds thesis\.txt, which is of no job in parts"):
+        with pytest.raises(UserError, match=r"mine: holds thesis, which is of no job in parts"):
             run(pages, *overrides, output="mine/")
-    assert files_of(tmp_path / "mine") == {"thesis.txt": b"mine"}
+    assert files_of(tmp_path / "mine") == {"thesis": b"mine"}
     with pytest.raises(UserError, match="is a file, not a folder"):
-        run(pages, output="mine/thesis.txt/")
+        run(pages, output="mine/thesis/")
 
 
 def test_two_processes_do_not_work_in_one_folder(run, pages, tmp_path):

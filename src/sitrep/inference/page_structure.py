@@ -81,27 +81,31 @@ def with_main_text(predictions: Iterable[Prediction]) -> Iterator[Prediction]:
     Where plain text has the columns of pages, it is empty.
     """
     for _, group in groupby(predictions, key=lambda prediction: prediction.passage.article_id):
-        first = next(group)
-        if not {*BLOCK_COLUMNS} <= first.passage.fields.keys() or BOILERPLATE not in first.probabilities:
-            yield first
-            yield from group  # an article of rows may be endless
-            continue
-        page = [first, *group]
-        passages = [prediction.passage for prediction in page]
-        if all(_has_block(passage) for passage in passages):
-            boilerplate = [prediction.probabilities[BOILERPLATE] for prediction in page]
-            values: list[float | None] = shipped_structure().main_text(passages, boilerplate).round(4).tolist()
-        else:
-            values = [None] * len(page)
-        for prediction, value in zip(page, values, strict=True):
-            passage = prediction.passage
-            yield replace(prediction, passage=replace(passage, fields={**passage.fields, MAIN_TEXT: value}))
+        yield from _of_article(group)
+
+
+def _of_article(others: Iterator[Prediction]) -> Iterator[Prediction]:
+    first = next(others)
+    if not {*BLOCK_COLUMNS} <= first.passage.fields.keys() or BOILERPLATE not in first.probabilities:
+        yield first
+        yield from others  # none is held: an article of rows may be endless
+        return
+    page = [first, *others]
+    passages = [prediction.passage for prediction in page]
+    if all(_has_block(passage) for passage in passages):
+        boilerplate = [prediction.probabilities[BOILERPLATE] for prediction in page]
+        values: list[float | None] = shipped_structure().main_text(passages, boilerplate).round(4).tolist()
+    else:
+        values = [None] * len(page)
+    for prediction, value in zip(page, values, strict=True):
+        passage = prediction.passage
+        yield replace(prediction, passage=replace(passage, fields={**passage.fields, MAIN_TEXT: value}))
 
 
 def _has_block(passage: Passage) -> bool:
-    """Whether the columns of its block hold what reading HTML gives; rows may have columns of these names of their own."""
+    """Whether the columns of its block hold what reading HTML gives; rows may have such columns of their own."""
     xpath, tag, density = (passage.fields.get(name) for name in BLOCK_COLUMNS)
-    return bool(xpath) and isinstance(xpath, str) and isinstance(tag, str) and isinstance(density, float)
+    return bool(xpath) and isinstance(xpath, str) and isinstance(tag, str) and isinstance(density, int | float)
 
 
 def structure_features(passages: Sequence[Passage], boilerplate: Sequence[float]) -> np.ndarray:
