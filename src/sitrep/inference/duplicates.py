@@ -9,6 +9,7 @@ from itertools import islice, pairwise
 
 from sitrep.errors import UserError
 from sitrep.inference.inputs import InputSource
+from sitrep.inference.stage_clock import DUPLICATES, StageClock
 from sitrep.normalization import comparable
 from sitrep.pages.similarity import SHORT_WORDS, ShingleSets, pairs_of
 from sitrep.sentences import Passage
@@ -60,15 +61,20 @@ class Repeats:
         )
 
 
-def repeats_of(source: InputSource) -> Repeats:
+def repeats_of(source: InputSource, clock: StageClock) -> Repeats:
     """What repeats in an input, for which it is read once more than for its labels: who is first knows no second.
+
+    Args:
+        source: Pages or rows of it that cannot be read are told where it is read for their labels.
+        clock: Told the time.
 
     Raises:
         UserError: If it can be read once only.
     """
     if source.is_stream:
         raise UserError("duplicates=mark: reads the input twice, which a pipe does not allow; save it as a file first")
-    return find_repeats(source.passages(lambda error: None))
+    with clock.measure(DUPLICATES):
+        return find_repeats(source.passages(lambda error: None))
 
 
 def marked(passages: Iterable[Passage], repeats: Repeats | None) -> Iterator[Passage]:

@@ -24,7 +24,7 @@ from sitrep.inference.page_texts import PageTexts
 from sitrep.inference.prediction_progress import PredictionProgress
 from sitrep.inference.prediction_summary import say_remarks, say_summary
 from sitrep.inference.predictor import Predictor
-from sitrep.inference.stage_clock import DUPLICATES, LOADING, READING, WRITING, StageClock
+from sitrep.inference.stage_clock import LOADING, READING, WRITING, StageClock
 from sitrep.inference.table_files import json_line
 from sitrep.inference.tally import SHOWN_PAGES, Counting, PageCounts
 from sitrep.model.checkpoint import Checkpoint, open_checkpoint
@@ -93,8 +93,7 @@ def _prepared(
     if begun is None:
         check_free()
     clock = StageClock()
-    with clock.measure(DUPLICATES):
-        repeats = repeats_of(source) if settings.duplicates is OnDuplicates.mark else None
+    repeats = repeats_of(source, clock) if settings.duplicates is OnDuplicates.mark else None
     with clock.measure(LOADING):
         precision = Precision[begun.computing["precision"]] if begun else settings.inference.precision
         predictor = Predictor.from_checkpoint(

@@ -18,7 +18,7 @@ from sitrep.inference.page_texts import PageTexts
 from sitrep.inference.prediction_progress import PredictionProgress
 from sitrep.inference.prediction_summary import say_remarks, say_summary
 from sitrep.inference.predictor import Predictor
-from sitrep.inference.stage_clock import DUPLICATES, LOADING, READING, WRITING, StageClock
+from sitrep.inference.stage_clock import LOADING, READING, WRITING, StageClock
 from sitrep.inference.tally import SHOWN_PAGES, Counting, PageCounts
 from sitrep.model.checkpoint import open_checkpoint
 from sitrep.settings import OnDuplicates, PredictSettings
@@ -46,8 +46,7 @@ def predict(settings: PredictSettings) -> None:
     for remark in source.files.remarks() if source.is_folder else ():
         console.print(remark, highlight=False, markup=False, soft_wrap=True)
     began, clock = time.perf_counter(), StageClock()
-    with clock.measure(DUPLICATES):
-        repeats = repeats_of(source) if settings.duplicates is OnDuplicates.mark else None
+    repeats = repeats_of(source, clock) if settings.duplicates is OnDuplicates.mark else None
     with clock.measure(LOADING):
         predictor = Predictor.from_checkpoint(
             checkpoint,
