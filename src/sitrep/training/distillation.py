@@ -65,7 +65,11 @@ class Teachers:
         """
         checkpoints = []
         for run in runs:
-            checkpoint = open_checkpoint(run)
+            try:
+                checkpoint = open_checkpoint(run)
+            except UserError as error:
+                reason = str(error).removeprefix(f"checkpoint={run}: ")
+                raise UserError(f"trainer.teacher={run}: {reason}") from None
             names = checkpoint.taxonomy.class_names(checkpoint.task)
             wanted = taxonomy.class_names(task)
             if checkpoint.task is not task or set(names) != set(wanted):
