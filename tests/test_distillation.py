@@ -82,6 +82,14 @@ def test_teacher_of_other_labels_is_refused(run_directory):
         Teachers.open([str(run_directory)], TAXONOMY, Task.multi_label, Precision.fp32)
 
 
+def test_teacher_that_is_none_is_refused_by_name_before_the_data_is_read(tmp_path):
+    with pytest.raises(UserError, match=r"^trainer\.teacher=nowhere: no such folder"):
+        Teachers.open(["nowhere"], TAXONOMY, Task.single_label, Precision.fp32)
+    with pytest.raises(UserError, match=r"^trainer\.teacher=nowhere"):
+        train(train_settings(tmp_path / "no_such.jsonl", tmp_path / "run", "trainer.teacher=[nowhere]"))
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.slow
 def test_training_with_a_teacher_and_pages_without_labels(run_directory, toy_file, tmp_path, capsys):
     pages = write_jsonl(tmp_path / "pages.jsonl", [{"text": "Rockets fell on the depot."}, {"text": "Subscribe now"}])

@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 
 from sitrep.data.leakage import seen_units
-from sitrep.data.loading import LoadedData, SourceFile, columns_of, load_data, load_test
+from sitrep.data.loading import LoadedData, SourceFile, columns_of, load_data, load_test, named_sources
 from sitrep.data.reading import SHIPPED, check_source
 from sitrep.data.split import describe_set
 from sitrep.errors import UserError
@@ -99,7 +99,7 @@ def _training_data(checkpoint: Checkpoint, wanted: TrainingData) -> LoadedData |
     try:
         settings = DataSettings(**record.data)
         names = ("train_files", "validation_files", "test_files", "calibration_files")
-        sources = {source for name in names for source in getattr(settings, name)} - {SHIPPED}
+        sources = set(named_sources(settings)) - {SHIPPED}
         if sources and wanted is TrainingData.own and not _is_made_here(checkpoint):
             return "it was not trained in this folder, so that the files it names are not read (training_data=named)"
         for name in names:

@@ -20,7 +20,7 @@ from sitrep.labels import Task, Taxonomy, read_taxonomy, shipped_names, shipped_
 from sitrep.model.familiarity import FAMILIARITY, Familiarity, read_familiarity
 from sitrep.model.validation_fit import VALIDATION, ValidationFit, read_validation
 from sitrep.settings import Context
-from sitrep.storage.complete import read_json, sha256_of
+from sitrep.storage.complete import read_json, record_of, sha256_of
 
 CHECKPOINT = "checkpoint"
 RECORD = "sitrep.json"
@@ -279,12 +279,7 @@ def _read_record(folder: Path) -> tuple[CheckpointRecord | None, str | None]:
         content, labels = _from_version_1(content, path)
     if content.get("version") == WITHOUT_MEMBERS:
         content = content | {"version": RECORD_VERSION}
-    if content.get("version") != RECORD_VERSION:
-        raise UserError(f"{path}: version {content.get('version')}, this program reads {RECORD_VERSION}")
-    try:
-        return CheckpointRecord(**content), labels
-    except TypeError as error:
-        raise UserError(f"{path}: {error}") from None
+    return record_of(CheckpointRecord, RECORD_VERSION, content, path), labels
 
 
 def _from_version_1(content: dict[str, Any], path: Path) -> tuple[dict[str, Any], str | None]:

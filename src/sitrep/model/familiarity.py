@@ -16,11 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
-from sitrep.errors import UserError
 from sitrep.model.encoding import InputEncoder
 from sitrep.model.tokenizer import TextTokenizer
 from sitrep.sentences import LabelledSentence
-from sitrep.storage.complete import read_json
+from sitrep.storage.complete import read_json, record_of
 
 FAMILIARITY = "familiarity.json"
 VERSION = 1
@@ -116,13 +115,7 @@ def read_familiarity(folder: Path) -> Familiarity | None:
     path = folder / FAMILIARITY
     if not path.is_file():
         return None
-    content = read_json(path)
-    if content.get("version") != VERSION:
-        raise UserError(f"{path}: version {content.get('version')}, this program reads {VERSION}")
-    try:
-        return Familiarity(**content)
-    except TypeError as error:
-        raise UserError(f"{path}: {error}") from None
+    return record_of(Familiarity, VERSION, read_json(path), path)
 
 
 def fit_familiarity(encoder: InputEncoder, sentences: Sequence[LabelledSentence]) -> Familiarity | None:

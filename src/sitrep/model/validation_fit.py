@@ -7,8 +7,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, get_origin
 
-from sitrep.errors import UserError
-from sitrep.storage.complete import read_json
+from sitrep.storage.complete import read_json, record_of
 
 VALIDATION = "validation.json"
 VERSION = 2
@@ -79,12 +78,7 @@ def read_validation(folder: Path) -> ValidationFit | None:
     if content.get("version") == 1 and "accept" in content:  # the name of version 0.1
         content = content | {"version": VERSION, "acceptance_thresholds": content["accept"]}
         del content["accept"]
-    if content.get("version") != VERSION:
-        raise UserError(f"{path}: version {content.get('version')}, this program reads {VERSION}")
-    try:
-        return ValidationFit(**content)
-    except TypeError as error:
-        raise UserError(f"{path}: {error}") from None
+    return record_of(ValidationFit, VERSION, content, path)
 
 
 def number_articles(article_ids: Sequence[str]) -> list[int]:

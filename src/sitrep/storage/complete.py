@@ -11,9 +11,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sitrep.errors import UserError
+
+Record = TypeVar("Record")
 
 WRITE_ERRORS = {
     errno.ENOSPC,
@@ -201,3 +203,23 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise UserError(f"{path}: must hold a JSON object")
     return content
+
+
+def record_of(kind: type[Record], version: int, content: dict[str, Any], path: Path) -> Record:
+    """What a file of ours holds, as the dataclass that checks it.
+
+    Args:
+        kind: Raises a ``TypeError`` for what it cannot hold.
+        version: Of the format that is read.
+        content: As :func:`read_json` gives it.
+        path: Of the file, for what is said of it.
+
+    Raises:
+        UserError: If it is of another version, or not what it should be.
+    """
+    if content.get("version") != version:
+        raise UserError(f"{path}: version {content.get('version')}, this program reads {version}")
+    try:
+        return kind(**content)
+    except TypeError as error:
+        raise UserError(f"{path}: {error}") from None

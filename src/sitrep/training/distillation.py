@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -48,13 +49,16 @@ class Teachers:
 
     Attributes:
         checkpoints: Theirs.
-        task: Of the new model, and so of each of them.
         precision: That they compute in.
     """
 
     checkpoints: tuple[Checkpoint, ...]
-    task: Task
     precision: Precision
+
+    @cached_property
+    def _predictors(self) -> list[Predictor]:
+        """Loaded once, though pages without labels are asked about apart."""
+        return [Predictor.from_checkpoint(checkpoint, precision=self.precision) for checkpoint in self.checkpoints]
 
     @classmethod
     def open(cls, runs: Sequence[str], taxonomy: Taxonomy, task: Task, precision: Precision) -> "Teachers":
@@ -65,7 +69,11 @@ class Teachers:
         """
         checkpoints = []
         for run in runs:
-            checkpoint = open_checkpoint(run)
+            try:
+                checkpoint = open_checkpoint(run)
+            except UserError as error:
+                reason = str(error).removeprefix(f"checkpoint={run}: ")
+                raise UserError(f"trainer.teacher={run}: {reason}") from None
             names = checkpoint.taxonomy.class_names(checkpoint.task)
             wanted = taxonomy.class_names(task)
             if checkpoint.task is not task or set(names) != set(wanted):
@@ -74,7 +82,7 @@ class Teachers:
                     f"{task.name} with {', '.join(wanted)} is wanted"
                 )
             checkpoints.append(checkpoint)
-        return cls(tuple(checkpoints), task, precision)
+        return cls(tuple(checkpoints), precision)
 
     def strangers(self, test: str) -> Iterator[str]:
         """Teachers that may have learnt from the test set, as theirs was another.
@@ -95,7 +103,7 @@ class Teachers:
         )
 
     def label(self, files: Sequence[str]) -> tuple[LabelledSentence, ...]:
-        """Read pages without labels, and give each sentence the teachers' probabilities and its likeliest label.
+        """Read pages without labels, and give each sentence the teachers' probabilities; its label stands for nothing.
 
         Args:
             files: Pages, folders of them, or rows, as ``scripts/predict.py`` reads them.
@@ -111,12 +119,11 @@ class Teachers:
     def _mean_probabilities(self, texts: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray]:
         total = np.zeros(())
         names: tuple[str, ...] = ()
-        for checkpoint in self.checkpoints:
-            predictor = Predictor.from_checkpoint(checkpoint, precision=self.precision)
+        for predictor in self._predictors:
             names = names or predictor.class_names
             order = [predictor.class_names.index(name) for name in names]
             total = total + predictor.predict_proba(texts)[:, order]
-        return names, total / len(self.checkpoints)
+        return names, total / len(self._predictors)
 
     def _unlabelled(self, passage: Passage) -> LabelledSentence:
         label = self.checkpoints[0].taxonomy.labels[0]  # stands for nothing: what is wanted are the probabilities

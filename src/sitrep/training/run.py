@@ -102,18 +102,19 @@ class _Job:
         self.processes = processes
         self.console = console
         self.taxonomy: Taxonomy = find_taxonomy(settings.labels)
+        trainer = settings.trainer
+        teachers = Teachers.open(trainer.teacher, self.taxonomy, settings.task, trainer.precision)
         self.data: LoadedData = load_data(settings.data, self.taxonomy)
         if not settings.data.allow_leakage:
             refuse_leaks(self.data.split)
         _announce(self.data, settings, console)
         self.unlabelled: tuple[LabelledSentence, ...] = ()
-        if settings.trainer.teacher:
-            self._hear_teachers()
+        if trainer.teacher:
+            self._hear(teachers)
 
-    def _hear_teachers(self) -> None:
+    def _hear(self, teachers: Teachers) -> None:
         """Ask the teachers for the probabilities of what is learnt from, and of pages without labels."""
-        trainer, split = self.settings.trainer, self.data.split
-        teachers = Teachers.open(trainer.teacher, self.taxonomy, self.settings.task, trainer.precision)
+        split = self.data.split
         for folder in teachers.strangers(split.digests()["test"]):
             told = f"trainer.teacher={folder}: was measured on other pages, and may have learnt from these test pages"
             self.console.print(told, highlight=False, markup=False, soft_wrap=True)
