@@ -162,6 +162,25 @@ def add_probabilities(pages: list[list[dict[str, Any]]], checkpoint: str) -> flo
     return len(pages) / (time.process_time() - began)
 
 
+def with_probabilities(
+    pages: list[list[dict[str, Any]]], checkpoint: str, units: str | None
+) -> tuple[list[list[dict[str, Any]]], float]:
+    """The pages with the probability of boilerplate of every sentence, and pages a second.
+
+    Args:
+        pages: As read.
+        checkpoint: Says it.
+        units: File that what it said is kept in; if it is there, these pages are given instead.
+    """
+    store = Path(units) if units else None
+    if store and store.is_file():
+        return [json.loads(line) for line in store.read_text(encoding="utf-8").splitlines()], 0.0
+    speed = add_probabilities(pages, checkpoint)
+    if store:
+        store.write_text("".join(json.dumps(page) + "\n" for page in pages), encoding="utf-8")
+    return pages, speed
+
+
 def kept(page: list[dict[str, Any]], threshold: float) -> str:
     """The text of a page without what is boilerplate at least at a probability."""
     return "\n".join(str(unit["text"]) for unit in page if float(str(unit[BOILERPLATE])) < threshold)
@@ -205,13 +224,7 @@ def main() -> None:
         show(name, said, examples, f"{speed:.0f}")
     pages, reading = read_units(examples)
     show("all visible text", ["\n".join(str(u["text"]) for u in page) for page in pages], examples, f"{reading:.0f}")
-    store = Path(given["units"]) if "units" in given else None
-    if store and store.is_file():
-        pages, labelling = [json.loads(line) for line in store.read_text(encoding="utf-8").splitlines()], 0.0
-    else:
-        labelling = add_probabilities(pages, given.get("checkpoint", "outputs/train/latest"))
-        if store:
-            store.write_text("".join(json.dumps(page) + "\n" for page in pages), encoding="utf-8")
+    pages, labelling = with_probabilities(pages, given.get("checkpoint", "outputs/train/latest"), given.get("units"))
     for threshold in THRESHOLDS:
         said = [kept(page, threshold) for page in pages]
         show(f"boilerplate < {threshold}", said, examples, f"{reading:.0f} read, {labelling:.1f} labelled")

@@ -52,6 +52,8 @@ def body(html):
         ("<article><time>10:41</time><p>Shells fell.</p></article>", ["10:41", "Shells fell."]),
         ("<dl><dt>Dead<dd>4</dl>", ["Dead", "4"]),
         ("<select><option>A</option><option>B</option></select>", ["A B"]),
+        ("<div hidden id=S:1f><p>Four were killed.</div><script>$RC('B:1f','S:1f')</script>", ["Four were killed."]),
+        ("<p hidden=until-found>Folded, and found by search.", ["Folded, and found by search."]),
         ("<p dir=rtl>قُتل أربعة \u200fفي خرطة.</p>", ["قُتل أربعة \u200fفي خرطة."]),
     ],
 )
@@ -77,6 +79,10 @@ def test_each_visible_block_is_text(html, blocks):
 )
 def test_what_no_reader_sees_is_left_out(unseen):
     assert body(f"<p>a</p>{unseen}<p>b</p>") == ["a", "b"]
+
+
+def test_page_that_hides_all_of_itself_until_it_is_styled_is_shown():
+    assert read_html("<html hidden><body style='visibility:hidden'><p>Four were killed.").text == "Four were killed."
 
 
 def test_menus_adverts_and_footers_stay_for_the_model_to_judge():

@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -15,8 +16,9 @@ from sitrep.labelled_pages.coloured import GENERATOR, count, render_coloured, re
 from sitrep.labelled_pages.colours import looks_of
 from sitrep.labelled_pages.file_names import LONGEST, FileNames, link_to
 from sitrep.labels import Taxonomy
-from sitrep.pages.passages import article_passages
-from sitrep.sentences import Passage, Prediction
+from sitrep.pages.html import read_html
+from sitrep.pages.passages import article_passages, page_passages
+from sitrep.sentences import MAIN_TEXT, Passage, Prediction
 
 LOOKS = looks_of(TAXONOMY)
 ATTACK, STATEMENT, TOLL, BOILERPLATE, NONE = TAXONOMY.labels
@@ -357,6 +359,18 @@ def test_clean_markdown_uses_the_blocks_of_the_page_where_they_are_known():
         "# Shells hit\n\nOne. Two.\n\n- first\n- second\n\n> We deny it.\n\n````\na  b\n``` c\n````\n\n"
         "One line  \nanother\n\n### Later\n"
     )
+
+
+def test_clean_page_of_html_goes_by_main_text_and_keeps_its_headline():
+    html = "<h1>Shells hit</h1><p>Four were killed.</p><p>Read more</p>"
+    main_text = {"Shells hit": 0.1, "Four were killed.": 0.9, "Read more": 0.2}
+    said = [
+        replace(boilerplate_if_marked(p), passage=replace(p, fields={**p.fields, MAIN_TEXT: main_text[p.text]}))
+        for p in page_passages(read_html(html), "a")
+    ]
+    (page,) = assembled(said)
+    assert clean_text(page, LEFT_OUT) == "Shells hit\n\nFour were killed.\n"
+    assert clean_markdown(page, LEFT_OUT) == "# Shells hit\n\nFour were killed.\n"
 
 
 def test_what_is_left_out_is_boilerplate_or_the_exclusive_class_of_a_taxonomy():

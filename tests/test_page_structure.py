@@ -4,7 +4,7 @@ import numpy as np
 
 from sitrep.inference.page_structure import (
     FEATURES,
-    MAIN_TEXT,
+    FEATURES_AGAIN,
     NUMBERS,
     shipped_structure,
     structure_features,
@@ -12,12 +12,17 @@ from sitrep.inference.page_structure import (
 )
 from sitrep.pages.html import read_html
 from sitrep.pages.passages import article_passages, page_passages
-from sitrep.sentences import Prediction
+from sitrep.sentences import MAIN_TEXT, Prediction
 
+MENU = [f"{place} news" for place in ("World", "Home", "City", "Coast", "Desert", "Delta", "Island", "Border")]
 HTML = (
-    "<nav><ul><li><a href=1>Home</a><li><a href=2>World</a></ul></nav><main><article><h1>Strike kills four</h1>"
-    + "<p>Four people were killed when shells fell on the town of Kharta on Monday, police said.</p>" * 6
-    + "</article></main><footer><a href=3>Terms of use</a></footer>"
+    "<nav><ul>"
+    + "".join(f"<li><a href=/{name}>{name}</a>" for name in MENU)
+    + "</ul></nav><main><article><h1>Strike kills four</h1>"
+    + "<p>Four people were killed when shells fell on the town of Kharta on Monday, police said.</p>" * 20
+    + "</article></main><footer><ul>"
+    + "".join(f"<li><a href=/more/{name}>More {name}</a>" for name in MENU)
+    + "</ul></footer>"
 )
 
 
@@ -31,7 +36,10 @@ def test_block_decides_where_the_model_does_not():
     by_text = {prediction.passage.text: prediction.passage.fields[MAIN_TEXT] for prediction in found}
     said_of_text = min(value for text, value in by_text.items() if text.startswith("Four people"))
     assert said_of_text > 0.9
-    assert max(by_text[text] for text in ("Home", "World", "Terms of use")) < said_of_text - 0.1
+    menus = {text: value for text, value in by_text.items() if text.endswith("news")}
+    assert len(menus) == 2 * len(MENU)
+    assert max(menus.values()) < said_of_text - 0.1
+    assert max(value for text, value in menus.items() if text.startswith("More")) < 0.5
 
 
 def test_plain_text_is_left_as_it_is_and_order_is_kept():
@@ -43,7 +51,8 @@ def test_plain_text_is_left_as_it_is_and_order_is_kept():
 
 def test_shipped_numbers_name_every_feature_and_what_they_were_fitted_on():
     numbers = json.loads(NUMBERS.read_text(encoding="utf-8"))
-    assert tuple(numbers["weights"]) == FEATURES
+    assert tuple(numbers["first"]["weights"]) == FEATURES
+    assert tuple(numbers["second"]["weights"]) == FEATURES + FEATURES_AGAIN
     assert "dev part" in numbers["fitted_on"]
 
 

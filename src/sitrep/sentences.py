@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+MAIN_TEXT = "main_text"
+"""Column of pages of HTML: the probability that a sentence belongs to what the page is about."""
+
 OUTPUT_FIELDS = frozenset(
     {
         "id",
@@ -23,7 +26,7 @@ OUTPUT_FIELDS = frozenset(
         "read_as",
         "page_group",
         "sentence_group",
-        "main_text",
+        MAIN_TEXT,
     }
 )
 """Names of a prediction's own fields; those that begin with ``probability_`` are its own too."""

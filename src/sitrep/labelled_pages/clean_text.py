@@ -5,8 +5,12 @@ import re
 from sitrep.errors import UserError
 from sitrep.labelled_pages.assembly import LabelledPage, block_tag
 from sitrep.labels import Taxonomy
+from sitrep.sentences import MAIN_TEXT, Prediction
 
 BOILERPLATE = "boilerplate"
+
+KEPT_FROM = 0.5
+"""Probability of main text from which a sentence stays."""
 
 SIGNS = re.compile(r"([\\`*_\[\]<>#|~]|&(?=#?\w+;))")
 """What Markdown reads as something else than text, wherever it stands."""
@@ -36,7 +40,7 @@ def clean_text(page: LabelledPage, left_out: frozenset[str]) -> str:
 
     Args:
         page: The page.
-        left_out: Labels of sentences that go.
+        left_out: Labels of sentences that go; of pages of HTML those go that are no main text, headline apart.
     """
     text = ""
     before = ""
@@ -44,7 +48,7 @@ def clean_text(page: LabelledPage, left_out: frozenset[str]) -> str:
     for piece in page.pieces:
         # Where a sentence went, the widest gap on either side stays: two paragraphs do not become one.
         gap = piece.before if not gone else before if breaks >= piece.breaks else piece.before
-        if piece.prediction.label in left_out:
+        if _goes(piece.prediction, left_out):
             before, breaks, gone = gap, max(breaks if gone else 0, piece.breaks), gone + 1
             continue
         text += (gap if text else "") + piece.prediction.passage.text
@@ -57,7 +61,7 @@ def clean_markdown(page: LabelledPage, left_out: frozenset[str]) -> str:
     blocks: list[tuple[str | None, str]] = []
     parted = True
     for piece in page.pieces:
-        if piece.prediction.label in left_out:
+        if _goes(piece.prediction, left_out):
             parted |= piece.breaks > 0
             continue
         tag = block_tag(piece.prediction)
@@ -72,6 +76,13 @@ def clean_markdown(page: LabelledPage, left_out: frozenset[str]) -> str:
         gap = "\n" if tag == last == "li" else "\n\n"
         written += (gap if written else "") + _block(tag, text)
     return f"{written}\n" if written else ""
+
+
+def _goes(prediction: Prediction, left_out: frozenset[str]) -> bool:
+    main_text = prediction.passage.fields.get(MAIN_TEXT)
+    if main_text is None or block_tag(prediction) == "h1":  # sets with truth count few headlines as main text
+        return prediction.label in left_out
+    return bool(main_text < KEPT_FROM)
 
 
 def _block(tag: str | None, text: str) -> str:

@@ -29,6 +29,10 @@ SET_APART = frozenset(("a", "time", "img", "label", "option", "input"))
 RAISED = frozenset(("sup", "sub"))
 
 HIDDEN_STYLE = re.compile(r"(?:^|;)\s*(?:display\s*:\s*none|visibility\s*:\s*hidden)\b", re.I)
+MOVED_IN = re.compile(r"S:[0-9a-f]+").fullmatch
+"""Names of the hidden parts that pages built with React are sent in, and whose script puts them where they are seen."""
+ROOTS = frozenset(("html", "body"))
+"""Pages hide these until their styles are there, and then show them by script."""
 WHITE = re.compile(r"[ \t\n\r\f]+")
 AROUND_BREAK = re.compile(r" *\n *")
 INVISIBLE = re.compile("[\u00ad\u200b\u2060\ufeff\0]")
@@ -241,9 +245,13 @@ def _opened(node: LexborNode, tag: str, parent: _Frame | None, attributes: dict[
 
 
 def _shown(tag: str, attributes: dict[str, str | None]) -> bool:
-    if tag in NOT_SHOWN or (attributes and "hidden" in attributes) or (tag == "dialog" and "open" not in attributes):
+    if tag in NOT_SHOWN or (tag == "dialog" and "open" not in attributes):
         return False
-    style = attributes.get("style") if attributes else None
+    if not attributes or tag in ROOTS:
+        return True
+    if "hidden" in attributes and attributes["hidden"] != "until-found" and not MOVED_IN(attributes.get("id") or ""):
+        return False
+    style = attributes.get("style")
     return not (style and HIDDEN_STYLE.search(style))
 
 
