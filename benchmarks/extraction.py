@@ -1,6 +1,7 @@
 """Main text of pages: keeping what the model does not call boilerplate, against extractors made for it.
 
     python benchmarks/extraction.py data=FOLDER [part=dev] [checkpoint=outputs/train/latest] [pages=0] [units=FILE]
+    python benchmarks/extraction.py data=FOLDER kilobytes=45-75      # only how fast pages of that size are read
 
 `data` is a clone of one of two public sets, which are not part of this project: `Murrough-Foley/web-content-extraction-
 benchmark` (its `dev` part is for tuning, its `test` part for one run at the end), or `adbar/trafilatura`, whose
@@ -212,10 +213,17 @@ def show(name: str, said: list[str], examples: list[Example], speed: str) -> Non
 
 def main() -> None:
     """Read, run all, and print the table."""
-    given = options("data", "part", "checkpoint", "pages", "units")
+    given = options("data", "part", "checkpoint", "pages", "units", "kilobytes")
     if "data" not in given:
         sys.exit("data=FOLDER is missing: a clone of one of the sets that `head -12 benchmarks/extraction.py` names")
     examples = list(read_examples(Path(given["data"]), given.get("part", "dev")))
+    if "kilobytes" in given:
+        least, most = (1000 * float(bound) for bound in given["kilobytes"].split("-"))
+        sized = [example for example in examples if least <= len(example.html) <= most]
+        mean = fmean(len(example.html) for example in sized) / 1000
+        speeds = ", ".join(f"{read_units(sized)[1]:.0f}" for _ in range(3))
+        print(f"{len(sized)} pages of {mean:.0f} kB on average, read and cut: {speeds} pages/s of one core")
+        return
     wanted = int(given.get("pages", 0)) or len(examples)
     examples = examples[:: max(1, len(examples) // wanted)][:wanted]
     print(f"{'':<28} {'pages':<14} {'':>5} {'F1':>7} {'prec.':>7} {'recall':>7}  pages/s")

@@ -103,10 +103,10 @@ def is_telex(texts: Sequence[str]) -> bool:
     Args:
         texts: Lines without surrounding white space, none of them blank.
     """
-    ended = sum(_ended(text) for text in texts)
-    if ended < 2 or TELEX_LINES * ended < len(texts) or not NARROWEST <= max(map(len, texts)) <= WIDEST:
+    if len(texts) < 2 or not NARROWEST <= max(map(len, texts)) <= WIDEST or any(map(str.islower, "".join(texts))):
         return False
-    return not any(map(str.islower, "".join(texts)))
+    ended = sum(_ended(text) for text in texts)
+    return ended >= 2 and TELEX_LINES * ended >= len(texts)
 
 
 def _telex(lines: list[Line]) -> Iterator[Span]:

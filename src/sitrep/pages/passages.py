@@ -1,7 +1,6 @@
 """From the text of a page to passages that wait for their prediction."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 from sitrep.pages.html import Page
@@ -64,8 +63,16 @@ def page_passages(
     shared = NO_PAGE_COLUMNS | dict(fields or {}) | page.columns() | given
     blocks = iter(page.blocks)
     block = next(blocks)
-    for passage in article_passages(page.text, article_id, name, None, first_position):
-        while passage.start >= block.end:
+    for place, (start, end) in enumerate(iter_sentence_spans(page.text)):
+        while start >= block.end:
             block = next(blocks)
-        where = {"xpath": block.xpath, "tag": block.tag, "link_density": block.link_density}
-        yield replace(passage, fields=shared | where)
+        yield Passage(
+            id=f"{name or article_id}:{place}",
+            article_id=article_id,
+            position=first_position + place,
+            start=start,
+            end=end,
+            text=page.text[start:end],
+            fields={**shared, "xpath": block.xpath, "tag": block.tag, "link_density": block.link_density},
+            source=page.text,
+        )
