@@ -217,7 +217,8 @@ def _lower_case(text: str) -> float:
 
 def _mean_of(names: Sequence[str], values: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     """The mean over all sentences of the same name, by length."""
-    return _together(names, values * lengths) / _together(names, lengths)
+    found: np.ndarray = _together(names, values * lengths) / _together(names, lengths)
+    return found
 
 
 def _mean_near(values: np.ndarray, lengths: np.ndarray, reach: int) -> np.ndarray:
