@@ -362,15 +362,22 @@ def test_clean_markdown_uses_the_blocks_of_the_page_where_they_are_known():
 
 
 def test_clean_page_of_html_goes_by_main_text_and_keeps_its_headline():
-    html = "<h1>Shells hit</h1><p>Four were killed.</p><p>Read more</p>"
-    main_text = {"Shells hit": 0.1, "Four were killed.": 0.9, "Read more": 0.2}
-    said = [
-        replace(boilerplate_if_marked(p), passage=replace(p, fields={**p.fields, MAIN_TEXT: main_text[p.text]}))
-        for p in page_passages(read_html(html), "a")
-    ]
+    html = "<h1>Shells hit</h1><p>Four were killed.</p><p>Read more</p><p>Two fled.</p><p>Sign up</p>"
+    seen = {
+        "Shells hit": (0.1, 0.3),
+        "Four were killed.": (0.9, 0.6),
+        "Read more": (0.2, 0.2),
+        "Two fled.": (0.2, 0.05),  # the model is sure
+        "Sign up": (0.05, 0.05),
+    }
+    said = []
+    for passage in page_passages(read_html(html), "a"):
+        main_text, boilerplate = seen[passage.text]
+        passage = replace(passage, fields={**passage.fields, MAIN_TEXT: main_text})
+        said.append(Prediction(passage, "none", {"boilerplate": boilerplate, "none": 1 - boilerplate}))
     (page,) = assembled(said)
-    assert clean_text(page, LEFT_OUT) == "Shells hit\n\nFour were killed.\n"
-    assert clean_markdown(page, LEFT_OUT) == "# Shells hit\n\nFour were killed.\n"
+    assert clean_text(page, LEFT_OUT) == "Shells hit\n\nFour were killed.\n\nTwo fled.\n"
+    assert clean_markdown(page, LEFT_OUT) == "# Shells hit\n\nFour were killed.\n\nTwo fled.\n"
 
 
 def test_what_is_left_out_is_boilerplate_or_the_exclusive_class_of_a_taxonomy():
