@@ -41,6 +41,12 @@
     });
   };
 
+  const hide = () => {
+    shown?.classList.remove("on");
+    shown = null;
+    detail.replaceChildren();
+  };
+
   // The text is one stop of the Tab key: the sentence that was reached last, or the first that is not filtered out.
   const setStop = sentence => {
     if (stop) stop.tabIndex = -1;
@@ -53,6 +59,8 @@
     if (!sentences[place]) return;
     setStop(sentences[place]);
     stop.focus();
+    // The figures lie over the lower end of a narrow screen.
+    stop.scrollIntoView({ block: "nearest" });
   };
 
   const filter = () => {
@@ -64,6 +72,7 @@
       sentence.classList.toggle("off", !fits);
       fitting += fits;
     }
+    if (shown?.classList.contains("off")) hide();
     main.classList.toggle("hiding", form.elements.hide.checked);
     if (!stop || stop.classList.contains("off")) setStop(sentences.find(sentence => !sentence.classList.contains("off")));
     status.textContent = `${fitting.toLocaleString("en")} of ${sentences.length.toLocaleString("en")} sentences match`;
@@ -97,12 +106,7 @@
     event.preventDefault();
     go(...ways[event.key]);
   });
-  addEventListener("keydown", event => {
-    if (event.key !== "Escape") return;
-    shown?.classList.remove("on");
-    shown = null;
-    detail.replaceChildren();
-  });
+  addEventListener("keydown", event => { if (event.key === "Escape") hide(); });
 
   form.addEventListener("input", filter);
   form.addEventListener("submit", event => event.preventDefault());
