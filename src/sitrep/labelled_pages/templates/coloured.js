@@ -25,11 +25,14 @@
     sentence.removeAttribute("title");
     sentence.classList.add("on");
     detail.replaceChildren();
+    // What describes a sentence has no name of its own, which would be read out in place of the figures.
+    const figures = add(detail, "div");
+    figures.id = "figures";
     const labels = labelsOf(sentence);
     const said = labels.map(place => names[place]).join(" and ");
-    add(detail, "p", said + (sentence.classList.contains("r") ? ", to review" : ""));
-    if (sentence.dataset.n) add(detail, "p", sentence.dataset.n);
-    const table = add(add(detail, "table"), "tbody");
+    add(figures, "p", said + (sentence.classList.contains("r") ? ", to review" : ""));
+    if (sentence.dataset.n) add(figures, "p", sentence.dataset.n);
+    const table = add(add(figures, "table"), "tbody");
     sentence.dataset.p.split(" ").forEach((value, place) => {
       const row = add(table, "tr");
       row.className = labels.includes(place) ? "chosen" : "";
@@ -92,7 +95,7 @@
     const sentence = event.target.closest(".s");
     if (!sentence) return;
     show(sentence);
-    sentence.setAttribute("aria-describedby", "detail");
+    sentence.setAttribute("aria-describedby", "figures");
   });
   main.addEventListener("focusout", event => event.target.removeAttribute("aria-describedby"));
   main.addEventListener("keydown", event => {
