@@ -171,6 +171,15 @@ def test_authors_are_names_alone_however_the_page_spells_and_links_them():
     assert read_html(linked).metadata.publisher == "The Wire"
 
 
+@pytest.mark.parametrize(
+    "address", ["javascript:alert(1)", "JaVaScRiPt:alert(1)", "data:text/html,x", "//", "file:///etc"]
+)
+def test_address_is_one_of_the_web(address):
+    head = f"<link rel=canonical href='{address}'><meta property=og:url content='{address}'>"
+    assert read_html(f"{head}<p>x").metadata.url is None
+    assert read_html(f"{head}<p>x", url="https://wire.example/a").metadata.url == "https://wire.example/a"
+
+
 def test_title_is_unescaped_and_no_paragraph():
     def title(headline):
         head = f'<script type=application/ld+json>{{"@type": "Article", "headline": "{headline}"}}</script>'
