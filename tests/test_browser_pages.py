@@ -96,19 +96,29 @@ KEYBOARD = """(page, document) => {
   const read = () => [...detail.querySelectorAll("tr")].map(row => row.textContent);
   const found = { stops: all.filter(s => s.tabIndex === 0).map(s => all.indexOf(s)) };
   all[0].focus(); found.first = at(); found.figures = read(); found.said = detail.querySelector("p").textContent;
-  found.described = document.activeElement.getAttribute("aria-describedby");
+  const described = document.getElementById(document.activeElement.getAttribute("aria-describedby"));
+  found.described = [described.hasAttribute("aria-label"), described.textContent];
   found.meters = [...detail.querySelectorAll("meter")].map(meter => meter.value);
   press("ArrowRight"); found.next = at();
   press("End"); found.last = at();
   press("ArrowRight"); found.stays = at();
   press("Home"); found.home = at();
+  for (let n = 0; n < 30; n++) press("ArrowRight");
+  const frame = detail.getBoundingClientRect(), sentence = document.activeElement.getBoundingClientRect();
+  found.covered = frame.top < sentence.bottom && frame.bottom > sentence.top && frame.left < sentence.right;
+  found.inside = sentence.top >= 0 && sentence.bottom <= page.innerHeight;
+  press("Home");
   const box = document.querySelector("form.legend input[name=label][value='1']");
   box.checked = false; box.dispatchEvent(new page.Event("input", { bubbles: true }));
   press("ArrowDown"); found.over = at();
+  const own = document.querySelector("form.legend input[name=label][value='2']");
+  own.checked = false; own.dispatchEvent(new page.Event("input", { bubbles: true }));
+  found.stale = detail.textContent;
+  own.checked = true; own.dispatchEvent(new page.Event("input", { bubbles: true }));
   press("Escape"); found.closed = detail.offsetHeight;
-  all[4].dispatchEvent(new page.PointerEvent("pointerover", { bubbles: true }));
+  all[34].dispatchEvent(new page.PointerEvent("pointerover", { bubbles: true }));
   found.pointed = detail.querySelector("p").textContent;
-  found.titles = [all[4].hasAttribute("title"), all[5].hasAttribute("title")];
+  found.titles = [all[34].hasAttribute("title"), all[35].hasAttribute("title")];
   return found;
 }"""
 
@@ -167,10 +177,13 @@ def test_keyboard_goes_from_sentence_to_sentence_and_shows_their_probabilities(t
     assert found["figures"] == [f"{label}{0.92 if label == LABELS[0] else 0.02:.3f}" for label in LABELS]
     assert found["meters"] == [0.92, 0.02, 0.02, 0.02, 0.02]
     assert found["said"] == "attack_description, to review"
-    assert found["described"] == "detail"
+    # A screen reader takes the label of what describes a sentence, if it has one, and not the figures in it.
+    assert found["described"] == [False, found["said"] + "".join(found["figures"])]
     places = [found[step]["place"] for step in ("first", "next", "last", "stays", "home", "over")]
     assert places == [0, 1, last, last, 0, 2]
     assert {found[step]["stops"] for step in ("first", "next", "last", "home", "over")} == {1}
+    assert (found["covered"], found["inside"]) == (False, True)  # the figures do not lie over their sentence
+    assert found["stale"] == ""
     assert found["closed"] == 0
     assert found["pointed"] == "none"
     assert found["titles"] == [False, True]
@@ -243,3 +256,4 @@ def test_print_is_light_shows_all_and_no_control(page):
     printed = style[style.index("@media print") :]
     assert re.search(r"\.scripted, \.legend input, #detail, nav \{ display: none", printed)
     assert "print-color-adjust: exact" in style
+    assert ".scroll { overflow: visible; }" in printed  # the table of an index is whole on paper

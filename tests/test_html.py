@@ -45,6 +45,13 @@ def body(html):
         ("<a href=x>Home</a><a href=y>World</a>", ["Home World"]),
         ("<p><span>T</span>wo died in <a href=x>Kharta</a>, it said", ["Two died in Kharta, it said"]),
         ("<span>By A. Writer</span><time>3 May</time>", ["By A. Writer 3 May"]),
+        ("<span class=off-screen>Photo caption</span>The old bridge", ["Photo caption The old bridge"]),
+        (
+            "Sign up for our<a href=x>Letter</a>, Mac<b>Donald</b> and <i>i</i>Phone",
+            ["Sign up for our Letter, MacDonald and iPhone"],
+        ),
+        ("<pre>get<b>Name</b></pre>", ["getName"]),
+        ("<table><tr><td> a </td><td> b </td></table>", ["a\tb"]),
         ("<p aria-hidden=true>On the screen</p>", ["On the screen"]),
         ("<pre>two\n  lines</pre>", ["two\n  lines"]),
         ("<p>soft\u00adhyphen and zero\u200bwidth</p>", ["softhyphen and zerowidth"]),
@@ -160,12 +167,43 @@ def test_page_says_what_it_states_of_itself():
     }
 
 
+def test_authors_are_names_alone_however_the_page_spells_and_links_them():
+    named = "<meta name=author content='By A. Writer'><meta name=author content='B. Writer'><p>x"
+    assert read_html(named).metadata.author == "A. Writer; B. Writer"
+    linked = """<script type=application/ld+json>{"@graph": [
+      {"@type": "Article", "author": {"@id": "#a"}, "publisher": {"@id": "#o"}},
+      {"@id": "#a", "name": "A. Writer"}, {"@id": "#o", "name": "The Wire"}]}</script><p>x"""
+    assert read_html(linked).metadata.author == "A. Writer"
+    assert read_html(linked).metadata.publisher == "The Wire"
+
+
+@pytest.mark.parametrize(
+    "address", ["javascript:alert(1)", "JaVaScRiPt:alert(1)", "data:text/html,x", "//", "file:///etc"]
+)
+def test_address_is_one_of_the_web(address):
+    head = f"<link rel=canonical href='{address}'><meta property=og:url content='{address}'>"
+    assert read_html(f"{head}<p>x").metadata.url is None
+    assert read_html(f"{head}<p>x", url="https://wire.example/a").metadata.url == "https://wire.example/a"
+
+
+def test_title_is_unescaped_and_no_paragraph():
+    def title(headline):
+        head = f'<script type=application/ld+json>{{"@type": "Article", "headline": "{headline}"}}</script>'
+        return read_html(f"<head><title>Strike</title>{head}</head><p>x").metadata.title
+
+    assert title("Strike &#8211; four dead") == "Strike – four dead"
+    assert title("Four died in the strike. " * 10) == "Strike"
+
+
 @pytest.mark.parametrize(
     ("head", "date"),
     [
         ("<meta property=article:published_time content=2024-05-03>", "2024-05-03"),
         ("<meta name=date content='Fri, 03 May 2024 10:00:00 +0000'>", "2024-05-03T10:00:00+00:00"),
         ("<meta name=date content='03/05/2024'>", None),  # May or March
+        ("<link rel=canonical href=https://wire.example/2024/05/03/strike>", "2024-05-03"),
+        ("<time datetime=2024-05-03T10:00></time><time datetime=2024-05-03></time>", "2024-05-03T10:00:00"),
+        ("<time datetime=2024-05-03></time><time datetime=2024-05-04></time>", None),  # a list of articles
         ("<script type=application/ld+json>{broken</script>", None),
         ("<script type=application/ld+json>" + "[" * 100_000 + "</script>", None),
     ],

@@ -35,6 +35,26 @@ ORDINARY = [
 ]
 
 
+ONE_BELOW_THE_OTHER = {
+    "bylines": """Shells hit the market of Kharta on Monday morning / by Anna Writer
+        Army says that it had no aircraft in the air then. / by Omar Writer""",
+    "buttons": """Learn about the fighting and its background. / close
+        See a map of the front and of the camps. / close""",
+    "figures": """soldiers killed on both sides of the river: 12 / civilians killed: 40 / civilians missing: 3""",
+    "headline and deck": """Blast kills nine in the market of the old town / at least forty wounded, hospital says
+        Army denies that it fired on the market / rebels promise revenge for the dead / No end of talks in sight""",
+    "posts": """Column of forty vehicles seen moving on the city / lots of dust, hard to count
+        they say the bridge is open again / port closed to all ships until further notice""",
+    "items": """The parties agree to the following steps at once: / release of all prisoners held since May;
+        opening of the road to the port; / return of the bodies of the fallen.""",
+    "captions": """Mourners carry the coffin of a girl in Kharta / photo: A. Noor / Agency
+        A woman looks for wood in the ruins of the school / photo: B. Noor / Agency""",
+    "headlines in small letters": """army retakes bridge after a night of fighting in the north
+        minister denies that prisoners were shot at the barracks / envoy flies to the capital as talks fall apart""",
+    "log": "10:41 shells fall on the port. / 10:50 two ships burn. / 11:02 mayor says that four are dead.",
+}
+
+
 def cases():
     found = []
     for line in TELEX:
@@ -72,6 +92,12 @@ def test_every_row_is_read_as_its_sentence_and_keeps_its_own_id_text_and_offsets
 @pytest.mark.parametrize("texts", ORDINARY)
 def test_ordinary_rows_pass_unchanged(texts):
     assert list(join_rows(rows(texts))) == rows(texts)
+
+
+@pytest.mark.parametrize("text", ONE_BELOW_THE_OTHER.values(), ids=ONE_BELOW_THE_OTHER)
+def test_lines_that_stand_one_below_the_other_are_not_joined(text):
+    lines = rows([line.strip() for part in text.split("\n") for line in part.split(" / ")])
+    assert list(join_rows(lines)) == lines
 
 
 def test_a_line_with_parts_of_two_sentences_gets_that_of_which_it_holds_more():

@@ -129,7 +129,16 @@ def test_title_of_the_page_is_its_heading():
     passages = article_passages("One.", "a", fields={"title": "Shells <hit>"})
     (page,) = assembled(map(said, passages))
     assert page.heading == "Shells <hit>"
-    assert "<h2>Shells &lt;hit&gt;</h2>" in coloured(page)
+    assert '<h2 dir="auto">Shells &lt;hit&gt;</h2>' in coloured(page)
+
+
+def test_headings_of_the_page_are_headings_and_text_in_other_languages_is_not_read_out_as_english():
+    (passage,) = article_passages("قصف الجسر", "a", fields={"tag": "h2"})
+    (page,) = assembled([replace(said(passage), unfamiliar="other_script")])
+    written = coloured(page)
+    assert '<p dir="auto" class="in-h2" role="heading" aria-level="4">' in written
+    assert '<u lang="">قصف الجسر</u>' in written
+    assert 'lang=""' not in coloured(page_of("Shells hit the bridge."))
 
 
 def test_every_sentence_carries_its_figures_for_mouse_and_screen_reader():
@@ -176,7 +185,7 @@ def test_legend_counts_labels_and_review():
 def test_nothing_of_a_hostile_page_becomes_markup():
     passages = article_passages(HOSTILE, HOSTILE, fields={"title": HOSTILE, "tag": HOSTILE})
     pages = assembled(map(said, passages))
-    rows = [(page.heading, link_to(FileNames(".html").of(page.name)), count(page)) for page in pages]
+    rows = [(page.heading, page.name, link_to(FileNames(".html").of(page.name)), count(page)) for page in pages]
     for page in (coloured(*pages), "".join(render_index(rows, count(pages[0]), LOOKS))):
         tags = Reader(page).tags
         assert [tag for tag, _ in tags].count("script") == [tag for tag, _ in tags].count("style") == 1
@@ -264,7 +273,8 @@ def test_text_on_every_colour_has_the_contrast_that_reading_needs():
     for scheme in schemes():
         for name in ("page", "tint", "grey", *(f"k{n}" for n in range(6))):
             assert contrast(scheme[name], scheme["ink"]) >= 4.5, name
-        assert contrast(scheme["page"], scheme["soft"]) >= 4.5
+        assert min(contrast(scheme["page"], scheme[name]) for name in ("soft", "accent")) >= 4.5
+        assert contrast(scheme["tint"], scheme["accent"]) >= 3  # the ring of the focus
 
 
 def test_every_label_has_a_letter_of_its_own_and_the_negative_one_none():

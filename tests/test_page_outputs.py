@@ -43,7 +43,7 @@ def test_folder_of_coloured_pages_has_one_file_a_page_and_an_index_that_leads_to
     folder = tmp_path / "out.html"
     assert files(folder) == ["a.html", "index.html", "index_.html", "sub/b.html"]
     index = (folder / "index.html").read_text(encoding="utf-8")
-    assert re.findall(r'<tr><td><a href="([^"]+)">([^<]+)</a></td>((?:<td class="n">\d+</td>)+)', index) == [
+    assert re.findall(r'<tr><td><a href="([^"]+)" dir="auto">([^<]+)</a></td>((?:<td class="n">\d+</td>)+)', index) == [
         (address, name, "".join(f'<td class="n">{number}</td>' for number in numbers))
         for address, name, numbers in (
             ("a.html", "a", (3, 0, 0, 0, 1, 2, 3)),
@@ -51,6 +51,7 @@ def test_folder_of_coloured_pages_has_one_file_a_page_and_an_index_that_leads_to
             ("index_.html", "index", (1, 0, 0, 0, 1, 0, 1)),
         )
     ]
+    assert '<span class="soft">' not in index  # no page has another title than its name
     together = index[index.index("<tfoot>") :]
     assert re.findall(r"<td class=\"n\">(\d+)", together) == ["6", "0", "0", "0", "3", "3", "6"]
     back = {
@@ -59,12 +60,29 @@ def test_folder_of_coloured_pages_has_one_file_a_page_and_an_index_that_leads_to
     assert back == {"a.html": "index.html", "sub/b.html": "../index.html"}
 
 
+def test_index_names_pages_by_title_and_file_so_that_equal_titles_can_be_told_apart(tmp_path):
+    with open_output(f"{tmp_path}/out.html/", False, TAXONOMY) as take:
+        for name in ("x", "y"):
+            for passage in article_passages("One.", name, fields={"title": "Page not found"}):
+                take(Prediction(passage, "none", dict.fromkeys(TAXONOMY.labels, 0.2)))
+    index = (tmp_path / "out.html" / "index.html").read_text(encoding="utf-8")
+    assert re.findall(r'auto">([^<]+)</a> <span class="soft">(\w)</span></td>', index) == [
+        ("Page not found", "x"),
+        ("Page not found", "y"),
+    ]
+
+
 def test_one_coloured_file_holds_all_pages_with_the_counts_of_all(tmp_path, monkeypatch):
     monkeypatch.setattr(page_outputs, "SPOOL_BYTES", 10)
     monkeypatch.setattr(page_outputs, "CHUNK", 7)
     write(tmp_path / "out.html")
     page = (tmp_path / "out.html").read_text(encoding="utf-8")
-    assert re.findall(r"<h1>(.*?)</h1>|<h2>(.*?)</h2>", page) == [("out", ""), ("", "a"), ("", "sub/b"), ("", "index")]
+    assert re.findall(r"<h1[^>]*>(.*?)</h1>|<h2[^>]*>(.*?)</h2>", page) == [
+        ("out", ""),
+        ("", "a"),
+        ("", "sub/b"),
+        ("", "index"),
+    ]
     assert re.findall(r"<u>(\w+)</u></span> <b>(\d+)</b>", page)[3:] == [("boilerplate", "3"), ("none", "3")]
     assert page.rstrip().endswith("</html>")
 

@@ -124,7 +124,7 @@ def _coloured_file(output: PageOutput, taxonomy: Taxonomy, overwrite: bool) -> I
 @contextmanager
 def _coloured_folder(output: PageOutput, taxonomy: Taxonomy) -> Iterator[WritePage]:
     looks, total, names = looks_of(taxonomy), LabelCounts(), FileNames(COLOURED)
-    rows: list[tuple[str, str, LabelCounts]] = []
+    rows: list[tuple[str, str, str, LabelCounts]] = []
     with complete_folder(str(output.path), "output") as (folder, _):
 
         def write(page: LabelledPage) -> None:
@@ -133,7 +133,7 @@ def _coloured_folder(output: PageOutput, taxonomy: Taxonomy) -> Iterator[WritePa
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             with _written(folder / name) as file:
                 file.writelines(render_coloured(page.heading, [render_section(page, looks)], counts, looks, up + INDEX))
-            rows.append((page.heading, link_to(name), counts))
+            rows.append((page.heading, page.name, link_to(name), counts))
             total.add(counts)
 
         yield write

@@ -18,6 +18,11 @@ from sitrep.sentences import Prediction
 GENERATOR = '<meta name="generator" content="sitrep">'
 """Stands in the head of each page, so that it is not read as input later."""
 
+FOREIGN = frozenset(("other_script", "not_english"))
+"""Kinds of oddity with which a text is in no language that is known, so that it is not read out as English."""
+
+HEADING = re.compile("h[1-6]").fullmatch
+
 CONTROL = re.compile(r"[\0-\x08\x0e-\x1b\x7f\ud800-\udfff\ufffe\uffff]")
 """What HTML cannot hold; a surrogate stands for a byte of a file name that is not UTF-8."""
 
@@ -62,12 +67,12 @@ def render_coloured(
 
 
 def render_index(
-    rows: Sequence[tuple[str, str, LabelCounts]], total: LabelCounts, looks: Mapping[str, Look]
+    rows: Sequence[tuple[str, str, str, LabelCounts]], total: LabelCounts, looks: Mapping[str, Look]
 ) -> Iterator[str]:
     """The index of a folder of coloured pages, piece by piece.
 
     Args:
-        rows: Heading, address and figures of each page.
+        rows: Heading, name, address and figures of each page.
         total: Figures of all together.
         looks: Of each label.
     """
@@ -86,6 +91,11 @@ class Paragraph:
 
     tag: str
     content: Markup
+
+    @property
+    def level(self) -> int | None:
+        """Of a heading of the page among those of the file, whose first two are the file's own."""
+        return min(6, int(self.tag[1]) + 2) if HEADING(self.tag) else None
 
 
 def _paragraphs(page: LabelledPage, looks: Mapping[str, Look]) -> Iterator[Paragraph]:
@@ -125,7 +135,7 @@ def _sentence(piece: Piece, looks: Mapping[str, Look]) -> Markup:
     spoken = "" if not letters and not review else f"{spoken}, to review" if review else spoken
     return Markup(
         '<span class="s {style}{review}" data-l="{places}" data-k="{letters}" data-p="{figures}"{notes} '
-        'title="{title}">{spoken}<u>{text}</u></span>'
+        'title="{title}">{spoken}<u{language}>{text}</u></span>'
     ).format(
         style=shown[0].style,
         review=" r" if review else "",
@@ -135,6 +145,7 @@ def _sentence(piece: Piece, looks: Mapping[str, Look]) -> Markup:
         notes=Markup(' data-n="{}"').format("; ".join(notes)) if notes else "",
         title=" · ".join([said, *notes, *(["to review"] if review else [])]),
         spoken=Markup('<span class="h" dir="ltr">{}: </span>').format(spoken) if spoken else "",
+        language=Markup(' lang=""') if prediction.unfamiliar in FOREIGN else "",
         text=_escaped(prediction.passage.text),
     )
 

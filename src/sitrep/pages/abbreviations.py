@@ -7,11 +7,12 @@ import re
 
 TITLES = frozenset(
     """
-    1lt 2lt abp adj adm amb asst atty bp brig brigs bro capt card capts cdr cdre cfn cmdr cmdt cnel col cols comm commr
-    comr const cpl cpls cpt dep det dir dr dra dras drs dy eng engr ens flt fr ft gen gens gnr gov govs gp gral grp
-    gysgt hav hon inf ing insp jem kpt lcpl ldr lic lt ltc ltg lts maj majs md messrs mgr min mlle mme mohd mr mrs
-    ms mshl msgr msgt mt mts muhd nk ofc op pfc pres prof profs pt pte pvt radm rep reps rev rfn rt sec sen sens sfc sgm
-    sgt sgts smt spc spr sqn sra srta ssg ssgt supt tpr tsgt tte vadm ven wg
+    1lt 2lt abp addl adj adm alh amb asst atty bp brig brigs bro capt card capts cdr cdre cfn cmdr cmdt cnel col
+    cols comm commr comr const cpl cpls cpt dep det dir dr dra dras drs dy eng engr ens flt fr ft gen gens gnr gov
+    govs gp gral grp gysgt hav hj hon inf ing insp jem kpt lcpl ldr lic lt ltc ltg ltn lts maj majs md messrs mgr
+    min mlle mme mohd mr mrs ms mshl msgr msgt mt mts muhd nk ofc op pfc pres prof profs pt pte pvt radm rep reps
+    rev rfn rt sec secy sen sens sfc sgm sgt sgts smt spc spr sqn sra srta ssg ssgt supdt supt tpr tsgt tte vadm ven
+    wg
     """.split()
 )
 """Before a name, where they begin with a capital: no sentence ends here."""
@@ -20,17 +21,23 @@ INNER = frozenset("a.k.a aka approx avg ca cf e.g eg i.e ie incl viz vs".split()
 """Before what they explain or measure: no sentence ends here."""
 
 NUMBERED = frozenset(
-    "art arts ch chap est ext fig figs ft hwy max min no nos nr p para paras pp pt res rs sec sect tel tk vol".split()
+    "art arts cal ch chap est ext fig figs ft hwy max min no nos nr p para paras pp pt res rs sec sect tel tk "
+    "vol".split()
 )
 """Before a number: no sentence ends between the two."""
 
 MAY_END = frozenset(
     """
-    al assn assoc ave bde blvd bn bros bt btn co corp coy dept dist div esq govt inc intl jr ltd natl pty rd regt
-    ret retd sr st sta ste tech univ
+    al ala ariz assn assoc ave bde blvd bn bros bt btn calif co colo corp coy dept dist div esq fla govt inc intl jr
+    kan ltd mich minn natl neb nev okla penn pty rd regt ret retd sr st sta ste tech tenn univ wis wyo
     """.split()
 )
 """End a sentence only where the next word can hardly go on with it; initials and ``U.S.`` are treated alike."""
+
+STATES = MAY_END | frozenset(
+    "alta ark conn del ga ill ind ky la man mass md miss mo mont ont ore pa que sask tex va vt wash".split()
+)
+"""Behind a town and a comma the same: ``Olathe, Kan.``; without it some are other words."""
 
 SHORT_MONTHS = frozenset("jan feb mar apr jun jul aug sep sept oct nov dec".split())
 SHORT_DAYS = frozenset("mon tue tues wed thu thur thurs fri sat sun".split())

@@ -52,4 +52,6 @@ def _role(line: str, place: int, opened: dict[str, int]) -> tuple[str, bool]:
         return sign, ('"' in opened) if opens == closes else closes
     if sign == "“" and "„" in opened:
         return "„", True
+    if sign == "”" and "“" not in opened and '"' in opened:
+        return '"', True  # pages mix the two
     return OPENING.get(sign, sign), sign in OPENING

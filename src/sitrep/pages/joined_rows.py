@@ -5,10 +5,12 @@ model to read; every row of the sentence then has the sentence's label. A row th
 that of which it holds most, of equal parts the first.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
-from sitrep.pages.line_breaks import WIDEST, is_telex
+from sitrep.pages.line_breaks import NARROWEST, WIDEST, is_telex
 from sitrep.pages.segmentation import sentence_spans
 from sitrep.sentences import Passage
 
@@ -17,6 +19,15 @@ LONGEST_RUN = 500
 
 FEWEST = 3
 """Rows of an article from which on a fixed width can be told from chance."""
+
+LEAST_FULL, MOST = 0.6, 0.7
+"""Share of the width that lines have whose sentence goes on, and of how many of them this must be true."""
+
+CLAUSE_ENDS = re.compile(r"[.!?:;…][\"'”’»)\]]*$")
+FULL_STOP = re.compile(r"\w\w[.!?][\"'”’»)\]]*(?:\s|$)")
+
+BYLINE = re.compile(r"by(?: [A-Z][\w.'’-]*){2,4}")
+"""A line that begins with a small letter and goes on from no other."""
 
 
 def join_rows(passages: Iterable[Passage]) -> Iterator[Passage]:
@@ -57,10 +68,24 @@ def _joined(run: Sequence[Passage]) -> Iterator[Passage]:
 
 
 def _are_lines(texts: Sequence[str]) -> bool:
-    """Whether rows are lines of a fixed width: none too long, and telex or half of them in mid-sentence."""
+    """Whether rows are lines of a fixed width, and not headlines, captions or items.
+
+    None is too long. They are telex; or half of them end in mid-sentence, most of these full, and somewhere a sentence
+    ends.
+    """
     if len(texts) < FEWEST or any(len(text) > WIDEST or "\n" in text or not text for text in texts):
         return False
-    return is_telex(texts) or 2 * sum(text[0].islower() for text in texts) >= len(texts)
+    if is_telex(texts):
+        return True
+    width = max(map(len, texts))
+    goes_on = [
+        before
+        for before, after in pairwise(texts)
+        if after[0].islower() and not CLAUSE_ENDS.search(before) and not BYLINE.fullmatch(after)
+    ]
+    if width < NARROWEST or 2 * len(goes_on) < len(texts) or not any(FULL_STOP.search(text) for text in texts):
+        return False
+    return sum(len(text) >= LEAST_FULL * width for text in goes_on) >= MOST * len(goes_on)
 
 
 def _touching(sentences: Sequence[tuple[int, int]], first: int, end: int) -> Iterator[int]:

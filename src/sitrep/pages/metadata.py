@@ -1,5 +1,6 @@
 """What a page states of itself: title, address, publisher, author and date of publication."""
 
+import html
 import json
 import re
 from collections.abc import Iterator
@@ -39,6 +40,12 @@ ARTICLES = re.compile(r"(?:Article|BlogPosting|Posting|LiveBlogPosting|Report|Re
 LONGEST = 500
 """Characters of a value that is taken; longer ones are text that got into the wrong place."""
 
+LONGEST_HEADLINE = 200
+"""Characters of a headline in JSON-LD that goes before other titles; in longer ones stands the first paragraph."""
+
+BYLINE = re.compile(r"by\s+", re.I)
+DATE_IN_ADDRESS = re.compile(r"/((?:19|20)\d\d)/(0[1-9]|1[0-2])/(0[1-9]|[12]\d|3[01])/")
+
 
 @dataclass(frozen=True)
 class PageMetadata:
@@ -67,25 +74,30 @@ def page_metadata(tree: LexborHTMLParser, url: str | None = None) -> PageMetadat
         url: Address that the page was fetched from; stands where the page does not state its own.
     """
     stated = _meta(tree)
-    linked = next(iter(_json_ld(tree)), {})
+    by_name = {name: values[0] for name, values in stated.items()}
+    linked, known = _json_ld(tree)
     title = tree.css_first("head > title") or tree.css_first("h1")
     canonical = tree.css_first('link[rel~="canonical" i]')
-    addresses = [canonical.attributes.get("href") if canonical else None, *_of(stated, ADDRESSES), linked.get("url")]
+    addresses = [canonical.attributes.get("href") if canonical else None, *_of(by_name, ADDRESSES), linked.get("url")]
+    address = _first([_absolute(one, url) for one in addresses]) or url
     times = [node.attributes.get("datetime") for node in tree.css('time[pubdate], time[itemprop="datePublished"]')[:1]]
-    dates = [linked.get("datePublished"), *_of(stated, DATES), *times]
-    authors = [_names(linked.get("author")), *(name for name in _of(stated, AUTHORS) if not name.startswith("http"))]
+    dates = [linked.get("datePublished"), *_of(by_name, DATES), *times, _date_of(address), _only_day(tree)]
+    authors = ["; ".join(dict.fromkeys(map(_without_by, filter(_is_name, stated.get(name, []))))) for name in AUTHORS]
+    headline = _plain(linked.get("headline"))
+    titles = [*_of(by_name, TITLES), title.text() if title else None]
+    late = headline is not None and len(headline) > LONGEST_HEADLINE
     return PageMetadata(
-        title=_first([_plain(linked.get("headline")), *_of(stated, TITLES), title.text() if title else None]),
-        url=_first([_absolute(address, url) for address in addresses]) or url,
-        publisher=_first([_names(linked.get("publisher")), *_of(stated, PUBLISHERS)]),
-        author=_first([*authors, *_bylines(tree)]),
+        title=_first([*titles, headline] if late else [headline, *titles]),
+        url=address,
+        publisher=_first([_names(linked.get("publisher"), known), *_of(by_name, PUBLISHERS)]),
+        author=_first([_names(linked.get("author"), known), *authors, *_bylines(tree)]),
         date_published=_first([_iso(date) for date in dates]),
     )
 
 
-def _meta(tree: LexborHTMLParser) -> dict[str, str]:
-    """Content of the ``meta`` elements by their name in small letters; the first of a name counts."""
-    stated: dict[str, str] = {}
+def _meta(tree: LexborHTMLParser) -> dict[str, list[str]]:
+    """Contents of the ``meta`` elements by their name in small letters, in their order."""
+    stated: dict[str, list[str]] = {}
     for node in tree.css("meta"):
         attributes = node.attributes
         content = attributes.get("content")
@@ -93,7 +105,7 @@ def _meta(tree: LexborHTMLParser) -> dict[str, str]:
             continue
         for kind in ("property", "name", "itemprop"):
             if name := attributes.get(kind):
-                stated.setdefault(name.strip().lower(), content)
+                stated.setdefault(name.strip().lower(), []).append(content)
     return stated
 
 
@@ -104,21 +116,29 @@ def _of(stated: dict[str, str], names: tuple[str, ...]) -> list[str]:
 def _first(values: list[str | None]) -> str | None:
     """The first value that says something, in one line."""
     for value in values:
-        line = " ".join((value or "").split())
+        # Many pages escape what is escaped already.
+        line = " ".join(html.unescape(value or "").split())
         if line and len(line) <= LONGEST:
             return line
     return None
 
 
-def _json_ld(tree: LexborHTMLParser) -> Iterator[dict[str, Any]]:
-    """Objects of JSON-LD that speak of the page, articles before the page as such."""
-    found = []
+def _json_ld(tree: LexborHTMLParser) -> tuple[dict[str, Any], dict[str, str]]:
+    """The object of JSON-LD that speaks of the page, an article before the page as such; and all names by their id."""
+    about: list[dict[str, Any]] = []
+    known: dict[str, str] = {}
     for node in tree.css('script[type="application/ld+json" i]'):
         try:
-            found += list(_objects(json.loads(node.text() or "", strict=False)))
+            objects = list(_objects(json.loads(node.text() or "", strict=False)))
         except (ValueError, RecursionError):  # pages hold anything
             continue
-    yield from sorted(found, key=lambda item: "WebPage" in str(item.get("@type")))
+        for item in objects:
+            kinds = item.get("@type")
+            if any(ARTICLES.search(str(kind)) for kind in (kinds if isinstance(kinds, list) else [kinds])):
+                about.append(item)
+            if isinstance(item.get("@id"), str) and isinstance(item.get("name"), str):
+                known.setdefault(item["@id"], item["name"])
+    return min(about, key=lambda item: "WebPage" in str(item.get("@type")), default={}), known
 
 
 def _objects(value: Any) -> Iterator[dict[str, Any]]:
@@ -128,9 +148,7 @@ def _objects(value: Any) -> Iterator[dict[str, Any]]:
         if isinstance(item, list):
             waiting += item
         elif isinstance(item, dict):
-            kinds = item.get("@type")
-            if any(ARTICLES.search(str(kind)) for kind in (kinds if isinstance(kinds, list) else [kinds])):
-                yield item
+            yield item
             waiting += [item[key] for key in ("@graph", "mainEntity") if key in item]
 
 
@@ -138,16 +156,39 @@ def _plain(value: Any) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _names(value: Any) -> str | None:
-    """Names of people or organizations, as schema.org allows them: text, objects, lists of these."""
+def _names(value: Any, known: dict[str, str]) -> str | None:
+    """Names of people or organizations, as schema.org allows them: text, objects, their ids, lists of these."""
     values = value if isinstance(value, list) else [value]
-    names = [item.get("name") if isinstance(item, dict) else item for item in values]
-    plain = [name.strip() for name in names if isinstance(name, str) and name.strip() and "://" not in name]
+    names = [item.get("name") or known.get(str(item.get("@id"))) if isinstance(item, dict) else item for item in values]
+    plain = [_without_by(name) for name in names if isinstance(name, str) and _is_name(name)]
     return "; ".join(dict.fromkeys(plain)) or None
 
 
+def _is_name(text: str) -> bool:
+    return bool(text.strip()) and "://" not in text
+
+
+def _without_by(name: str) -> str:
+    text = name.strip()
+    return text[found.end() :] if (found := BYLINE.match(text)) else text
+
+
+def _only_day(tree: LexborHTMLParser) -> str | None:
+    """What the elements ``time`` of a page say if all name one day; a page that lists others names several."""
+    times = [date for node in tree.css("time[datetime]") if (date := _iso(node.attributes.get("datetime")))]
+    return times[0] if len({time[:10] for time in times}) == 1 else None
+
+
+def _date_of(address: str | None) -> str | None:
+    """The day that an address names, as ``/2024/03/05/``; the last thing to go by."""
+    found = DATE_IN_ADDRESS.search(address or "")
+    return "-".join(found.groups()) if found else None
+
+
 def _bylines(tree: LexborHTMLParser) -> list[str]:
-    return [node.text() for node in tree.css('a[rel~="author"], [itemprop="author"] [itemprop="name"]')[:1]]
+    return [
+        _without_by(node.text()) for node in tree.css('a[rel~="author"], [itemprop="author"] [itemprop="name"]')[:1]
+    ]
 
 
 def _absolute(address: Any, base: str | None) -> str | None:

@@ -16,7 +16,11 @@ OPENERS = "\"'“‘„«([¿¡「『"
 DASHES = "-–—"
 
 LIST_MARK = re.compile(r"\W*(?:\d{1,3}[a-z]?|[A-Za-z]|[ivx]{1,5}|[IVX]{1,5})")
-LIST_LETTER = re.compile(r"\((?:[a-z]|[ivx]{1,5})\)\s")
+SECOND_ITEM = re.compile(r"[.;,!?] 2\. ")
+CAPITALS_FIRST = re.compile(r"[A-Z]{3,}[A-Z /'’.-]*,[^,]{0,24}(?:,[^,]{0,24})?$")
+"""A place and a date or a country, as a dateline begins."""
+
+LIST_LETTER = re.compile(r"(?:\((?:[a-z]|[ivx]{1,5})\)|(?:[b-h]|[ivx]{1,5})\))\s|[b-h]\.\s[A-Z]")
 CLOCK = re.compile(r"\d\s?[ap]\.?m$", re.IGNORECASE)
 ONLY_A_TIME = re.compile(
     r"\W*(?:(?:on|early|late)\s\S+\s)?"
@@ -24,6 +28,9 @@ ONLY_A_TIME = re.compile(
     re.IGNORECASE,
 )
 """``Shortly before 9 a.m.``: a sentence does not end before it has said anything."""
+
+DATELINE = re.compile(r"(?:[A-Z'’-]{2,}[. ]){1,3}[A-Z'’-]{3,}(?![a-z])")
+"""``ST. LOUIS, Mo.``: words in capitals before others."""
 
 ANY_WORD = re.compile(r"\w")
 PARTS = re.compile(r"[-/.]")
@@ -105,7 +112,7 @@ def ends_sentence(mark: Mark) -> bool:
 
 def _may_begin(mark: Mark) -> bool:
     """Whether a sentence may begin with the next word."""
-    if mark.rest[0] == "(" and LIST_LETTER.match(mark.rest):
+    if LIST_LETTER.match(mark.rest):
         return True
     rest = mark.rest.lstrip(OPENERS).lstrip()
     first = rest[:1]
@@ -122,6 +129,10 @@ def _full_stop_ends(mark: Mark, within: bool) -> bool:
     word = _last_word(mark)
     if mark.whole and LIST_MARK.fullmatch(mark.so_far):
         return False
+    if mark.so_far.endswith(" 1") and SECOND_ITEM.search(mark.rest):
+        return False
+    if mark.rest[0] in DASHES and mark.whole and CAPITALS_FIRST.match(mark.so_far):
+        return False  # "AMMAN, Aug. 2. — The envoy left."
     if word[-1:] in ("m", "M") and CLOCK.search(mark.so_far[-6:]):
         return _clock_ends(mark)
     part, capital = _looked_up(word, mark)
@@ -134,7 +145,7 @@ def _full_stop_ends(mark: Mark, within: bool) -> bool:
         return False
     if part in known.SHORT_DAYS and capital and known.DATE.match(mark.rest):
         return False
-    if part in known.MAY_END or _is_initial(part) or ACRONYM.fullmatch(word):
+    if part in known.MAY_END or _is_initial(part) or ACRONYM.fullmatch(word) or _is_state(word, mark):
         alone = mark.whole and mark.so_far.strip() == word  # "P.S. The road is open."
         return not (within or alone) and _begins_anew(mark)
     return True
@@ -174,8 +185,14 @@ def _looked_up(word: str, mark: Mark) -> tuple[str, bool]:
     """The last part of a word as the lists spell it, and whether it may be a title."""
     part = PARTS.split(word)[-1]
     capital = part[:1].isupper() or part[:1].isdigit() or mark.letters is Letters.SMALL
-    # A word in capitals among others in small letters is an acronym: "CA." is not "ca."
-    return (part.lower() if mark.letters is Letters.TITLED else part[:1].lower() + part[1:]), capital
+    # A word in capitals among others in small letters is an acronym, "CA." is not "ca.", but in a dateline it is not.
+    dateline = mark.whole and DATELINE.match(f"{mark.so_far}.{mark.rest}") is not None
+    return (part.lower() if dateline or mark.letters is Letters.TITLED else part[:1].lower() + part[1:]), capital
+
+
+def _is_state(word: str, mark: Mark) -> bool:
+    """Whether it says which state a town is in, as datelines do in capitals, too."""
+    return word.lower() in known.STATES and mark.so_far.endswith(f", {word}")
 
 
 def _is_initial(part: str) -> bool:

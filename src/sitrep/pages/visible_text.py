@@ -28,13 +28,16 @@ SET_APART = frozenset(("a", "time", "img", "label", "option", "input"))
 
 RAISED = frozenset(("sup", "sub"))
 
+WORD_ENDS, WORD_BEGINS = re.compile("[a-zß-öø-ÿ]{3}$"), re.compile("[A-ZÀ-ÖØ-Þ][a-zß-öø-ÿ]")
+"""On either side of the edge of an element: two words that pages part by style, as in ``captionWho is``."""
+
 HIDDEN_STYLE = re.compile(r"(?:^|;)\s*(?:display\s*:\s*none|visibility\s*:\s*hidden)\b", re.I)
 MOVED_IN = re.compile(r"S:[0-9a-f]+").fullmatch
 """Names of the hidden parts that pages built with React are sent in, and whose script puts them where they are seen."""
 ROOTS = frozenset(("html", "body"))
 """Pages hide these until their styles are there, and then show them by script."""
 WHITE = re.compile(r"[ \t\n\r\f]+")
-AROUND_BREAK = re.compile(r" *\n *")
+AROUND_BREAK = re.compile(r" *([\n\t]) *")
 INVISIBLE = re.compile("[\u00ad\u200b\u2060\ufeff\0]")
 """Soft hyphens, blanks of no width and the like, with which words are not found."""
 PLAIN_NAME = re.compile(r"[a-z][a-z0-9-]*").fullmatch
@@ -103,6 +106,7 @@ class _Writer:
         self.pieces: list[str] = []
         self.blocks: list[PageBlock] = []
         self.closed = ""
+        self.edge = False
         self._length = 0
         self._begin(None)
 
@@ -119,9 +123,12 @@ class _Writer:
             text = WHITE.sub(" ", text)
             if not self._last or self._last in " \n\t":
                 text = text.lstrip(" ")
+            elif self.edge and WORD_BEGINS.match(text) and WORD_ENDS.search(self._parts[-1]):
+                self._blank()
         self.closed = ""
         if not text:
             return
+        self.edge = False
         self._owner = self._owner or frame.owner
         self._parts.append(text)
         self._linked.append(len(text) - text.count(" ") if frame.linked else 0)
@@ -130,9 +137,12 @@ class _Writer:
     def part_from_closed(self, frame: _Frame) -> None:
         """Put a blank before an element that follows another at once, if pages part the two by style."""
         if self.closed and {frame.kind, self.closed} & {"apart"} and self._last and not self._last.isspace():
-            self._parts.append(" ")
-            self._linked.append(0)
-            self._last = " "
+            self._blank()
+
+    def _blank(self) -> None:
+        self._parts.append(" ")
+        self._linked.append(0)
+        self._last = " "
 
     def line_break(self) -> None:
         """Begin a new line; a second break in a row begins a new block."""
@@ -172,8 +182,8 @@ class _Writer:
 
     def _emit(self, parts: list[str], linked: int, owner: _Frame) -> None:
         text = "".join(parts)
-        if "\n" in text and not owner.preformatted:
-            text = AROUND_BREAK.sub("\n", text)
+        if ("\n" in text or "\t" in text) and not owner.preformatted:
+            text = AROUND_BREAK.sub(r"\1", text)
         if not text.isascii() or "\0" in text:
             text = INVISIBLE.sub("", text)
         text = text.strip()
@@ -256,6 +266,7 @@ def _shown(tag: str, attributes: dict[str, str | None]) -> bool:
 
 
 def _enter(writer: _Writer, frame: _Frame) -> None:
+    writer.edge = True
     if frame.owner is frame:
         writer.flush()
     elif frame.tag in CELLS:
@@ -265,6 +276,7 @@ def _enter(writer: _Writer, frame: _Frame) -> None:
 
 
 def _leave(writer: _Writer, frame: _Frame) -> None:
+    writer.edge = True
     if frame.owner is frame:
         writer.flush()
     writer.closed = "" if frame.owner is frame else frame.kind

@@ -25,11 +25,14 @@
     sentence.removeAttribute("title");
     sentence.classList.add("on");
     detail.replaceChildren();
+    // What describes a sentence has no name of its own, which would be read out in place of the figures.
+    const figures = add(detail, "div");
+    figures.id = "figures";
     const labels = labelsOf(sentence);
     const said = labels.map(place => names[place]).join(" and ");
-    add(detail, "p", said + (sentence.classList.contains("r") ? ", to review" : ""));
-    if (sentence.dataset.n) add(detail, "p", sentence.dataset.n);
-    const table = add(add(detail, "table"), "tbody");
+    add(figures, "p", said + (sentence.classList.contains("r") ? ", to review" : ""));
+    if (sentence.dataset.n) add(figures, "p", sentence.dataset.n);
+    const table = add(add(figures, "table"), "tbody");
     sentence.dataset.p.split(" ").forEach((value, place) => {
       const row = add(table, "tr");
       row.className = labels.includes(place) ? "chosen" : "";
@@ -39,6 +42,12 @@
       meter.setAttribute("aria-hidden", "true");
       add(row, "td", value);
     });
+  };
+
+  const hide = () => {
+    shown?.classList.remove("on");
+    shown = null;
+    detail.replaceChildren();
   };
 
   // The text is one stop of the Tab key: the sentence that was reached last, or the first that is not filtered out.
@@ -53,6 +62,8 @@
     if (!sentences[place]) return;
     setStop(sentences[place]);
     stop.focus();
+    // The figures lie over the lower end of a narrow screen.
+    stop.scrollIntoView({ block: "nearest" });
   };
 
   const filter = () => {
@@ -64,6 +75,7 @@
       sentence.classList.toggle("off", !fits);
       fitting += fits;
     }
+    if (shown?.classList.contains("off")) hide();
     main.classList.toggle("hiding", form.elements.hide.checked);
     if (!stop || stop.classList.contains("off")) setStop(sentences.find(sentence => !sentence.classList.contains("off")));
     status.textContent = `${fitting.toLocaleString("en")} of ${sentences.length.toLocaleString("en")} sentences match`;
@@ -83,7 +95,7 @@
     const sentence = event.target.closest(".s");
     if (!sentence) return;
     show(sentence);
-    sentence.setAttribute("aria-describedby", "detail");
+    sentence.setAttribute("aria-describedby", "figures");
   });
   main.addEventListener("focusout", event => event.target.removeAttribute("aria-describedby"));
   main.addEventListener("keydown", event => {
@@ -97,12 +109,7 @@
     event.preventDefault();
     go(...ways[event.key]);
   });
-  addEventListener("keydown", event => {
-    if (event.key !== "Escape") return;
-    shown?.classList.remove("on");
-    shown = null;
-    detail.replaceChildren();
-  });
+  addEventListener("keydown", event => { if (event.key === "Escape") hide(); });
 
   form.addEventListener("input", filter);
   form.addEventListener("submit", event => event.preventDefault());
