@@ -246,6 +246,21 @@ def test_full_disk_is_told_in_one_line_and_the_job_goes_on_when_there_is_room(ru
     assert files_of(tmp_path / "job") == files_of(tmp_path / "undisturbed")
 
 
+def test_strict_job_ends_at_its_first_bad_page_and_goes_on_without_that(run, pages, tmp_path):
+    (pages / "05.txt").write_bytes(b"")
+    (pages / "07.txt").write_bytes(b"")
+    with pytest.raises(UserError, match=r"05\.txt: the file is empty") as caught:
+        run(pages, "strict=true")
+    assert caught.value.exit_status == 1
+    assert manifest_of(tmp_path / "job")["parts"]
+    assert not manifest_of(tmp_path / "job")["complete"]
+    with pytest.raises(PartlyRead, match="2 pages or rows were left out"):
+        run(pages)
+    with pytest.raises(PartlyRead):
+        run(pages, output="undisturbed/")
+    assert files_of(tmp_path / "job") == files_of(tmp_path / "undisturbed")
+
+
 def test_part_that_was_changed_since_is_told(run, pages, tmp_path, monkeypatch):
     with monkeypatch.context() as patched:
         stop_behind(patched, 2)

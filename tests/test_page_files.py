@@ -19,7 +19,7 @@ from sitrep.inference.inputs import InputSource
 from sitrep.inference.left_out import PartlyRead
 from sitrep.inference.page_texts import file_name
 from sitrep.inference.run import predict
-from sitrep.settings import InputFormat, OnError, PredictSettings
+from sitrep.settings import InputFormat, PredictSettings
 
 PAGE = b"<!doctype html><title>Strike</title><h1>Strike</h1><p>Four died. Two were hurt.</p>"
 SAID = ["Strike", "Four died.", "Two were hurt."]
@@ -27,7 +27,6 @@ SAID = ["Strike", "Four died.", "Two were hurt."]
 
 def passages(source, refuse=None, **settings):
     if refuse is not None:
-        settings["on_error"] = OnError.skip
         return list(InputSource(str(source), **settings).passages(lambda error: refuse.append(str(error))))
     return list(InputSource(str(source), **settings).passages())
 

@@ -20,7 +20,7 @@ from sitrep.inference.row_passages import RowReader
 from sitrep.pages.html import looks_like_html
 from sitrep.pages.passages import NO_PAGE_COLUMNS, article_passages, page_passages
 from sitrep.sentences import Passage
-from sitrep.settings import InputFormat, JoinLines, OnError, Unit
+from sitrep.settings import InputFormat, JoinLines, Unit
 from sitrep.storage.complete import shown
 from sitrep.storage.tables import (
     ROW_SUFFIXES,
@@ -57,7 +57,7 @@ class InputSource:
         text_field: Column or key of a row that holds its text.
         output: File or folder that is written, which is no input though it may lie in the folder; ``None`` if there is
             none.
-        on_error: Whether reading goes on behind a page or row that cannot be read.
+        strict: Whether the first page or row that cannot be read ends the reading.
         html_field: Column or key of a row that holds a page; ``None``: ``html``, where a row has no ``text_field``.
         join_lines: Whether rows that are lines are read as parts of their sentence.
         keep_text: Told the text of each page of HTML, which offsets are of.
@@ -70,7 +70,7 @@ class InputSource:
     unit: Unit = Unit.sentence
     text_field: str = "text"
     output: Path | None = None
-    on_error: OnError = OnError.skip
+    strict: bool = False
     html_field: str | None = None
     join_lines: JoinLines = JoinLines.never
     keep_text: KeepText | None = None
@@ -99,7 +99,7 @@ class InputSource:
         else:
             if self.output and self.path.exists() and self.output.exists() and self.path.samefile(self.output):
                 raise UserError(f"output={shown(self.output)}: is the input itself; name another file")
-            next(self._file(self.path, self.path.stem, stop if self.stops else _pass_over), None)
+            next(self._file(self.path, self.path.stem, stop if self.strict else _pass_over), None)
 
     @property
     def is_stream(self) -> bool:
@@ -111,21 +111,16 @@ class InputSource:
         """Whether the location is a folder of files."""
         return self.location != STANDARD_INPUT and self.path.is_dir()
 
-    @property
-    def stops(self) -> bool:
-        """Whether the first page or row that cannot be read ends the reading."""
-        return self.on_error is OnError.stop
-
     def passages(self, refuse: Refuse = stop) -> Iterator[Passage]:
         """Stream the sentences in their order; rows are never held all at once.
 
         Args:
-            refuse: Told of each page and row that cannot be read, unless the source stops at the first.
+            refuse: Told of each page and row that cannot be read, unless the source is strict.
 
         Raises:
             UserError: For input that is missing, unreadable or malformed, with file and line.
         """
-        refuse = stop if self.stops else refuse
+        refuse = stop if self.strict else refuse
         if self.location == STANDARD_INPUT:
             yield from self._stream(sys.stdin.buffer, "standard input", "stdin", refuse)
         elif self.is_stream:
@@ -137,7 +132,7 @@ class InputSource:
 
     def file_passages(self, path: Path, name: str, refuse: Refuse = stop) -> Iterator[Passage]:
         """The sentences of one file of :meth:`named_files`, as :meth:`passages` gives them."""
-        refuse = stop if self.stops else refuse
+        refuse = stop if self.strict else refuse
         try:
             yield from self._file(path, name, refuse)
         except UserError as error:

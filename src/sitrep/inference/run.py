@@ -92,7 +92,7 @@ def _source(settings: PredictSettings, texts: PageTexts) -> InputSource:
         settings.unit,
         settings.text_field,
         output=None if settings.output == STANDARD_OUTPUT else Path(settings.output),
-        on_error=settings.on_error,
+        strict=settings.strict,
         html_field=settings.html_field,
         join_lines=settings.join_lines,
         keep_text=texts.keep,
