@@ -234,6 +234,15 @@ def test_broken_record_is_told_and_those_behind_it_are_read(tmp_path, compressed
     ]
 
 
+def test_record_without_its_address_is_told_and_those_behind_it_are_read(tmp_path):
+    content, _ = warc([("200 OK", "text/html", PAGE)] * 3, compressed=False)
+    spoilt = content.replace(b"WARC-Target-URI: https://wire.example/1\r\n", b"")
+    (tmp_path / "a.warc").write_bytes(spoilt)
+    refused = []
+    assert said(tmp_path / "a.warc", refused) == SAID * 2
+    assert refused == [f"{tmp_path / 'a.warc'}:record 1: is damaged: it lacks a header that it must have"]
+
+
 def test_warc_that_breaks_off_gives_what_came_before(tmp_path):
     data, _ = warc([("200 OK", "text/html", PAGE)] * 2, False)
     (tmp_path / "a.warc").write_bytes(data[:-60])

@@ -188,7 +188,7 @@ class InputSource:
                     saved = saved_page(stream, name, place, kind.name)
                 yield from self._page(saved)
             elif kind in ARCHIVES:
-                for saved in ARCHIVES[kind](path, name, place, refuse):
+                for saved in ARCHIVES[kind](path, name, place, refuse, self.meter.reach):
                     try:
                         yield from self._page(saved)
                     except UserError as error:

@@ -55,7 +55,7 @@ def label_in_parts(settings: PredictSettings, source: InputSource, texts: PageTe
     with open_job_folder(settings.output, shard if settings.shard else None) as folder:
         began = time.perf_counter()
         below = folder.path.name if settings.shard else ""  # of the texts, which shards keep apart as their parts
-        job = _prepared(settings, source, checkpoint, folder, lambda: texts.check_free(below))
+        job = _prepared(settings, source, checkpoint, folder, console, lambda: texts.check_free(below))
         if job.manifest.parts:
             words = "is complete" if job.manifest.complete else "goes on"
             console.print(f"{folder.path}: {words}, {len(job.manifest.parts)} parts are done", highlight=False)
@@ -73,6 +73,7 @@ def _prepared(
     source: InputSource,
     checkpoint: Checkpoint,
     folder: JobFolder,
+    console: Console,
     check_free: Callable[[], None],
 ) -> "_Job":
     """Take up what an earlier run left if it is of this job, or begin; then call ``check_free`` first."""
@@ -93,7 +94,7 @@ def _prepared(
     if begun is None:
         check_free()
     clock = StageClock()
-    repeats = repeats_of(source, clock) if settings.duplicates is OnDuplicates.mark else None
+    repeats = repeats_of(source, clock, console) if settings.duplicates is OnDuplicates.mark else None
     with clock.measure(LOADING):
         precision = Precision[begun.computing["precision"]] if begun else settings.inference.precision
         predictor = Predictor.from_checkpoint(
@@ -148,7 +149,7 @@ class _Job:
         number = self.manifest.parts[-1].number + 1 if self.manifest.parts else 0
         with PredictionProgress(console, meter) as progress:
             with predictor.clock.measure(READING):
-                reader = PartReader(self.source, files, start)
+                reader = PartReader(self.source, files, start, progress.pass_over)
             while not reader.ended:
                 if shard.has_part(number, by_file):
                     part = self._do(predictor, number, reader, progress)
@@ -156,7 +157,7 @@ class _Job:
                         console.print(f"{part.file}: {progress.words()}", highlight=False, soft_wrap=True)
                 else:
                     for _ in reader.part(self.settings.part_sentences, _pass_over):
-                        pass
+                        progress.pass_over()
                 number += 1
         self._end()
 

@@ -46,7 +46,7 @@ def predict(settings: PredictSettings) -> None:
     for remark in source.files.remarks() if source.is_folder else ():
         console.print(remark, highlight=False, markup=False, soft_wrap=True)
     began, clock = time.perf_counter(), StageClock()
-    repeats = repeats_of(source, clock) if settings.duplicates is OnDuplicates.mark else None
+    repeats = repeats_of(source, clock, console) if settings.duplicates is OnDuplicates.mark else None
     with clock.measure(LOADING):
         predictor = Predictor.from_checkpoint(
             checkpoint,
