@@ -71,7 +71,7 @@ def test_first_look_for_duplicates_shows_how_far_it_is(tmp_path, monkeypatch):
     assert "comparing 50 sentences" in terminal.getvalue()
     log = io.StringIO()
     repeats_of(source, StageClock(), Console(file=log, width=40))
-    assert log.getvalue().startswith("looked for duplicates: 50 sentences, ")
+    assert log.getvalue().startswith("looked at 50 sentences for duplicates in ")
     assert len(log.getvalue().splitlines()) == 1
 
 

@@ -79,7 +79,7 @@ class PredictionProgress:
     def looked(self) -> str:
         """How much was looked at, and how fast, for logs."""
         seconds = time.perf_counter() - self._began
-        return f"looked for duplicates: {self._sentences:,} sentences, {duration(seconds)}"
+        return f"looked at {self._sentences:,} sentences for duplicates in {duration(seconds)}"
 
     def pass_over(self) -> None:
         """Show that the input is being read up to where there is something to do.
