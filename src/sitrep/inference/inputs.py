@@ -13,13 +13,14 @@ from typing import Any, BinaryIO
 
 from sitrep.errors import Refuse, UserError, stop
 from sitrep.inference.archives import tar_pages, warc_pages, zip_pages
+from sitrep.inference.arrow_columns import Types, declared_types
 from sitrep.inference.folders import ARTICLE_SUFFIXES, READABLE, FolderFiles, find_files
 from sitrep.inference.meter import Meter
 from sitrep.inference.page_files import KeepText, SavedPage, page_kind, saved_page
 from sitrep.inference.row_passages import RowReader
 from sitrep.pages.html import looks_like_html
 from sitrep.pages.passages import NO_PAGE_COLUMNS, article_passages, page_passages
-from sitrep.sentences import Passage
+from sitrep.sentences import Passage, carried_fields
 from sitrep.settings import InputFormat, JoinLines, Unit
 from sitrep.storage.complete import shown
 from sitrep.storage.tables import (
@@ -149,6 +150,16 @@ class InputSource:
         for path in paths:
             alone = names[path.with_suffix("")] == 1
             yield path, (path.with_suffix("") if alone else path).relative_to(self.path).as_posix()
+
+    def column_types(self) -> Types:
+        """Types that Parquet files give the columns that are carried through, under the names they then have."""
+        paths = [path for path, _ in self.named_files() if self._is_parquet(path)]
+        return carried_fields(declared_types(paths))
+
+    def _is_parquet(self, path: Path) -> bool:
+        return self.format is InputFormat.parquet or (
+            self.format is InputFormat.auto and path.suffix.lower() == ".parquet" and path.is_file()
+        )
 
     @cached_property
     def files(self) -> FolderFiles:

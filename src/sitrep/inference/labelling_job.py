@@ -174,7 +174,9 @@ class _Job:
         self.folder.check_there()
         if first and name:
             with ExitStack() as stack:
-                write = stack.enter_context(open_part(self.folder.path / name, self._first_part()))
+                write = stack.enter_context(
+                    open_part(self.folder.path / name, self._first_part(), self.source.column_types)
+                )
                 waiting = progress.reading(marked(itertools.chain([first], passages), self.repeats))
                 for prediction in progress.predicted(with_main_text(predictor.predict(waiting))):
                     with clock.measure(WRITING):

@@ -61,7 +61,9 @@ def predict(settings: PredictSettings) -> None:
     with (
         texts,
         open_left_out(settings.output) as left_out,
-        open_output(settings.output, settings.overwrite, checkpoint.taxonomy, settings.clean) as write,
+        open_output(
+            settings.output, settings.overwrite, checkpoint.taxonomy, settings.clean, source.column_types
+        ) as write,
         PredictionProgress(console, source.meter) as progress,
     ):
         passages = progress.reading(clock.each(READING, marked(source.passages(left_out), repeats)))
