@@ -205,3 +205,30 @@ def test_file_that_may_not_be_opened_does_not_end_the_job_of_a_folder(tmp_path, 
     seen = []
     assert len(list(InputSource(str(tmp_path)).passages(seen.append))) == 2
     assert str(seen[0]) == f"{tmp_path / 'a.txt'}: cannot be read: Permission denied"
+
+
+def test_folder_that_may_not_be_looked_into_is_told_and_does_not_end_the_job(tmp_path, monkeypatch):
+    (tmp_path / "a.txt").write_text(PAGE, encoding="utf-8")
+    (tmp_path / "closed").mkdir()
+    scan = os.scandir
+
+    def forbidden(path):
+        if str(path).endswith("closed"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", forbidden)
+    seen = []
+    assert len(list(InputSource(str(tmp_path)).passages(seen.append))) == 2
+    reason = "the folder may not be looked into; ask its owner for the right to"
+    assert list(map(str, seen)) == [f"{tmp_path / 'closed'}: {reason}"]
+    with pytest.raises(UserError, match=reason):
+        list(InputSource(str(tmp_path / "closed")).passages())
+
+
+def test_empty_page_of_a_row_is_told_by_its_field(tmp_path):
+    write_jsonl(tmp_path / "rows.jsonl", [{"html": "<p>Four died.</p>"}, {"html": " "}])
+    seen = []
+    assert len(list(InputSource(str(tmp_path / "rows.jsonl")).passages(seen.append))) == 1
+    reason = "the field 'html' is empty; fill it or remove the row"
+    assert list(map(str, seen)) == [f"{tmp_path / 'rows.jsonl'}:2: {reason}"]

@@ -187,6 +187,8 @@ class InputSource:
         place, name = shown(path), shown(name)
         if path.is_symlink() and not path.exists():
             raise UserError(f"{place}: is a link that leads nowhere")
+        if path.is_dir():
+            raise UserError(f"{place}: the folder may not be looked into; ask its owner for the right to")
         check_readable(path)
         kind = self._format_of(path)
         try:

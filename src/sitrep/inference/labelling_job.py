@@ -15,7 +15,7 @@ from sitrep.inference.duplicates import Repeats, marked, repeats_of
 from sitrep.inference.folders import JOB_ERRORS, JOB_PAGES
 from sitrep.inference.inputs import InputSource
 from sitrep.inference.job_folder import ANEW, JobFolder, Manifest, Part, open_job_folder
-from sitrep.inference.job_identity import changed_input, difference, identity, input_files
+from sitrep.inference.job_identity import changed_input, described, difference, identity, input_files
 from sitrep.inference.job_parts import PartReader, Shard
 from sitrep.inference.left_out import partly_read, reason_line
 from sitrep.inference.outputs import open_part, readable
@@ -220,7 +220,8 @@ class _Job:
     def _end(self) -> None:
         """Mark the job complete, if the input is what it was at the beginning and anything could be read."""
         now = input_files(replace(self.source))  # a copy looks at the folder again
-        if what := changed_input(self.folder.input_files(), now):
+        same = described(now) == self.manifest.identity["input"]
+        if not same and (what := changed_input(self.folder.input_files(), now)):
             raise UserError(f"{self.folder.path}: its input was changed while the job ran: {what}; {ANEW}")
         tally = self.manifest.tally
         if tally.left_out and not tally.sentences and not self.settings.shard:
