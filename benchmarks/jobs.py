@@ -1,8 +1,9 @@
 """Long predictions in parts: killed at random moments, and their memory.
 
-    python benchmarks/jobs.py checkpoint=RUN [kills=20] [pages=100000] [seed=1]
+    python benchmarks/jobs.py checkpoint=RUN [kills=20] [pages=100000] [seed=1] [html=zip] [precision=auto]
 
-RUN is best a `model=tiny` run: the figures are about the job, not about the model. Each kill is a SIGKILL. What the job
+RUN is best a `model=tiny` run: the figures are about the job, not about the model. `html=zip`
+measures the memory with pages of HTML in one archive, instead of text in a folder. Each kill is a SIGKILL. What the job
 ends with is compared byte by byte with an undisturbed one.
 """
 
@@ -12,6 +13,7 @@ import random
 import sys
 import tempfile
 import time
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,6 +65,18 @@ def write_pages(folder: Path, count: int) -> Path:
         text = "\n".join(lines) + "\n" if number % 100 != 99 else ""
         (folder / f"{number // 1000:03d}" / f"{number:06d}.txt").write_text(text, encoding="utf-8")
     return folder
+
+
+def write_archive(path: Path, count: int) -> Path:
+    """Small pages of HTML in one ZIP archive."""
+    rng = random.Random(count)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number in range(count):
+            lines = [rng.choice(SENTENCES).format(rng.randrange(1000)) for _ in range(rng.randrange(3, 9))]
+            body = "".join(f"<p>{line}</p>" for line in lines)
+            page = f"<!doctype html><title>Report {number}</title><nav><a href='/'>Home</a></nav>{body}"
+            archive.writestr(f"{number // 1000:03d}/{number:06d}.html", page)
+    return path
 
 
 def job(arguments: list[str]) -> None:
@@ -134,12 +148,13 @@ def parts_of(folder: Path) -> int:
     return path.read_text(encoding="utf-8").count('"sha256": "') - 1 if path.exists() else -1
 
 
-def memory(checkpoint: str, folder: Path, pages: int) -> Iterator[tuple[float, int, float]]:
+def memory(checkpoint: str, folder: Path, pages: int, html: bool, precision: str) -> Iterator[tuple[float, int, float]]:
     """Seconds, parts done and resident MiB of a job of small pages, whenever a part was done."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
-    source = write_pages(folder / "many", pages)
+    source = write_archive(folder / "many.zip", pages) if html else write_pages(folder / "many", pages)
     arguments = [f"checkpoint={checkpoint}", f"input={source}", f"output={folder / 'labels'}/"]
+    arguments.append(f"inference.precision={precision}")
     process = context.Process(target=job, args=([*arguments, "part_sentences=20000"],))
     process.start()
     began, before = time.perf_counter(), 0
@@ -147,8 +162,9 @@ def memory(checkpoint: str, folder: Path, pages: int) -> Iterator[tuple[float, i
         time.sleep(0.5)
         done = parts_of(folder / "labels")
         if done > before:
-            before = done
-            yield time.perf_counter() - began, done, resident(process.pid or 0)
+            before, size = done, resident(process.pid or 0)
+            if size:  # it has not ended meanwhile
+                yield time.perf_counter() - began, done, size
     assert process.exitcode == 0, f"the job ended with {process.exitcode}"
 
 
@@ -162,7 +178,7 @@ def resident(pid: int) -> float:
 
 def main() -> None:
     """Measure both and print the tables."""
-    given = options("checkpoint", "kills", "pages", "seed")
+    given = options("checkpoint", "kills", "pages", "seed", "html", "precision")
     kills, pages, seed = (int(given.get(name, n)) for name, n in (("kills", 20), ("pages", 100_000), ("seed", 1)))
     with tempfile.TemporaryDirectory() as folder:
         if kills:
@@ -171,8 +187,10 @@ def main() -> None:
             print(f"| kills | undisturbed (s) | parts | parts done at each kill | same bytes |\n|{'---|' * 5}")
             print(f"| {found.kills} | {found.seconds:.1f} | {found.of} | {done} | {found.same_bytes} |\n", flush=True)
         if pages:
+            html, precision = given.get("html") == "zip", given.get("precision", "auto")
+            measured = given["checkpoint"], Path(folder), pages, html, precision
             print("| parts done | seconds | resident (MiB) |\n|---|---|---|")
-            for seconds, parts, size in memory(given["checkpoint"], Path(folder), pages):
+            for seconds, parts, size in memory(*measured):
                 print(f"| {parts} | {seconds:.0f} | {size:.0f} |", flush=True)
 
 

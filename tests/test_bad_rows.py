@@ -6,7 +6,6 @@ from pyarrow import parquet
 
 from sitrep.errors import UserError
 from sitrep.inference.inputs import InputSource
-from sitrep.settings import OnError
 from sitrep.storage import tables
 
 
@@ -75,9 +74,9 @@ def test_line_that_is_too_long_is_left_out_and_never_held_as_a_whole(tmp_path, m
     assert said == [f"a.jsonl:{n}: the line is longer than 2 MiB" for n in (2, 4)]
 
 
-def test_stop_ends_the_reading_at_the_first_bad_row(tmp_path):
+def test_strict_ends_the_reading_at_the_first_bad_row(tmp_path):
     (tmp_path / "a.jsonl").write_bytes(b'{"text": "one"}\n{"text": "caf\xe9"}\n{"text": "two"}\n')
-    given = InputSource(str(tmp_path / "a.jsonl"), on_error=OnError.stop).passages(lambda error: None)
+    given = InputSource(str(tmp_path / "a.jsonl"), strict=True).passages(lambda error: None)
     assert next(given).text == "one"
     with pytest.raises(UserError, match=r"a\.jsonl:2: byte 14 \(0xe9\) is not UTF-8"):
         next(given)

@@ -11,7 +11,7 @@ from sitrep.inference.folders import find_files
 from sitrep.inference.inputs import InputSource
 from sitrep.inference.left_out import PartlyRead
 from sitrep.inference.run import predict
-from sitrep.settings import InputFormat, OnError, PredictSettings
+from sitrep.settings import InputFormat, PredictSettings
 
 PAGE = "Shells hit the bridge.\nShare this page\n"
 
@@ -72,23 +72,23 @@ def test_without_a_file_the_reasons_go_to_standard_error(run, pages, capsys):
     assert f"left out: {pages / 'b.txt'}: the file is empty" in printed.err
 
 
-@pytest.mark.parametrize("how", ["stop", "skip"])
-def test_bad_row_of_a_single_file_is_left_out_unless_asked_to_stop(run, tmp_path, how):
+@pytest.mark.parametrize("strict", [True, False])
+def test_bad_row_of_a_single_file_is_left_out_unless_the_run_is_strict(run, tmp_path, strict):
     (tmp_path / "rows.jsonl").write_text('{"text": "Four died."}\n{"text": \n{"text": "Two died."}\n', encoding="utf-8")
     output = tmp_path / "out.jsonl"
-    with pytest.raises(
-        UserError, match="1 page or row was left out" if how == "skip" else r"rows\.jsonl:2: not valid JSON"
-    ):
-        run(tmp_path / "rows.jsonl", output, f"on_error={how}")
-    assert output.exists() == (how == "skip")
-    if how == "skip":
+    said = r"rows\.jsonl:2: not valid JSON" if strict else "1 page or row was left out"
+    with pytest.raises(UserError, match=said) as caught:
+        run(tmp_path / "rows.jsonl", output, f"strict={strict}")
+    assert caught.value.exit_status == (1 if strict else 3)
+    assert output.exists() == (not strict)
+    if not strict:
         assert len(output.read_text(encoding="utf-8").splitlines()) == 2
 
 
-def test_row_of_a_table_with_too_few_cells_is_left_out_on_request(tmp_path):
+def test_row_of_a_table_with_too_few_cells_is_left_out(tmp_path):
     (tmp_path / "rows.csv").write_text("id,text\n1,Four died.\n2\n3,Two died.\n", encoding="utf-8")
     seen = []
-    source = InputSource(str(tmp_path / "rows.csv"), on_error=OnError.skip)
+    source = InputSource(str(tmp_path / "rows.csv"))
     assert [passage.text for passage in source.passages(seen.append)] == ["Four died.", "Two died."]
     assert "rows.csv:3: has 1 fields where the header has 2" in str(seen[0])
 
@@ -205,3 +205,30 @@ def test_file_that_may_not_be_opened_does_not_end_the_job_of_a_folder(tmp_path, 
     seen = []
     assert len(list(InputSource(str(tmp_path)).passages(seen.append))) == 2
     assert str(seen[0]) == f"{tmp_path / 'a.txt'}: cannot be read: Permission denied"
+
+
+def test_folder_that_may_not_be_looked_into_is_told_and_does_not_end_the_job(tmp_path, monkeypatch):
+    (tmp_path / "a.txt").write_text(PAGE, encoding="utf-8")
+    (tmp_path / "closed").mkdir()
+    scan = os.scandir
+
+    def forbidden(path):
+        if str(path).endswith("closed"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", forbidden)
+    seen = []
+    assert len(list(InputSource(str(tmp_path)).passages(seen.append))) == 2
+    reason = "the folder may not be looked into; ask its owner for the right to"
+    assert list(map(str, seen)) == [f"{tmp_path / 'closed'}: {reason}"]
+    with pytest.raises(UserError, match=reason):
+        list(InputSource(str(tmp_path / "closed")).passages())
+
+
+def test_empty_page_of_a_row_is_told_by_its_field(tmp_path):
+    write_jsonl(tmp_path / "rows.jsonl", [{"html": "<p>Four died.</p>"}, {"html": " "}])
+    seen = []
+    assert len(list(InputSource(str(tmp_path / "rows.jsonl")).passages(seen.append))) == 1
+    reason = "the field 'html' is empty; fill it or remove the row"
+    assert list(map(str, seen)) == [f"{tmp_path / 'rows.jsonl'}:2: {reason}"]

@@ -1,18 +1,20 @@
 """Long predictions in parts: what they leave behind, how they go on, and how they are divided."""
 
+import datetime
 import errno
 import itertools
 import json
 import os
 import shutil
 
+import pyarrow
 import pytest
 from conftest import PHRASES, script, write_jsonl
 from pyarrow import parquet
 
 from sitrep.cli.composition import compose_settings
 from sitrep.errors import UsageError, UserError
-from sitrep.inference import labelling_job
+from sitrep.inference import labelling_job, table_files
 from sitrep.inference.inputs import InputSource
 from sitrep.inference.job_folder import JobFolder, open_job_folder
 from sitrep.inference.job_parts import PartReader, Place
@@ -215,10 +217,10 @@ def test_input_that_changes_while_the_job_runs_is_told_at_its_end(run, pages, mo
 def test_output_folder_that_is_removed_meanwhile_is_told_in_one_line_and_not_made_again(run, pages, monkeypatch):
     done = labelling_job.open_part
 
-    def open_part(path, first):
+    def open_part(path, first, types):
         if path.name == "part-00001.jsonl":
             shutil.rmtree(path.parent)
-        return done(path, first)
+        return done(path, first, types)
 
     monkeypatch.setattr(labelling_job, "open_part", open_part)
     with pytest.raises(UserError, match=r"job: the folder was removed or replaced while the job ran"):
@@ -243,6 +245,21 @@ def test_full_disk_is_told_in_one_line_and_the_job_goes_on_when_there_is_room(ru
             run(pages, f"parts={form}")
     assert not list((tmp_path / "job").glob(".*"))
     run(pages, f"parts={form}")
+    assert files_of(tmp_path / "job") == files_of(tmp_path / "undisturbed")
+
+
+def test_strict_job_ends_at_its_first_bad_page_and_goes_on_without_that(run, pages, tmp_path):
+    (pages / "05.txt").write_bytes(b"")
+    (pages / "07.txt").write_bytes(b"")
+    with pytest.raises(UserError, match=r"05\.txt: the file is empty") as caught:
+        run(pages, "strict=true")
+    assert caught.value.exit_status == 1
+    assert manifest_of(tmp_path / "job")["parts"]
+    assert not manifest_of(tmp_path / "job")["complete"]
+    with pytest.raises(PartlyRead, match="2 pages or rows were left out"):
+        run(pages)
+    with pytest.raises(PartlyRead):
+        run(pages, output="undisturbed/")
     assert files_of(tmp_path / "job") == files_of(tmp_path / "undisturbed")
 
 
@@ -356,6 +373,48 @@ def test_later_parts_have_the_columns_of_the_first_one(run, tmp_path):
     assert second.schema.names == [*first.schema.names, "extra"]
     assert first.schema.field("n").type == second.schema.field("n").type == "int64"
     assert json.loads(second["extra"].to_pylist()[-1]) == {"n": "many", "late": True}
+
+
+@pytest.mark.parametrize("output", ["job/", "out.parquet"])
+def test_columns_of_parquet_input_keep_their_types_though_the_first_part_has_nothing_in_them(
+    run, tmp_path, monkeypatch, output
+):
+    monkeypatch.setattr(table_files, "BUFFER_ROWS", 5)
+    late = [None] * (len(LINES) - 1)
+    columns = {
+        "text": pyarrow.array(LINES),
+        "killed": pyarrow.array([*late, 4], pyarrow.int32()),
+        "when": pyarrow.array([*late, datetime.date(2024, 3, 5)]),
+        "places": pyarrow.array([*late, ["Karsa", "Tel"]]),
+        "outlet": pyarrow.array([*late, "wire"]).dictionary_encode(),
+        "label": pyarrow.array([*late, 0.5]),
+        "nothing": pyarrow.nulls(len(LINES)),
+    }
+    parquet.write_table(pyarrow.table(columns), tmp_path / "rows.parquet")
+    made = run(tmp_path / "rows.parquet", "parts=parquet", output=output)
+    for path in sorted(made.glob("part-*.parquet")) if output == "job/" else [made]:
+        table = parquet.read_table(path)
+        assert "extra" not in table.schema.names
+        types = {name: str(table.schema.field(name).type) for name in table.schema.names}
+        assert (types["killed"], types["when"], types["outlet"]) == ("int32", "date32[day]", "string")
+        assert types["places"].startswith("list<")
+        assert (types["input_label"], types["nothing"]) == ("double", "string")
+    last = table.to_pylist()[-1]
+    assert (last["killed"], last["when"], last["places"]) == (4, datetime.date(2024, 3, 5), ["Karsa", "Tel"])
+    assert (last["outlet"], last["input_label"], last["nothing"]) == ("wire", 0.5, None)
+
+
+def test_column_of_json_rows_that_the_first_part_has_nothing_in_is_text_in_all_of_them(run, tmp_path):
+    rows = [{"text": line, "killed": None, "place": "Tel"} for line in LINES]
+    rows[-3] |= {"killed": 4}
+    rows[-2] |= {"killed": "four"}
+    rows[-1] |= {"killed": [4, "or more"], "place": 7}
+    folder = run(write_jsonl(tmp_path / "rows.jsonl", rows), "parts=parquet")
+    first, *_, last = (parquet.read_table(path) for path in sorted(folder.glob("part-*.parquet")))
+    assert first.schema.field("killed").type == last.schema.field("killed").type == "string"
+    assert last["killed"].to_pylist()[-3:] == ["4", "four", '[4, "or more"]']
+    assert last["place"].to_pylist()[-1] is None  # that column holds text, and not text or JSON
+    assert json.loads(last["extra"].to_pylist()[-1]) == {"place": 7}
 
 
 def test_reader_goes_on_in_the_middle_of_a_file_as_if_it_had_read_all(tmp_path):

@@ -144,6 +144,13 @@ def test_parquet_column_of_several_types_or_none_in_the_first_rows_is_text(tmp_p
     assert capsys.readouterr().err == ""
 
 
+def test_figures_of_a_block_stay_figures_behind_many_rows_of_plain_text(tmp_path):
+    figures = [{"link_density": None, "main_text": None}] * 5 + [{"link_density": 0.25, "main_text": 0.5}]
+    rows = written(tmp_path / "a.parquet", figures)
+    assert [row["link_density"] for row in rows] == [None] * 5 + [0.25]
+    assert rows[5]["main_text"] == 0.5
+
+
 def test_parquet_types_are_kept_where_a_last_column_is_added(tmp_path):
     written(tmp_path / "a.parquet", [{"n": 1, "x": [0.5]}] * 5)
     written(tmp_path / "b.parquet", [{"n": 1, "x": [0.5]}] * 5 + [{"late": 1}])

@@ -19,7 +19,7 @@ from sitrep.inference.inputs import InputSource
 from sitrep.inference.left_out import PartlyRead
 from sitrep.inference.page_texts import file_name
 from sitrep.inference.run import predict
-from sitrep.settings import InputFormat, OnError, PredictSettings
+from sitrep.settings import InputFormat, PredictSettings
 
 PAGE = b"<!doctype html><title>Strike</title><h1>Strike</h1><p>Four died. Two were hurt.</p>"
 SAID = ["Strike", "Four died.", "Two were hurt."]
@@ -27,7 +27,6 @@ SAID = ["Strike", "Four died.", "Two were hurt."]
 
 def passages(source, refuse=None, **settings):
     if refuse is not None:
-        settings["on_error"] = OnError.skip
         return list(InputSource(str(source), **settings).passages(lambda error: refuse.append(str(error))))
     return list(InputSource(str(source), **settings).passages())
 
@@ -233,6 +232,15 @@ def test_broken_record_is_told_and_those_behind_it_are_read(tmp_path, compressed
         "https://wire.example/0",
         "https://wire.example/2",
     ]
+
+
+def test_record_without_its_address_is_told_and_those_behind_it_are_read(tmp_path):
+    content, _ = warc([("200 OK", "text/html", PAGE)] * 3, compressed=False)
+    spoilt = content.replace(b"WARC-Target-URI: https://wire.example/1\r\n", b"")
+    (tmp_path / "a.warc").write_bytes(spoilt)
+    refused = []
+    assert said(tmp_path / "a.warc", refused) == SAID * 2
+    assert refused == [f"{tmp_path / 'a.warc'}:record 1: is damaged: it lacks a header that it must have"]
 
 
 def test_warc_that_breaks_off_gives_what_came_before(tmp_path):

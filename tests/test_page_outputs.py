@@ -191,7 +191,7 @@ def test_folder_of_pages_goes_through_the_model_to_pages_for_people(run_director
     overrides = [f"checkpoint={run_directory}", f"input={folder}", f"output={tmp_path}/{output}"]
     clean = ["clean=true"] if "md" in output else []
     with pytest.raises(UserError, match=r"1 page or row was left out.*out\.\w+\.errors\.jsonl says why"):
-        predict(compose_settings("predict", PredictSettings, [*overrides, *clean, "on_error=skip"]))
+        predict(compose_settings("predict", PredictSettings, [*overrides, *clean]))
     reasons = (tmp_path / f"{output.rstrip('/')}.errors.jsonl").read_text().splitlines()
     assert [json.loads(line)["reason"] for line in reasons] == ["the file is empty"]
     if made:

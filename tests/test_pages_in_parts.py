@@ -131,6 +131,24 @@ def test_shards_of_html_name_groups_alike(run, pages, run_directory, tmp_path):
     assert groups["0"] == groups["3"] is not None
 
 
+def test_shard_that_is_cut_off_names_groups_as_an_undisturbed_one(run, pages, monkeypatch):
+    overrides = ("duplicates=mark", "shard=1/2")
+    whole = files_of(run(pages, "whole/", *overrides))
+    written = JobFolder.write
+
+    def write(self, manifest):
+        if len(manifest.parts) == 2:
+            raise KeyboardInterrupt
+        written(self, manifest)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(JobFolder, "write", write)
+        with pytest.raises(KeyboardInterrupt):
+            run(pages, "cut/", *overrides)
+    assert files_of(run(pages, "cut/", *overrides)) == whole
+    assert "shard-1-of-2/part-00001.jsonl" in whole
+
+
 @pytest.mark.parametrize("clean", [(), ("clean=true",)])
 def test_pages_for_people_are_made_of_html(run, pages, clean):
     folder = run(pages, "clean.md/" if clean else "pages.html/", "duplicates=mark", *clean)

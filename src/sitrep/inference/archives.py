@@ -3,7 +3,7 @@
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, cast
 
@@ -19,8 +19,11 @@ HTML_TYPES = ("text/html", "application/xhtml+xml")
 WARC_BEGINS = b"WARC/1."
 BLOCK = 1 << 20
 
+Reach = Callable[[int], None]
+"""Called with the place in the archive's file up to which it has been read."""
 
-def zip_pages(path: Path, name: str, place: str, refuse: Refuse) -> Iterator[SavedPage]:
+
+def zip_pages(path: Path, name: str, place: str, refuse: Refuse, reach: Reach) -> Iterator[SavedPage]:
     """Pages of a ZIP archive by their place in it; files of other kinds are passed over.
 
     Args:
@@ -28,6 +31,7 @@ def zip_pages(path: Path, name: str, place: str, refuse: Refuse) -> Iterator[Sav
         name: What its articles are named after.
         place: Stands for it in messages.
         refuse: Told of each page that cannot be read.
+        reach: Told how far it has been read.
 
     Raises:
         UserError: If it is no ZIP archive, holds no page, or would unpack to far more than it is.
@@ -39,6 +43,7 @@ def zip_pages(path: Path, name: str, place: str, refuse: Refuse) -> Iterator[Sav
             _check_some(bool(members), place)
             for item in members:
                 inside = f"{place}:{item.filename}"
+                reach(item.header_offset + item.compress_size)
                 try:
                     _check_name(item.filename, inside)
                     with archive.open(item) as stream:
@@ -55,7 +60,7 @@ def zip_pages(path: Path, name: str, place: str, refuse: Refuse) -> Iterator[Sav
         raise UserError(f"{place}: is no ZIP archive, or a damaged one: {error}") from None
 
 
-def tar_pages(path: Path, name: str, place: str, refuse: Refuse) -> Iterator[SavedPage]:
+def tar_pages(path: Path, name: str, place: str, refuse: Refuse, reach: Reach) -> Iterator[SavedPage]:
     """Pages of a tar archive, compressed or not, in its order; links and files of other kinds are passed over.
 
     Args:
@@ -63,14 +68,17 @@ def tar_pages(path: Path, name: str, place: str, refuse: Refuse) -> Iterator[Sav
         name: What its articles are named after.
         place: Stands for it in messages.
         refuse: Told of each page that cannot be read.
+        reach: Told how far it has been read.
 
     Raises:
         UserError: If it is no tar archive, breaks off, holds no page, or unpacks to far more than it is.
     """
     size, grown, some = path.stat().st_size, 0, False
     try:
-        with tarfile.open(path, "r|*") as archive:
-            for item in archive:
+        with path.open("rb") as file, tarfile.open(fileobj=file, mode="r|*") as archive:
+            for item in iter(archive.next, None):
+                archive.members.clear()  # type: ignore[attr-defined]  # else each costs memory until the end
+                reach(file.tell())
                 grown += item.size
                 _check_growth(grown, size, place)
                 if not item.isreg() or not _kind(item.name):
@@ -91,7 +99,7 @@ def tar_pages(path: Path, name: str, place: str, refuse: Refuse) -> Iterator[Sav
     _check_some(some, place)
 
 
-def warc_pages(path: Path, name: str, place: str, refuse: Refuse) -> Iterator[SavedPage]:
+def warc_pages(path: Path, name: str, place: str, refuse: Refuse, reach: Reach) -> Iterator[SavedPage]:
     """Pages of a WARC file: successful answers, and resources, that are HTML. Behind a damaged record it goes on.
 
     Args:
@@ -99,6 +107,7 @@ def warc_pages(path: Path, name: str, place: str, refuse: Refuse) -> Iterator[Sa
         name: What its articles are named after, with the number of the record.
         place: Stands for it in messages.
         refuse: Told of each record that cannot be read.
+        reach: Told how far it has been read.
 
     Raises:
         UserError: If it holds no page.
@@ -107,6 +116,7 @@ def warc_pages(path: Path, name: str, place: str, refuse: Refuse) -> Iterator[Sa
     with path.open("rb") as file:
         for number, found in enumerate(_records(file)):
             inside = f"{place}:record {number}"
+            reach(file.tell())
             if isinstance(found, str):
                 refuse(UserError(f"{inside}: is damaged: {found}"))
                 some = True
@@ -145,10 +155,13 @@ def _records(file: BinaryIO) -> Iterator[tuple[bytes, str | None, str | None] | 
                 place = records.offset
             return
         except (ArchiveLoadFailed, zlib.error, EOFError, ValueError) as error:
-            if not told:
-                yield " ".join(str(error).split())[:200]
-            told = True
-            place = _next_mark(file, place + 1, mark)
+            reason = str(error)
+        except (AttributeError, TypeError):  # warcio takes for granted what a record must have
+            reason = "it lacks a header that it must have"
+        if not told:
+            yield " ".join(reason.split())[:200]
+        told = True
+        place = _next_mark(file, place + 1, mark)
 
 
 def _page_of(record: Any) -> tuple[bytes, str | None, str | None] | None:

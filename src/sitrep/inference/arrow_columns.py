@@ -1,7 +1,12 @@
 """Columns of Arrow tables, and the values that do not fit them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
+
+Types = dict[str, Any]
+"""Arrow type by the name of a column."""
 
 
 def type_of(values: Sequence[Any]) -> Any:
@@ -14,6 +19,36 @@ def type_of(values: Sequence[Any]) -> Any:
         return None
     without_fields = pyarrow.types.is_struct(found) and not found.num_fields  # Parquet has none
     return None if pyarrow.types.is_null(found) or without_fields or fitted(values, found)[1] else found
+
+
+def declared_types(paths: Iterable[Path]) -> Types:
+    """Types of the columns of Parquet files, of those that have one type in all files that have them."""
+    import pyarrow
+    from pyarrow import parquet
+
+    found: Types = {}
+    for path in paths:
+        with suppress(OSError, pyarrow.ArrowException):  # it is told where it is read
+            for field in parquet.read_schema(path):
+                kind = _plain(field.type)
+                found[field.name] = kind if found.get(field.name, kind) == kind else None
+    return {name: kind for name, kind in found.items() if kind is not None and not pyarrow.types.is_null(kind)}
+
+
+def _plain(kind: Any) -> Any:
+    """The type of the values of a column that is kept in another way, such as by category."""
+    import pyarrow
+
+    if pyarrow.types.is_dictionary(kind):
+        kind = kind.value_type
+    return pyarrow.string() if pyarrow.types.is_large_string(kind) or pyarrow.types.is_string_view(kind) else kind
+
+
+def own_types() -> Types:
+    """Types of the columns of our own that may be empty for long and are no text."""
+    import pyarrow
+
+    return {"link_density": pyarrow.float64(), "main_text": pyarrow.float64()}
 
 
 def fitted(values: Sequence[Any], wanted: Any) -> tuple[Any, list[int]]:

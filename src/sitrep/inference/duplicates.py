@@ -7,8 +7,11 @@ from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from itertools import islice, pairwise
 
+from rich.console import Console
+
 from sitrep.errors import UserError
 from sitrep.inference.inputs import InputSource
+from sitrep.inference.prediction_progress import PredictionProgress
 from sitrep.inference.stage_clock import DUPLICATES, StageClock
 from sitrep.normalization import comparable
 from sitrep.pages.similarity import SHORT_WORDS, ShingleSets, pairs_of
@@ -61,20 +64,25 @@ class Repeats:
         )
 
 
-def repeats_of(source: InputSource, clock: StageClock) -> Repeats:
+def repeats_of(source: InputSource, clock: StageClock, console: Console) -> Repeats:
     """What repeats in an input, for which it is read once more than for its labels: who is first knows no second.
 
     Args:
         source: Pages or rows of it that cannot be read are told where it is read for their labels.
         clock: Told the time.
+        console: Where it is shown how far that is.
 
     Raises:
         UserError: If it can be read once only.
     """
     if source.is_stream:
         raise UserError("duplicates=mark: reads the input twice, which a pipe does not allow; save it as a file first")
-    with clock.measure(DUPLICATES):
-        return find_repeats(source.passages(lambda error: None))
+    source.meter.expect(path for path, _ in source.named_files())
+    with clock.measure(DUPLICATES), PredictionProgress(console, source.meter) as progress:
+        repeats = find_repeats(progress.looking(source.passages(lambda error: None)))
+    if not console.is_terminal:
+        console.print(progress.looked(), highlight=False, soft_wrap=True)
+    return repeats
 
 
 def marked(passages: Iterable[Passage], repeats: Repeats | None) -> Iterator[Passage]:

@@ -30,7 +30,8 @@ class FolderFiles:
     """What is below a folder, by name, so that the order is the same everywhere; hidden files are not looked at.
 
     Attributes:
-        readable: Articles, pages, archives and tables, dead links among them: they stand for pages that are missing.
+        readable: Articles, pages, archives and tables, dead links and folders that may not be looked into among them:
+            they stand for pages that are missing.
         predictions: What earlier predictions wrote, which would be counted twice.
         others: Files of no kind that can be read, and pipes.
     """
@@ -62,7 +63,9 @@ def find_files(folder: Path, outputs: Sequence[Path] = ()) -> FolderFiles:
         dead = path.is_symlink() and not path.exists()
         if own and any(map(Path(os.path.realpath(path)).is_relative_to, own)):
             continue
-        if not (path.is_file() or dead) or not path.name.lower().endswith(READABLE):
+        if path.is_dir():  # that may not be looked into
+            found.readable.append(path)
+        elif not (path.is_file() or dead) or not path.name.lower().endswith(READABLE):
             found.others.append(path)
         elif is_prediction(path):
             found.predictions.append(path)
@@ -96,7 +99,7 @@ def _is_own_page(path: Path) -> bool:
 
 
 def _visible(root: Path) -> Iterator[Path]:
-    """Files below a folder, each once.
+    """Files below a folder, each once, and folders that may not be looked into.
 
     Links are followed out of the folder only: what they point at inside it is found there under its own name, and a
     folder around it holds it again.
@@ -106,7 +109,12 @@ def _visible(root: Path) -> Iterator[Path]:
 
     def below(folder: Path, its_own: Path) -> Iterator[Path]:
         walked.add(its_own)
-        for entry in os.scandir(folder):
+        try:
+            entries = os.scandir(folder)
+        except OSError:
+            yield folder  # it is told where it is read
+            return
+        for entry in entries:
             if entry.name.startswith("."):
                 continue
             path, real = folder / entry.name, its_own / entry.name

@@ -13,14 +13,15 @@ from typing import Any, BinaryIO
 
 from sitrep.errors import Refuse, UserError, stop
 from sitrep.inference.archives import tar_pages, warc_pages, zip_pages
+from sitrep.inference.arrow_columns import Types, declared_types
 from sitrep.inference.folders import ARTICLE_SUFFIXES, READABLE, FolderFiles, find_files
 from sitrep.inference.meter import Meter
 from sitrep.inference.page_files import KeepText, SavedPage, page_kind, saved_page
 from sitrep.inference.row_passages import RowReader
 from sitrep.pages.html import looks_like_html
 from sitrep.pages.passages import NO_PAGE_COLUMNS, article_passages, page_passages
-from sitrep.sentences import Passage
-from sitrep.settings import InputFormat, JoinLines, OnError, Unit
+from sitrep.sentences import Passage, carried_fields
+from sitrep.settings import InputFormat, JoinLines, Unit
 from sitrep.storage.complete import shown
 from sitrep.storage.tables import (
     ROW_SUFFIXES,
@@ -57,7 +58,7 @@ class InputSource:
         text_field: Column or key of a row that holds its text.
         output: File or folder that is written, which is no input though it may lie in the folder; ``None`` if there is
             none.
-        on_error: Whether reading goes on behind a page or row that cannot be read.
+        strict: Whether the first page or row that cannot be read ends the reading.
         html_field: Column or key of a row that holds a page; ``None``: ``html``, where a row has no ``text_field``.
         join_lines: Whether rows that are lines are read as parts of their sentence.
         keep_text: Told the text of each page of HTML, which offsets are of.
@@ -70,7 +71,7 @@ class InputSource:
     unit: Unit = Unit.sentence
     text_field: str = "text"
     output: Path | None = None
-    on_error: OnError = OnError.skip
+    strict: bool = False
     html_field: str | None = None
     join_lines: JoinLines = JoinLines.never
     keep_text: KeepText | None = None
@@ -99,7 +100,7 @@ class InputSource:
         else:
             if self.output and self.path.exists() and self.output.exists() and self.path.samefile(self.output):
                 raise UserError(f"output={shown(self.output)}: is the input itself; name another file")
-            next(self._file(self.path, self.path.stem, stop if self.stops else _pass_over), None)
+            next(self._file(self.path, self.path.stem, stop if self.strict else _pass_over), None)
 
     @property
     def is_stream(self) -> bool:
@@ -111,21 +112,16 @@ class InputSource:
         """Whether the location is a folder of files."""
         return self.location != STANDARD_INPUT and self.path.is_dir()
 
-    @property
-    def stops(self) -> bool:
-        """Whether the first page or row that cannot be read ends the reading."""
-        return self.on_error is OnError.stop
-
     def passages(self, refuse: Refuse = stop) -> Iterator[Passage]:
         """Stream the sentences in their order; rows are never held all at once.
 
         Args:
-            refuse: Told of each page and row that cannot be read, unless the source stops at the first.
+            refuse: Told of each page and row that cannot be read, unless the source is strict.
 
         Raises:
             UserError: For input that is missing, unreadable or malformed, with file and line.
         """
-        refuse = stop if self.stops else refuse
+        refuse = stop if self.strict else refuse
         if self.location == STANDARD_INPUT:
             yield from self._stream(sys.stdin.buffer, "standard input", "stdin", refuse)
         elif self.is_stream:
@@ -137,7 +133,7 @@ class InputSource:
 
     def file_passages(self, path: Path, name: str, refuse: Refuse = stop) -> Iterator[Passage]:
         """The sentences of one file of :meth:`named_files`, as :meth:`passages` gives them."""
-        refuse = stop if self.stops else refuse
+        refuse = stop if self.strict else refuse
         try:
             yield from self._file(path, name, refuse)
         except UserError as error:
@@ -154,6 +150,16 @@ class InputSource:
         for path in paths:
             alone = names[path.with_suffix("")] == 1
             yield path, (path.with_suffix("") if alone else path).relative_to(self.path).as_posix()
+
+    def column_types(self) -> Types:
+        """Types that Parquet files give the columns that are carried through, under the names they then have."""
+        paths = [path for path, _ in self.named_files() if self._is_parquet(path)]
+        return carried_fields(declared_types(paths))
+
+    def _is_parquet(self, path: Path) -> bool:
+        return self.format is InputFormat.parquet or (
+            self.format is InputFormat.auto and path.suffix.lower() == ".parquet" and path.is_file()
+        )
 
     @cached_property
     def files(self) -> FolderFiles:
@@ -181,6 +187,8 @@ class InputSource:
         place, name = shown(path), shown(name)
         if path.is_symlink() and not path.exists():
             raise UserError(f"{place}: is a link that leads nowhere")
+        if path.is_dir():
+            raise UserError(f"{place}: the folder may not be looked into; ask its owner for the right to")
         check_readable(path)
         kind = self._format_of(path)
         try:
@@ -193,7 +201,7 @@ class InputSource:
                     saved = saved_page(stream, name, place, kind.name)
                 yield from self._page(saved)
             elif kind in ARCHIVES:
-                for saved in ARCHIVES[kind](path, name, place, refuse):
+                for saved in ARCHIVES[kind](path, name, place, refuse, self.meter.reach):
                     try:
                         yield from self._page(saved)
                     except UserError as error:

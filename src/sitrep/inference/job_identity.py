@@ -14,7 +14,7 @@ from sitrep.settings import PredictSettings
 from sitrep.settings.description import as_plain
 from sitrep.storage.complete import shown
 
-WITHOUT_BEARING = ("input", "output", "checkpoint", "on_error", "overwrite")
+WITHOUT_BEARING = ("input", "output", "checkpoint", "overwrite", "strict")
 """Settings that may differ: input and checkpoint are known by their content, the others decide no sentence's answer."""
 
 

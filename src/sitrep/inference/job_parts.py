@@ -1,6 +1,6 @@
 """Division of a job's input: into shards, and of a shard into parts that can be done again from where they begin."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,15 +60,18 @@ class PartReader:
         source: The input.
         files: Those of its files that are read.
         start: Where to begin.
+        passed: Called for each event before that which had to be read.
 
     Attributes:
         place: Behind what has been given; where the next part begins.
     """
 
-    def __init__(self, source: InputSource, files: Sequence[NamedFile], start: Place) -> None:
+    def __init__(
+        self, source: InputSource, files: Sequence[NamedFile], start: Place, passed: Callable[[], None] = lambda: None
+    ) -> None:
         self.place = start
         self._end = Place(len(files))
-        self._events = _events(source, files, start)
+        self._events = _events(source, files, start, passed)
         self._next: Passage | UserError | None = None
         self._at = start
         self._advance()
@@ -105,13 +108,15 @@ class PartReader:
 
 
 def _events(
-    source: InputSource, files: Sequence[NamedFile], start: Place
+    source: InputSource, files: Sequence[NamedFile], start: Place, passed: Callable[[], None]
 ) -> Iterator[tuple[Place, Passage | UserError]]:
     for number in range(start.file, len(files)):
         skipped = start.event if number == start.file else 0
         for event, found in enumerate(_of_file(source, *files[number])):
             if event >= skipped:
                 yield Place(number, event), found
+            else:
+                passed()
 
 
 def _of_file(source: InputSource, path: Path, name: str) -> Iterator[Passage | UserError]:

@@ -15,7 +15,7 @@ from sitrep.inference.duplicates import Repeats, marked, repeats_of
 from sitrep.inference.folders import JOB_ERRORS, JOB_PAGES
 from sitrep.inference.inputs import InputSource
 from sitrep.inference.job_folder import ANEW, JobFolder, Manifest, Part, open_job_folder
-from sitrep.inference.job_identity import changed_input, difference, identity, input_files
+from sitrep.inference.job_identity import changed_input, described, difference, identity, input_files
 from sitrep.inference.job_parts import PartReader, Shard
 from sitrep.inference.left_out import partly_read, reason_line
 from sitrep.inference.outputs import open_part, readable
@@ -55,7 +55,7 @@ def label_in_parts(settings: PredictSettings, source: InputSource, texts: PageTe
     with open_job_folder(settings.output, shard if settings.shard else None) as folder:
         began = time.perf_counter()
         below = folder.path.name if settings.shard else ""  # of the texts, which shards keep apart as their parts
-        job = _prepared(settings, source, checkpoint, folder, lambda: texts.check_free(below))
+        job = _prepared(settings, source, checkpoint, folder, console, lambda: texts.check_free(below))
         if job.manifest.parts:
             words = "is complete" if job.manifest.complete else "goes on"
             console.print(f"{folder.path}: {words}, {len(job.manifest.parts)} parts are done", highlight=False)
@@ -73,6 +73,7 @@ def _prepared(
     source: InputSource,
     checkpoint: Checkpoint,
     folder: JobFolder,
+    console: Console,
     check_free: Callable[[], None],
 ) -> "_Job":
     """Take up what an earlier run left if it is of this job, or begin; then call ``check_free`` first."""
@@ -93,7 +94,7 @@ def _prepared(
     if begun is None:
         check_free()
     clock = StageClock()
-    repeats = repeats_of(source, clock) if settings.duplicates is OnDuplicates.mark else None
+    repeats = repeats_of(source, clock, console) if settings.duplicates is OnDuplicates.mark else None
     with clock.measure(LOADING):
         precision = Precision[begun.computing["precision"]] if begun else settings.inference.precision
         predictor = Predictor.from_checkpoint(
@@ -148,7 +149,7 @@ class _Job:
         number = self.manifest.parts[-1].number + 1 if self.manifest.parts else 0
         with PredictionProgress(console, meter) as progress:
             with predictor.clock.measure(READING):
-                reader = PartReader(self.source, files, start)
+                reader = PartReader(self.source, files, start, progress.pass_over)
             while not reader.ended:
                 if shard.has_part(number, by_file):
                     part = self._do(predictor, number, reader, progress)
@@ -156,7 +157,7 @@ class _Job:
                         console.print(f"{part.file}: {progress.words()}", highlight=False, soft_wrap=True)
                 else:
                     for _ in reader.part(self.settings.part_sentences, _pass_over):
-                        pass
+                        progress.pass_over()
                 number += 1
         self._end()
 
@@ -173,7 +174,9 @@ class _Job:
         self.folder.check_there()
         if first and name:
             with ExitStack() as stack:
-                write = stack.enter_context(open_part(self.folder.path / name, self._first_part()))
+                write = stack.enter_context(
+                    open_part(self.folder.path / name, self._first_part(), self.source.column_types)
+                )
                 waiting = progress.reading(marked(itertools.chain([first], passages), self.repeats))
                 for prediction in progress.predicted(with_main_text(predictor.predict(waiting))):
                     with clock.measure(WRITING):
@@ -217,7 +220,8 @@ class _Job:
     def _end(self) -> None:
         """Mark the job complete, if the input is what it was at the beginning and anything could be read."""
         now = input_files(replace(self.source))  # a copy looks at the folder again
-        if what := changed_input(self.folder.input_files(), now):
+        same = described(now) == self.manifest.identity["input"]
+        if not same and (what := changed_input(self.folder.input_files(), now)):
             raise UserError(f"{self.folder.path}: its input was changed while the job ran: {what}; {ANEW}")
         tally = self.manifest.tally
         if tally.left_out and not tally.sentences and not self.settings.shard:

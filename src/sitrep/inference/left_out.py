@@ -27,8 +27,8 @@ def reason_line(error: UserError) -> str:
 
 def partly_read(count: int, where: str) -> PartlyRead:
     """The error that says how much was left out."""
-    what = "1 page or row was" if count == 1 else f"{count} pages or rows were"
-    return PartlyRead(f"{what} left out, as they could not be read; {where}")
+    what = "1 page or row was left out, as it" if count == 1 else f"{count} pages or rows were left out, as they"
+    return PartlyRead(f"{what} could not be read; {where}")
 
 
 class LeftOut:

@@ -35,6 +35,10 @@ class Meter:
         """Count bytes of the open file."""
         self._within += count
 
+    def reach(self, place: int) -> None:
+        """Count the open file as read up to there; it never goes back."""
+        self._within = max(self._within, place)
+
     def end_file(self, path: Path) -> None:
         """Count the open file as read."""
         self._behind += size_of(path)

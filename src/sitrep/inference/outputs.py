@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from sitrep.errors import UserError
+from sitrep.inference.arrow_columns import Types
 from sitrep.inference.page_outputs import PageOutput, open_clean_stream, open_pages
 from sitrep.inference.table_files import CsvWriter, ParquetWriter, TableWriter, json_line
 from sitrep.labels import Taxonomy
@@ -15,8 +16,7 @@ from sitrep.sentences import Prediction
 from sitrep.storage.complete import complete_file, refuse_existing
 
 STANDARD_OUTPUT = "-"
-TABLES: dict[str, type[TableWriter]] = {".csv": CsvWriter, ".parquet": ParquetWriter}
-ENDINGS = (".jsonl", *TABLES)
+ENDINGS = (".jsonl", ".csv", ".parquet")
 PASSAGE_COLUMNS = ("id", "article_id", "position", "start", "end", "text", "label")
 """First columns of every format; those of the probabilities come behind them."""
 
@@ -41,7 +41,11 @@ def check_output(output: str, overwrite: bool, clean: bool = False) -> None:
 
 @contextmanager
 def open_output(
-    output: str, overwrite: bool = False, taxonomy: Taxonomy | None = None, clean: bool = False
+    output: str,
+    overwrite: bool = False,
+    taxonomy: Taxonomy | None = None,
+    clean: bool = False,
+    types: Callable[[], Types] = dict,
 ) -> Iterator[Write]:
     """Yield a function that writes one prediction.
 
@@ -52,6 +56,7 @@ def open_output(
         overwrite: Whether an existing file is replaced.
         taxonomy: Of the labels; pages for people want it.
         clean: Whether pages without their boilerplate are written instead of predictions.
+        types: Asked for the types that the input declares, if the output has types.
 
     Raises:
         UserError: If the file exists already or cannot be written.
@@ -74,25 +79,29 @@ def open_output(
     path = Path(output)
     with ExitStack() as stack:
         partial = stack.enter_context(complete_file(path, overwrite))
-        kind = TABLES.get(path.suffix.lower())
-        if kind is None:
-            yield _jsonl_writer(stack.enter_context(partial.open("w", encoding="utf-8", newline="\n")))
-        else:
-            yield _table_writer(stack.enter_context(kind(partial, path.name, _say)))
+        match path.suffix.lower():
+            case ".parquet":
+                yield _table_writer(stack.enter_context(ParquetWriter(partial, path.name, _say, types=types())))
+            case ".csv":
+                yield _table_writer(stack.enter_context(CsvWriter(partial, path.name, _say)))
+            case _:
+                yield _jsonl_writer(stack.enter_context(partial.open("w", encoding="utf-8", newline="\n")))
 
 
 @contextmanager
-def open_part(path: Path, first: Path | None) -> Iterator[Write]:
+def open_part(path: Path, first: Path | None, types: Callable[[], Types] = dict) -> Iterator[Write]:
     """Like :func:`open_output` for a part of a job: on the disk before it has its name, and one that is there goes.
 
     Args:
         path: Of the part, whose ending picks the format.
         first: The part whose columns it has, if there is one.
+        types: Asked for the types that the input declares, if there is none.
     """
     with ExitStack() as stack:
         partial = stack.enter_context(complete_file(path, overwrite=True, durable=True))
         if path.suffix == ".parquet":
-            yield _table_writer(stack.enter_context(ParquetWriter(partial, path.name, _say, first)))
+            declared = {} if first else types()
+            yield _table_writer(stack.enter_context(ParquetWriter(partial, path.name, _say, first, declared)))
         else:
             yield _jsonl_writer(stack.enter_context(partial.open("w", encoding="utf-8", newline="\n")))
 

@@ -14,6 +14,9 @@ from sitrep.sentences import Passage, Prediction
 
 SECONDS_BETWEEN = 0.2
 """Time between two changes of the display."""
+LOOKING, COMPARING = "looking for duplicates: ", "comparing"
+PASSING = "reading over what is done, or is of other shards: "
+"""Stand before the other words where nothing is being labelled."""
 
 
 class PredictionProgress:
@@ -34,6 +37,8 @@ class PredictionProgress:
         self._sentences = 0
         self._read_at: deque[int] = deque()
         self._shown = 0.0
+        self._doing = ""
+        """Stands before the other words, where sentences are not being labelled."""
         moving = BarColumn() if meter.total else SpinnerColumn()
         columns = (moving, TextColumn("{task.description}"), TimeElapsedColumn())
         terminal = console.is_terminal
@@ -58,21 +63,54 @@ class PredictionProgress:
     def predicted(self, predictions: Iterable[Prediction]) -> Iterator[Prediction]:
         """Pass on the predictions of the sentences that :meth:`reading` gave."""
         for prediction in predictions:
-            self._done = self._read_at.popleft()
-            self._sentences += 1
-            now = time.perf_counter()
-            if now - self._shown > SECONDS_BETWEEN:
-                self._shown = now
-                self._progress.update(self._task, completed=self._done, description=self.words())
+            self._doing = ""
+            self._advance(self._read_at.popleft())
             yield prediction
+
+    def looking(self, passages: Iterable[Passage]) -> Iterator[Passage]:
+        """Pass on sentences that are looked at once before they are labelled."""
+        self._doing = LOOKING
+        for passage in passages:
+            self._advance(self._meter.read)
+            yield passage
+        self._doing, self._shown = COMPARING, 0.0
+        self._show()
+
+    def looked(self) -> str:
+        """How much was looked at, and how fast, for logs."""
+        seconds = time.perf_counter() - self._began
+        return f"looked at {self._sentences:,} sentences for duplicates in {duration(seconds)}"
+
+    def pass_over(self) -> None:
+        """Show that the input is being read up to where there is something to do.
+
+        Before anything is labelled, that is no measure of the time that is left.
+        """
+        self._done, self._doing = self._meter.read, PASSING
+        if not self._sentences:
+            self._began, self._at_start = time.perf_counter(), self._done
+        self._show()
+
+    def _advance(self, done: int) -> None:
+        self._done = done
+        self._sentences += 1
+        self._show()
+
+    def _show(self) -> None:
+        now = time.perf_counter()
+        if now - self._shown > SECONDS_BETWEEN:
+            self._shown = now
+            self._progress.update(self._task, completed=self._done, description=self.words())
 
     def words(self) -> str:
         """Share done, sentences a second, time left."""
+        if self._doing == COMPARING:
+            return f"{COMPARING} {self._sentences:,} sentences"
         seconds = max(time.perf_counter() - self._began, 1e-9)
         words = f"{self._sentences:,} sentences, {self._sentences / seconds:,.0f} a second"
         if not self._meter.total:
-            return words
-        share = f"{min(self._done / self._meter.total, 1):.0%} done, {words}"
+            return f"{self._doing}{words}"
+        share = f"{self._doing}{min(self._done / self._meter.total, 1):.0%} done, {words}"
         if self._done <= self._at_start:
             return share
         left = seconds * (self._meter.total - self._done) / (self._done - self._at_start)

@@ -57,7 +57,8 @@ def summary(tally: Tally, seconds: float) -> str:
     """One line: sentences, time, how many to check by hand, how many were cut."""
     review = f"; {tally.review:,} to review" if tally.review else ""
     cut = f"; {tally.truncated:,} were too long and read in part" if tally.truncated else ""
-    return f"{tally.sentences:,} sentences in {seconds:.1f} s{review}{cut}"
+    sentences = "1 sentence" if tally.sentences == 1 else f"{tally.sentences:,} sentences"
+    return f"{sentences} in {seconds:.1f} s{review}{cut}"
 
 
 def unreadable(odd: Counter[str], sentences: int, decided: bool) -> str:

@@ -106,5 +106,6 @@ def _text(row: TableRow, field: str, setting: str = "text_field") -> str:
     if not isinstance(text, str):
         raise UserError(f"{row.place}: {field} must be text, not {text!r}")
     if not text.strip():
-        raise UserError(f"{row.place}: the text is empty; fill it or remove the row")
+        what = "the text" if setting == "text_field" else f"the field {field!r}"
+        raise UserError(f"{row.place}: {what} is empty; fill it or remove the row")
     return text

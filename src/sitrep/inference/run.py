@@ -46,7 +46,7 @@ def predict(settings: PredictSettings) -> None:
     for remark in source.files.remarks() if source.is_folder else ():
         console.print(remark, highlight=False, markup=False, soft_wrap=True)
     began, clock = time.perf_counter(), StageClock()
-    repeats = repeats_of(source, clock) if settings.duplicates is OnDuplicates.mark else None
+    repeats = repeats_of(source, clock, console) if settings.duplicates is OnDuplicates.mark else None
     with clock.measure(LOADING):
         predictor = Predictor.from_checkpoint(
             checkpoint,
@@ -61,7 +61,9 @@ def predict(settings: PredictSettings) -> None:
     with (
         texts,
         open_left_out(settings.output) as left_out,
-        open_output(settings.output, settings.overwrite, checkpoint.taxonomy, settings.clean) as write,
+        open_output(
+            settings.output, settings.overwrite, checkpoint.taxonomy, settings.clean, source.column_types
+        ) as write,
         PredictionProgress(console, source.meter) as progress,
     ):
         passages = progress.reading(clock.each(READING, marked(source.passages(left_out), repeats)))
@@ -92,7 +94,7 @@ def _source(settings: PredictSettings, texts: PageTexts) -> InputSource:
         settings.unit,
         settings.text_field,
         output=None if settings.output == STANDARD_OUTPUT else Path(settings.output),
-        on_error=settings.on_error,
+        strict=settings.strict,
         html_field=settings.html_field,
         join_lines=settings.join_lines,
         keep_text=texts.keep,

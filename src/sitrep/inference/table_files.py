@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from sitrep.inference.arrow_columns import fitted, type_of
+from sitrep.inference.arrow_columns import Types, fitted, own_types, type_of
 from sitrep.storage.spreadsheets import SpreadsheetWriter
 
 BUFFER_ROWS = 8192
@@ -21,6 +21,9 @@ BUFFER_ROWS = 8192
 
 EXTRA = "extra"
 """Last column, for what is in no other; it gets a number where the rows have a field of that name."""
+
+TEXT_OR_JSON = {b"holds": b"text, or JSON of what is none"}
+"""Metadata of a column of Parquet whose type the first rows did not tell; later parts of a job go by it."""
 
 NOTES_IN_MEMORY = 2**20
 """Characters of what goes into the last column that are held before they go to the disk."""
@@ -148,7 +151,7 @@ class CsvWriter(TableWriter):
 
 
 class ParquetWriter(TableWriter):
-    """Writes Parquet; types are those of the first rows, and a missing field is null.
+    """Writes Parquet; types are those that were declared, else those of the first rows, and a missing field is null.
 
     A column that holds several types in the first rows, or nothing, is text, and what is none is written as JSON.
 
@@ -157,10 +160,19 @@ class ParquetWriter(TableWriter):
         name: As there.
         say: As there.
         like: Another such file, whose columns and types this one has.
+        types: Of columns, as the input declares them; those count whose first rows are of them, or empty.
     """
 
-    def __init__(self, path: Path, name: str, say: Callable[[str], None], like: Path | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        name: str,
+        say: Callable[[str], None],
+        like: Path | None = None,
+        types: Types | None = None,
+    ) -> None:
         super().__init__(path, name, say)
+        self._types = own_types() | (types or {})
         self._like = like
         if like is not None:
             self._why_late = f"is not in {like.name}"
@@ -178,12 +190,20 @@ class ParquetWriter(TableWriter):
         from pyarrow import parquet
 
         if self._like is None:
-            kinds = {name: type_of([row.get(name) for row in self.waiting]) for name in self.columns}
-            self._as_text = {name for name, kind in kinds.items() if kind is None}
-            self._schema = pyarrow.schema([(name, kind or pyarrow.string()) for name, kind in kinds.items()])
-        else:  # what stands as text there may have been of several types
-            self._as_text = {field.name for field in self._schema if pyarrow.types.is_string(field.type)}
+            kinds = {name: self._type_of(name) for name in self.columns}
+            self._schema = pyarrow.schema(
+                [
+                    pyarrow.field(name, kind or pyarrow.string(), metadata=None if kind else TEXT_OR_JSON)
+                    for name, kind in kinds.items()
+                ]
+            )
+        self._as_text = {field.name for field in self._schema if TEXT_OR_JSON.items() <= (field.metadata or {}).items()}
         self._target = self.stack.enter_context(parquet.ParquetWriter(self.path, self._schema))
+
+    def _type_of(self, name: str) -> Any:
+        values = [row.get(name) for row in self.waiting]
+        declared = self._types.get(name)
+        return declared if declared is not None and not fitted(values, declared)[1] else type_of(values)
 
     def _append(self, late: Sequence[dict[str, Any]]) -> None:
         import pyarrow

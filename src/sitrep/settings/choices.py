@@ -62,13 +62,6 @@ class OnDuplicates(Enum):
     mark = "mark"
 
 
-class OnError(Enum):
-    """What prediction does with a page or row that cannot be read."""
-
-    skip = "skip"
-    stop = "stop"
-
-
 class PartFormat(Enum):
     """Format of the parts of a long prediction."""
 

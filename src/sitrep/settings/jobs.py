@@ -10,7 +10,6 @@ from sitrep.settings.choices import (
     InputFormat,
     JoinLines,
     OnDuplicates,
-    OnError,
     PartFormat,
     Precision,
     TrainingData,
@@ -88,8 +87,8 @@ class PredictSettings:
     in parts that goes on."""
     calibrated: bool = True
     """Use the temperature that was fitted on validation, and say which predictions to check."""
-    on_error: OnError = OnError.skip
-    """A page or row that cannot be read: `skip` notes it and goes on, `stop` ends the job at the first."""
+    strict: bool = False
+    """End at the first page or row that cannot be read (exit status 1), instead of leaving it out (status 3)."""
     join_lines: JoinLines = JoinLines.auto
     """`auto`: rows of one `article_id` that are lines of telex or hard-wrapped copy get the label of their sentence."""
     duplicates: OnDuplicates = OnDuplicates.ignore
