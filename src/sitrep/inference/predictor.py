@@ -235,16 +235,21 @@ class Predictor:
             tokens, truncated = self.encoder.tokenize(texts)
             rows = self.encoder.rows(tokens, alone)
         logits = np.empty((len(texts), len(self.class_names)), dtype=np.float32)
-        widths = [-(-len(row.ids) // WIDTH_STEP) * WIDTH_STEP for row in rows]
-        longest = self.encoder.max_tokens if self.encoder.context is Context.none else max(widths, default=0)
-        for places in batches_by_length(widths, self.batch_tokens):
+        lengths = [len(row.ids) for row in rows]
+        for places in batches_by_length(lengths, self.batch_tokens):
             chosen = [rows[place] for place in places]
             answers = [number for row in chosen for number in row.answers]
+            width = self._width(lengths[places[0]])
             with self.clock.measure(MODEL):
-                logits[answers] = self.engine.logits(self.encoder.batch(chosen, min(widths[places[0]], longest)))
+                logits[answers] = self.engine.logits(self.encoder.batch(chosen, width))
         if not np.isfinite(logits).all():
             raise UserError("the model gives no finite figures; its training diverged")
         return probabilities_of(logits, self.task, self.temperature), truncated, tokens
+
+    def _width(self, longest: int) -> int:
+        """Tokens of every row of a batch."""
+        stepped = -(-longest // WIDTH_STEP) * WIDTH_STEP
+        return min(stepped, self.encoder.max_tokens) if self.encoder.context is Context.none else stepped
 
 
 def load_tokenizer(checkpoint: Checkpoint) -> TextTokenizer:
