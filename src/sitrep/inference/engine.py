@@ -53,9 +53,7 @@ class TorchEngine:
             ``transformers`` does it.
     """
 
-    def __init__(
-        self, model: Any, device: "torch.device", precision: PrecisionChoice, packed: bool = True
-    ) -> None:
+    def __init__(self, model: Any, device: "torch.device", precision: PrecisionChoice, packed: bool = True) -> None:
         import torch
 
         from sitrep.model.classifier import SentenceClassifier
