@@ -16,6 +16,14 @@ def type_of(values: Sequence[Any]) -> Any:
     return None if pyarrow.types.is_null(found) or without_fields or fitted(values, found)[1] else found
 
 
+def _exact(values: Sequence[Any], wanted: Any) -> bool:
+    """Whether all values are of the one Python type that Arrow holds as it is, so that none need be looked at again."""
+    import pyarrow
+
+    kinds = {pyarrow.string(): str, pyarrow.int64(): int, pyarrow.float64(): float, pyarrow.bool_(): bool}
+    return wanted in kinds and {*map(type, values)} <= {kinds[wanted], type(None)}
+
+
 def fitted(values: Sequence[Any], wanted: Any) -> tuple[Any, list[int]]:
     """Values as an Arrow array, and the places of those that are not of that type, where it holds null.
 
@@ -25,6 +33,8 @@ def fitted(values: Sequence[Any], wanted: Any) -> tuple[Any, list[int]]:
 
     try:
         array = pyarrow.array(values, wanted)
+        if _exact(values, wanted):
+            return array, []
         back = array.to_pylist()
         if back == values and list(map(type, back)) == list(map(type, values)):
             return array, []
