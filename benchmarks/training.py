@@ -9,11 +9,11 @@ backbone and optimiser; the first steps are not counted.
 
 import statistics
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
 from arguments import part_arguments
+from stopwatch import stopwatch
 
 from sitrep.cli.composition import compose_settings
 from sitrep.data.loading import load_data
@@ -25,32 +25,9 @@ from sitrep.sentences import LabelledSentence
 from sitrep.settings import TrainSettings
 from sitrep.training.fine_tuning import fine_tune
 
-WARM_UP = 5
 VALIDATION = 100
 """Units that ours validates on at the end, which is not timed but cannot be turned off."""
 EXAMPLE_BATCH = 8
-
-
-def stopwatch() -> Any:
-    """A callback of the trainer that keeps the seconds of every step."""
-    import transformers  # takes seconds
-
-    class Stopwatch(transformers.TrainerCallback):  # type: ignore[misc]
-        def __init__(self) -> None:
-            self.seconds: list[float] = []
-            self.began = 0.0
-
-        def on_step_begin(self, *_: Any, **__: Any) -> None:
-            self.began = time.perf_counter()
-
-        def on_step_end(self, *_: Any, **__: Any) -> None:
-            self.seconds.append(time.perf_counter() - self.began)
-
-        def speed(self, batch_size: int) -> float:
-            """Sentences a second over the counted steps, from the mean step: batches differ in length."""
-            return batch_size / statistics.mean(self.seconds[WARM_UP:])
-
-    return Stopwatch()
 
 
 def example(changes: list[str], steps: int, train: tuple[LabelledSentence, ...], taxonomy: Taxonomy) -> float:

@@ -149,6 +149,11 @@ class Prediction:
 
     def probability_of(self, label: str) -> float:
         """Probability of a label; with ``labels``, the negative one is as probable as the likeliest class is not."""
-        if label in self.probabilities:
-            return self.probabilities[label]
-        return 1 - max(self.probabilities.values())
+        return probability_of(label, self.probabilities)
+
+
+def probability_of(label: str, probabilities: Mapping[str, float]) -> float:
+    """As :meth:`Prediction.probability_of`."""
+    if label in probabilities:
+        return probabilities[label]
+    return 1 - max(probabilities.values())

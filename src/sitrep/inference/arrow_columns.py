@@ -51,6 +51,14 @@ def own_types() -> Types:
     return {"link_density": pyarrow.float64(), "main_text": pyarrow.float64()}
 
 
+def _exact(values: Sequence[Any], wanted: Any) -> bool:
+    """Whether all values are of the one Python type that Arrow holds as it is, so that none need be looked at again."""
+    import pyarrow
+
+    kinds = {pyarrow.string(): str, pyarrow.int64(): int, pyarrow.float64(): float, pyarrow.bool_(): bool}
+    return wanted in kinds and {*map(type, values)} <= {kinds[wanted], type(None)}
+
+
 def fitted(values: Sequence[Any], wanted: Any) -> tuple[Any, list[int]]:
     """Values as an Arrow array, and the places of those that are not of that type, where it holds null.
 
@@ -60,6 +68,8 @@ def fitted(values: Sequence[Any], wanted: Any) -> tuple[Any, list[int]]:
 
     try:
         array = pyarrow.array(values, wanted)
+        if _exact(values, wanted):
+            return array, []
         back = array.to_pylist()
         if back == values and list(map(type, back)) == list(map(type, values)):
             return array, []

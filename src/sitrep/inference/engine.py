@@ -49,10 +49,15 @@ class TorchEngine:
         model: A :class:`sitrep.model.classifier.SentenceClassifier` in fp32; it is not changed.
         device: Where to run.
         precision: Number format of the weights and the arithmetic.
+        packed: Whether sentences are computed without padding where the model is of a kind that can be; else as
+            ``transformers`` does it.
     """
 
-    def __init__(self, model: Any, device: "torch.device", precision: PrecisionChoice) -> None:
+    def __init__(self, model: Any, device: "torch.device", precision: PrecisionChoice, packed: bool = True) -> None:
         import torch
+
+        from sitrep.model.classifier import SentenceClassifier
+        from sitrep.model.packed import PackedBert
 
         self.precision = precision
         self.device = device.type
@@ -60,6 +65,9 @@ class TorchEngine:
         if precision.precision is Precision.bf16:
             model = copy.deepcopy(model).to(torch.bfloat16)
         self.model: Any = model.to(device).eval()
+        self._packed: PackedBert | None = None
+        if packed and type(self.model) is SentenceClassifier and PackedBert.fits(self.model.model):
+            self._packed = PackedBert(self.model.model)
 
     @classmethod
     def load(
@@ -87,6 +95,10 @@ class TorchEngine:
         arrays |= {"starts": batch.starts, "owners": batch.owners}
         with torch.inference_mode():
             try:
+                if self._packed is not None:
+                    real = batch.attention_mask.astype(bool)
+                    packed = self._packed(batch.input_ids[real], real.sum(axis=1))
+                    return np.asarray(packed.float().cpu().numpy())
                 answers = self.model(**{name: torch.from_numpy(a).to(self._device) for name, a in arrays.items()})
             except torch.OutOfMemoryError:
                 size = batch.input_ids.size

@@ -179,10 +179,11 @@ class _Job:
                 )
                 waiting = progress.reading(marked(itertools.chain([first], passages), self.repeats))
                 for prediction in progress.predicted(with_main_text(predictor.predict(waiting))):
-                    with clock.measure(WRITING):
-                        write(prediction)
-                        counting.add(prediction)
-                        pages.extend(self._lines(counting))
+                    since = time.perf_counter()
+                    write(prediction)
+                    counting.add(prediction)
+                    pages.extend(self._lines(counting))
+                    clock.add(WRITING, since)
                     last = prediction.passage
                 with clock.measure(WRITING):
                     stack.close()

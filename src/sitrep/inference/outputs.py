@@ -162,10 +162,13 @@ def readable(name: str) -> str:
 def _flat(prediction: Prediction) -> dict[str, Any]:
     """A row of a table: one column a probability."""
     row = as_row(prediction)
-    probabilities = row.pop("probabilities")
-    flat = {key: row.pop(key) for key in PASSAGE_COLUMNS}
-    if prediction.labels is not None:
-        row.pop("labels")
-        flat["labels"] = "|".join(prediction.labels)  # as training data may name several in a table
-    flat |= {f"probability_{label}": value for label, value in probabilities.items()}
-    return flat | {"truncated": prediction.truncated} | row
+    flat: dict[str, Any] = {}
+    for name, value in row.items():
+        if name == "labels" and prediction.labels is not None:
+            flat[name] = "|".join(value)  # as training data may name several in a table
+        elif name == "probabilities":
+            flat |= {f"probability_{label}": probability for label, probability in value.items()}
+            flat["truncated"] = prediction.truncated
+        else:
+            flat[name] = value
+    return flat

@@ -1,7 +1,9 @@
 """A loaded checkpoint that labels sentences."""
 
+import itertools
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,17 +12,19 @@ from sitrep.decisions import classes_that_apply, decide, label_of, probabilities
 from sitrep.errors import UsageError, UserError
 from sitrep.inference.batching import batches_by_length, whole_articles
 from sitrep.inference.engine import Engine, load_engine
+from sitrep.inference.known_answers import KnownAnswers, key_of
+from sitrep.inference.reading_ahead import ahead
 from sitrep.inference.stage_clock import MODEL, TOKENIZING, StageClock
 from sitrep.labels import Task, Taxonomy
 from sitrep.model.checkpoint import DEFAULT_THRESHOLD, Checkpoint, open_checkpoint
-from sitrep.model.encoding import InputEncoder, reading_order
+from sitrep.model.encoding import EncodedRow, InputEncoder, reading_order
 from sitrep.model.familiarity import Familiarity
 from sitrep.model.tokenizer import TOKENIZER, TextTokenizer
 from sitrep.model.validation_fit import ValidationFit
 from sitrep.pages.html import Page, looks_like_html, read_html
 from sitrep.pages.legibility import oddities
 from sitrep.pages.passages import article_passages, page_passages
-from sitrep.sentences import UNFAMILIAR_VOCABULARY, Passage, Prediction
+from sitrep.sentences import UNFAMILIAR_VOCABULARY, Passage, Prediction, probability_of
 from sitrep.settings import Context, Precision
 
 BATCH_TOKENS = {"cpu": 2048, "cuda": 32768, "mps": 8192}
@@ -32,6 +36,17 @@ save time, and memory that would grow with the first hundreds of thousands of ro
 
 WINDOW = 8192
 """Sentences of a stream that are sorted by length together; bounds the memory of a long job."""
+
+
+@dataclass(frozen=True)
+class _Read:
+    """A window of a stream, ready for the model: what is known of each passage before."""
+
+    window: list[Passage]
+    rows: list[EncodedRow]
+    truncated: list[bool]
+    odd: list[str | None]
+    reasons: list[str | None]
 
 
 class Predictor:
@@ -147,7 +162,8 @@ class Predictor:
         Raises:
             UserError: If the model gives figures that are not finite, or a batch does not fit into memory.
         """
-        return self._score(texts, articles)[0]
+        _, _, rows = self._tokenize(texts, articles)
+        return self._probabilities(rows, len(texts), self._memory())
 
     def label(self, texts: Sequence[str]) -> list[str]:
         """The label of each text, each read alone."""
@@ -181,25 +197,30 @@ class Predictor:
         or whose article cannot as far as it stands in the window, is never accepted, whatever its probability. The
         same holds for an article whose words are unlike those of training (:mod:`sitrep.model.familiarity`).
         """
-        for window in whole_articles(passages, WINDOW):
-            order = None if self.encoder.context is Context.none else reading_order(window)
-            read = [passage.read_as or passage.text for passage in window]
-            probabilities, truncated, tokens = self._score(read, order)
+        names, known = self.class_names, self._memory()
+        for read in ahead(lambda stopped: self._read(passages, stopped)):
+            probabilities = self._probabilities(read.rows, len(read.window), known)
             chosen, sets = self.choose(probabilities)
-            odd = oddities(window)
-            reasons = self._reasons(window, tokens, odd)
             for passage, label, several, row, cut, oddity, reason in zip(
-                window, chosen, sets, probabilities.tolist(), truncated.tolist(), odd, reasons, strict=True
+                read.window, chosen, sets, probabilities.tolist(), read.truncated, read.odd, read.reasons, strict=True
             ):
-                by_class = dict(zip(self.class_names, row, strict=True))
-                said = Prediction(passage, label, by_class, cut, several, None, reason)
+                by_class = dict(zip(names, row, strict=True))
                 if oddity:
                     self.odd_sentences[oddity] += 1
+                decision = None
                 if self.acceptance_thresholds:
                     thresholds = {} if reason else self.acceptance_thresholds
-                    decision = decide(label, said.probability_of(label), thresholds)
-                    said = Prediction(passage, label, by_class, cut, several, decision, reason)
-                yield said
+                    decision = decide(label, probability_of(label, by_class), thresholds)
+                yield Prediction(passage, label, by_class, cut, several, decision, reason)
+
+    def _read(self, passages: Iterable[Passage], stopped: Callable[[], bool]) -> Iterator["_Read"]:
+        """Windows of a stream as the model wants them, until nobody wants more."""
+        wanted = itertools.takewhile(lambda _: not stopped(), passages)
+        for window in whole_articles(wanted, WINDOW):
+            order = None if self.encoder.context is Context.none else reading_order(window)
+            tokens, truncated, rows = self._tokenize([passage.read_as or passage.text for passage in window], order)
+            odd = oddities(window)
+            yield _Read(window, rows, truncated.tolist(), odd, self._reasons(window, tokens, odd))
 
     def _reasons(
         self, window: Sequence[Passage], tokens: Sequence[list[int]], odd: Sequence[str | None]
@@ -226,25 +247,55 @@ class Predictor:
         names = [tuple(name for name, holds in zip(self.class_names, row, strict=True) if holds) for row in applies]
         return label_of(applies, self.taxonomy), names
 
-    def _score(
+    def _tokenize(
         self, texts: Sequence[str], articles: Sequence[Sequence[int]] | None
-    ) -> tuple[np.ndarray, np.ndarray, list[list[int]]]:
-        """Probabilities, whether the end of each text was cut off, and the tokens of each."""
+    ) -> tuple[list[list[int]], np.ndarray, list[EncodedRow]]:
+        """The tokens of each text, whether its end was cut off, and the rows that answer them."""
         alone = [[number] for number in range(len(texts))] if articles is None else articles
         with self.clock.measure(TOKENIZING):
             tokens, truncated = self.encoder.tokenize(texts)
-            rows = self.encoder.rows(tokens, alone)
-        logits = np.empty((len(texts), len(self.class_names)), dtype=np.float32)
-        widths = [-(-len(row.ids) // WIDTH_STEP) * WIDTH_STEP for row in rows]
-        longest = self.encoder.max_tokens if self.encoder.context is Context.none else max(widths, default=0)
-        for places in batches_by_length(widths, self.batch_tokens):
+            return tokens, truncated, self.encoder.rows(tokens, alone)
+
+    def _memory(self) -> KnownAnswers | None:
+        """For what is answered together; with context the same sentence may be answered otherwise elsewhere."""
+        return KnownAnswers() if self.encoder.context is Context.none else None
+
+    def _probabilities(self, rows: Sequence[EncodedRow], count: int, known: KnownAnswers | None) -> np.ndarray:
+        """Of the sentences that the rows answer, each different one computed once where ``known`` is given."""
+        logits = np.empty((count, len(self.class_names)), dtype=np.float32)
+        if known is None:
+            self._compute(rows, logits)
+        else:
+            first: dict[bytes, EncodedRow] = {}
+            repeated: list[tuple[int, int]] = []
+            for row in rows:
+                key, [number] = key_of(row.ids), row.answers
+                if (found := known.get(key)) is not None:
+                    logits[number] = found
+                elif (same := first.setdefault(key, row)) is not row:
+                    repeated.append((number, same.answers[0]))
+            self._compute(list(first.values()), logits)
+            for number, same_number in repeated:
+                logits[number] = logits[same_number]
+            for key, row in first.items():
+                known.add(key, logits[row.answers[0]])
+        if not np.isfinite(logits).all():
+            raise UserError("the model gives no finite figures; its training diverged")
+        return probabilities_of(logits, self.task, self.temperature)
+
+    def _compute(self, rows: Sequence[EncodedRow], logits: np.ndarray) -> None:
+        """Run the model on rows and put what it says of each sentence into its place."""
+        lengths = [len(row.ids) for row in rows]
+        for places in batches_by_length(lengths, self.batch_tokens):
             chosen = [rows[place] for place in places]
             answers = [number for row in chosen for number in row.answers]
             with self.clock.measure(MODEL):
-                logits[answers] = self.engine.logits(self.encoder.batch(chosen, min(widths[places[0]], longest)))
-        if not np.isfinite(logits).all():
-            raise UserError("the model gives no finite figures; its training diverged")
-        return probabilities_of(logits, self.task, self.temperature), truncated, tokens
+                logits[answers] = self.engine.logits(self.encoder.batch(chosen, self._width(lengths[places[0]])))
+
+    def _width(self, longest: int) -> int:
+        """Tokens of every row of a batch."""
+        stepped = -(-longest // WIDTH_STEP) * WIDTH_STEP
+        return min(stepped, self.encoder.max_tokens) if self.encoder.context is Context.none else stepped
 
 
 def load_tokenizer(checkpoint: Checkpoint) -> TextTokenizer:

@@ -68,10 +68,12 @@ def predict(settings: PredictSettings) -> None:
     ):
         passages = progress.reading(clock.each(READING, marked(source.passages(left_out), repeats)))
         for prediction in progress.predicted(with_main_text(predictor.predict(passages))):
-            with clock.measure(WRITING):
-                write(prediction)
+            since = time.perf_counter()
+            write(prediction)
+            clock.add(WRITING, since)
             counting.add(prediction)
-            pages = pages[:SHOWN_PAGES] + counting.take_pages()
+            if ended := counting.take_pages():
+                pages = pages[:SHOWN_PAGES] + ended
         if not counting.tally.sentences and left_out.first:
             raise UserError(f"nothing could be read; the first reason of {left_out.count}: {left_out.first}")
     counting.end_page()

@@ -31,18 +31,20 @@ class StageClock:
         try:
             yield
         finally:
-            self.seconds[stage] += time.perf_counter() - began  # type: ignore[assignment]
+            self.add(stage, began)
 
     def each(self, stage: str, items: Iterable[Item]) -> Iterator[Item]:
         """Pass items on; the time that they take to come is added, not what is done with them."""
-        waiting = iter(items)
-        while True:
-            with self.measure(stage):
-                try:
-                    item = next(waiting)
-                except StopIteration:
-                    return
+        began = time.perf_counter()
+        for item in items:
+            self.add(stage, began)
             yield item
+            began = time.perf_counter()
+        self.add(stage, began)
+
+    def add(self, stage: str, began: float) -> None:
+        """Add the time since ``began``, by ``time.perf_counter``; cheaper than :meth:`measure`, for each sentence."""
+        self.seconds[stage] += time.perf_counter() - began  # type: ignore[assignment]
 
     def line(self, total: float) -> str:
         """The stages in one line, and what is in none of them."""

@@ -6,6 +6,7 @@ a begin token of its own and is answered from where it has most around it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
@@ -130,16 +131,10 @@ class InputEncoder:
             rows: At least one, none longer than ``width``.
             width: Tokens of every row of the batch.
         """
-        ids = np.full((len(rows), width), self.tokenizer.padding_id, dtype=np.int64)
-        mask = np.zeros_like(ids)
-        owners = np.full_like(ids, -1)
-        starts = np.full((len(rows), max(len(row.starts) for row in rows)), NOWHERE, dtype=np.int64)
-        for index, row in enumerate(rows):
-            ids[index, : len(row.ids)] = row.ids
-            mask[index, : len(row.ids)] = 1
-            owners[index, : len(row.ids)] = row.owners
-            starts[index, : len(row.starts)] = row.starts
-        return Batch(ids, mask, starts, owners)
+        ids, real = _filled([row.ids for row in rows], width, self.tokenizer.padding_id)
+        owners, _ = _filled([row.owners for row in rows], width, -1)
+        starts, _ = _filled([row.starts for row in rows], max(len(row.starts) for row in rows), NOWHERE)
+        return Batch(ids, real.astype(np.int64), starts, owners)
 
     def _framed(self, tokens: list[int]) -> list[int]:
         assert self.tokenizer.begin_id is not None
@@ -182,6 +177,15 @@ class InputEncoder:
             row.ids.extend(sentence)
             row.owners.extend([place] * len(sentence))
         return row
+
+
+def _filled(lists: Sequence[Sequence[int]], width: int, filling: int) -> tuple[np.ndarray, np.ndarray]:
+    """Lists as rows of one width, and where they hold what was given."""
+    lengths = np.fromiter(map(len, lists), dtype=np.int64, count=len(lists))
+    given = np.arange(width) < lengths[:, None]
+    rows = np.full(given.shape, filling, dtype=np.int64)
+    rows[given] = np.fromiter(chain.from_iterable(lists), dtype=np.int64, count=int(lengths.sum()))
+    return rows, given
 
 
 def reading_order(units: Sequence[LabelledSentence | Passage]) -> list[list[int]]:

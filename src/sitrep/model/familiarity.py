@@ -12,6 +12,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -160,7 +161,7 @@ def _flat(
     numbers = {name: number for number, name in enumerate(dict.fromkeys(article_ids))}
     articles = np.array([numbers[name] for name in article_ids], dtype=np.int64)
     lengths = [len(item) for item in tokens]
-    pieces = np.fromiter((piece for item in tokens for piece in item), dtype=np.int64, count=sum(lengths))
+    pieces = np.fromiter(chain.from_iterable(tokens), dtype=np.int64, count=sum(lengths))
     marks = [number for number in (tokenizer.begin_id, tokenizer.end_id) if number is not None]
     kept = ~np.isin(pieces, marks)
     return pieces[kept], np.repeat(articles, lengths)[kept], articles

@@ -1,0 +1,174 @@
+"""BERT classifiers over sentences that are laid end to end, so that no token is padding.
+
+The weights are those of the model of ``transformers``; only attention looks at which tokens are of one sentence. On a
+GPU that is one kernel for sentences of any lengths, elsewhere one call for each stretch of sentences of one length.
+"""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+Run = tuple[int, int, int]
+"""First token, sentences and tokens a sentence of a stretch of sentences that are equally long."""
+
+CPU_STEP = 64
+"""On a CPU the tokens of a batch are filled up to a multiple of this: its kernels are made and kept for each number."""
+
+
+class PackedBert:
+    """A ``BertForSequenceClassification`` that takes sentences without padding.
+
+    Args:
+        model: The classifier, on its device and in its number format; :meth:`fits` says whether it is of the kind.
+    """
+
+    def __init__(self, model: Any) -> None:
+        config, embeddings = model.config, model.bert.embeddings
+        self._heads = config.num_attention_heads
+        self._size = config.hidden_size
+        self._device = model.device
+        self._model = model
+        self._words = embeddings.word_embeddings.weight
+        self._places = (embeddings.position_embeddings.weight + embeddings.token_type_embeddings.weight[0]).detach()
+        self._norm = embeddings.LayerNorm
+        on_cpu = self._device.type == "cpu"
+        prepared = on_cpu and model.dtype is torch.bfloat16 and torch.backends.mkldnn.is_available()
+        linear = _PreparedLinear if prepared else _Linear
+        self._layers = [_Layer(layer, linear) for layer in model.bert.encoder.layer]
+        self._step = CPU_STEP if on_cpu else 1
+        self._one_kernel = self._device.type == "cuda" and model.dtype is not torch.float32
+
+    @staticmethod
+    def fits(model: Any) -> bool:
+        """Whether a classifier is of the kind that this one computes."""
+        config = model.config
+        return (
+            type(model).__name__ == "BertForSequenceClassification"
+            and config.hidden_act == "gelu"
+            and not config.is_decoder
+            and getattr(config, "position_embedding_type", "absolute") in (None, "absolute")
+        )
+
+    def __call__(self, ids: np.ndarray, lengths: np.ndarray) -> torch.Tensor:
+        """Answer sentences.
+
+        Args:
+            ids: Tokens of all sentences, one behind the other; int64.
+            lengths: Tokens of each sentence.
+
+        Returns:
+            Logits of shape (sentences, outputs).
+        """
+        ends = np.cumsum(lengths)
+        starts = ends - lengths
+        places = np.arange(len(ids)) - np.repeat(starts, lengths)
+        filling = -len(ids) % self._step
+        if filling:
+            ids, places = np.pad(ids, (0, filling)), np.pad(places, (0, filling))
+        hidden = functional.embedding(self._moved(ids), self._words)
+        hidden = self._norm(hidden + functional.embedding(self._moved(places), self._places))
+        cuts = self._moved(np.concatenate(([0], ends)).astype(np.int32)) if self._one_kernel else None
+        runs = [] if self._one_kernel else runs_of(lengths)
+        for layer in self._layers:
+            mixed = layer.queries_keys_values(hidden)
+            if cuts is not None:
+                attended = self._at_once(mixed, cuts, int(lengths.max()))
+            else:
+                attended = self._by_run(mixed, runs)
+            hidden = layer.rest(hidden, attended)
+        first = hidden[self._moved(starts)]
+        pooled = torch.tanh(self._model.bert.pooler.dense(first))
+        logits: torch.Tensor = self._model.classifier(pooled)
+        return logits
+
+    def _at_once(self, mixed: torch.Tensor, cuts: torch.Tensor, longest: int) -> torch.Tensor:
+        from torch.nn.attention.varlen import varlen_attn
+
+        queries, keys, values = mixed.view(len(mixed), 3, self._heads, -1).unbind(1)
+        attended: torch.Tensor = varlen_attn(queries, keys, values, cuts, cuts, longest, longest)
+        return attended.reshape(len(mixed), self._size)
+
+    def _by_run(self, mixed: torch.Tensor, runs: list[Run]) -> torch.Tensor:
+        attended = mixed.new_zeros(len(mixed), self._size)
+        for begin, count, length in runs:
+            stretch = mixed[begin : begin + count * length]
+            queries, keys, values = stretch.view(count, length, 3, self._heads, -1).permute(2, 0, 3, 1, 4)
+            found = functional.scaled_dot_product_attention(queries, keys, values).transpose(1, 2)
+            attended[begin : begin + count * length] = found.reshape(count * length, self._size)
+        return attended
+
+    def _moved(self, array: np.ndarray) -> torch.Tensor:
+        tensor = torch.from_numpy(array)
+        return tensor.pin_memory().to(self._device, non_blocking=True) if self._device.type == "cuda" else tensor
+
+
+def runs_of(lengths: np.ndarray) -> list[Run]:
+    """Stretches of sentences that stand together and are equally long.
+
+    Examples:
+        >>> runs_of(np.array([3, 3, 2]))
+        [(0, 2, 3), (6, 1, 2)]
+    """
+    bounds = np.flatnonzero(np.diff(lengths, prepend=-1, append=-1))
+    starts = np.concatenate(([0], np.cumsum(lengths)))
+    edges = zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True)
+    return [(int(starts[first]), last - first, int(lengths[first])) for first, last in edges]
+
+
+class _Layer:
+    """One layer of the encoder; queries, keys and values come from one product."""
+
+    def __init__(self, layer: Any, linear: type["_Linear"]) -> None:
+        parts = [getattr(layer.attention.self, name) for name in ("query", "key", "value")]
+        weight = torch.cat([part.weight.detach() for part in parts])
+        self.queries_keys_values = linear(weight, torch.cat([part.bias.detach() for part in parts]))
+        self._out, self._widen, self._narrow = (
+            linear(part.weight.detach(), part.bias.detach())
+            for part in (layer.attention.output.dense, layer.intermediate.dense, layer.output.dense)
+        )
+        self._norm, self._last_norm = layer.attention.output.LayerNorm, layer.output.LayerNorm
+
+    def rest(self, hidden: torch.Tensor, attended: torch.Tensor) -> torch.Tensor:
+        """What follows attention."""
+        hidden = self._norm(self._out.added(attended, hidden))
+        last: torch.Tensor = self._last_norm(self._narrow.added(self._widen.gelu(hidden), hidden))
+        return last
+
+
+class _Linear:
+    """A product with weights, and what follows it."""
+
+    def __init__(self, weight: torch.Tensor, bias: torch.Tensor) -> None:
+        self.weight, self.bias = weight.contiguous(), bias
+
+    def __call__(self, given: torch.Tensor) -> torch.Tensor:
+        return functional.linear(given, self.weight, self.bias)
+
+    def gelu(self, given: torch.Tensor) -> torch.Tensor:
+        return functional.gelu(self(given))
+
+    def added(self, given: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+        return self(given) + other
+
+
+class _PreparedLinear(_Linear):
+    """The same by oneDNN, as compiled models have it: weights in the order that its kernel reads, one pass for both."""
+
+    ROWS = 2048
+
+    def __init__(self, weight: torch.Tensor, bias: torch.Tensor) -> None:
+        super().__init__(torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), self.ROWS), bias)
+
+    def __call__(self, given: torch.Tensor) -> torch.Tensor:
+        found: torch.Tensor = torch.ops.mkldnn._linear_pointwise(given, self.weight, self.bias, "none", [], "")
+        return found
+
+    def gelu(self, given: torch.Tensor) -> torch.Tensor:
+        found: torch.Tensor = torch.ops.mkldnn._linear_pointwise(given, self.weight, self.bias, "gelu", [], "none")
+        return found
+
+    def added(self, given: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+        found: torch.Tensor = torch.ops.mkldnn._linear_pointwise.binary(given, other, self.weight, self.bias, "add")
+        return found
