@@ -8,6 +8,9 @@ import time
 import pytest
 from conftest import PROJECT
 
+from sitrep.cli.commands import one_line_errors
+from sitrep.cli.start import Stopped
+
 WORDS = {
     signal.SIGINT: "interrupted; nothing half-written was kept",
     signal.SIGTERM: "stopped by SIGTERM; nothing half-written was kept",
@@ -79,6 +82,16 @@ def test_prediction_that_is_stopped_leaves_no_output(run_directory, tmp_path, nu
     assert process.returncode == 128 + number
     assert errors.decode().splitlines()[-1] == f"predict.py: {WORDS[number]}"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_library_that_stumbles_over_a_signal_ends_in_the_words_of_the_signal(capsys):
+    with pytest.raises(SystemExit) as ended, one_line_errors("predict.py"):
+        try:
+            raise Stopped(signal.SIGINT)
+        finally:
+            raise AttributeError("half built")
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == "predict.py: interrupted; nothing half-written was kept\n"
 
 
 @pytest.mark.slow

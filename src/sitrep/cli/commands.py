@@ -156,6 +156,18 @@ def one_line_errors(program: str) -> Iterator[None]:
             raise
         place = f"{error.filename}: " if error.filename else ""
         _end(program, f"{place}{error.strerror}; nothing half-written was kept", UserError.exit_status)
+    except Exception as error:
+        if stopped := _signal_behind(error):
+            _end(program, stopped, stopped.exit_status)
+        raise
+
+
+def _signal_behind(error: BaseException) -> Stopped | None:
+    """The signal in whose wake a library's own clean-up failed, as omegaconf's does with what it had half built."""
+    behind: BaseException | None = error
+    while behind is not None and not isinstance(behind, Stopped):
+        behind = behind.__context__
+    return behind
 
 
 def _end(program: str, message: object, status: int) -> NoReturn:
