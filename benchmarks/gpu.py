@@ -255,12 +255,13 @@ def main() -> None:
     sample = [f"{texts[number % len(texts)]} {number}" for number in range(min(units // 4, 200_000))]
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
-        for part in (
+        parts: list[Callable[[], None]] = [
             lambda: model_alone(predictor, sample, limit, padded),
             lambda: against_cpu(predictor, run),
             lambda: from_file_to_file(run, units, processes, texts, scratch),
             lambda: training(run, int(given.get("steps", "300")), scratch),
-        ):
+        ]
+        for part in parts:
             began = time.perf_counter()
             try:
                 part()

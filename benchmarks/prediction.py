@@ -4,14 +4,15 @@
 
 Labels units of the shipped corpus, and a copy of them of which 30 % repeat others. `onnx` and `int8` are folders that
 `scripts/export.py` made. Each method has a process of its own, as it would have in use, and they take turns. The slow
-ones label the first 1,000 units only, and not the repeats. The limit is a large product in the same number format, measured in the same
-process; only the products and attention of real tokens count, and nothing that is computed once for equal units.
+ones label the first 1,000 units only, and not the repeats. The limit is a large product in the same number format,
+measured in the same process; only the products and attention of real tokens count, and nothing that is computed once for equal units.
 """
 
 import statistics
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from importlib.util import find_spec
 from multiprocessing import get_context
 from typing import Any
@@ -104,7 +105,7 @@ def methods(folder: str, exported: dict[str, str]) -> dict[str, tuple[str, Calla
     }
     for name, key, kind in (("sitrep ONNX fp32", "onnx", "fp32"), ("sitrep ONNX int8", "int8", "int8")):
         if key in exported:
-            found[name] = (kind, lambda key=key: ours(exported[key], "auto"))  # type: ignore[misc]
+            found[name] = (kind, partial(ours, exported[key], "auto"))
     if find_spec("openvino"):
         found["OpenVINO fp32"] = ("fp32", lambda: openvino(folder, "f32"))
         found["OpenVINO bf16"] = ("bf16", lambda: openvino(folder, "bf16"))
@@ -145,7 +146,7 @@ def main() -> None:
     given = options("checkpoint", "units", "rounds", "onnx", "int8", "only")
     folder = str(open_checkpoint(given.get("checkpoint", "outputs/train/latest")).folder)
     units, rounds = int(given.get("units", "20000")), int(given.get("rounds", "3"))
-    exported = {key: given[key] for key in ("onnx", "int8") if key in given}
+    exported = {key: value for key, value in given.items() if key in ("onnx", "int8")}
     names = [*methods(folder, exported)]
     if "only" in given:
         names = [name for name in names if any(part in name for part in given["only"].split(","))]

@@ -133,7 +133,7 @@ def test_an_error_while_reading_ahead_is_raised_behind_what_was_read(predictor, 
 
     found = predictor.predict(broken())
     assert len([next(found) for _ in range(SMALL)]) == SMALL
-    with pytest.raises(UserError, match="news.jsonl:9"):
+    with pytest.raises(UserError, match=r"news\.jsonl:9"):
         next(found)
 
 
