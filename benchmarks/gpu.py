@@ -23,11 +23,11 @@ import numpy as np
 import pyarrow
 import torch
 from arguments import options
+from padded_engine import PaddedEngine
 from pyarrow import parquet
 from stopwatch import stopwatch
 
 from sitrep.inference.batching import batches_by_length
-from sitrep.inference.engine import TorchEngine
 from sitrep.inference.predictor import Predictor
 from sitrep.model.checkpoint import open_checkpoint
 from sitrep.model.encoding import Batch
@@ -104,7 +104,7 @@ def batches_of(predictor: Predictor, tokens: Sequence[list[int]], budget: int) -
     return [predictor.encoder.batch([rows[n] for n in group], len(tokens[group[0]])) for group in groups]
 
 
-def model_alone(predictor: Predictor, texts: Sequence[str], limit: float, padded: TorchEngine) -> None:
+def model_alone(predictor: Predictor, texts: Sequence[str], limit: float, padded: PaddedEngine) -> None:
     """Speed of the model over batches that are made, and where its time goes."""
     began = time.perf_counter()
     tokens, _ = predictor.encoder.tokenize(texts)
@@ -131,7 +131,7 @@ def against_cpu(predictor: Predictor, run: Path) -> None:
     lines = (run / "predictions.jsonl").read_text(encoding="utf-8").splitlines()
     units = [json.loads(line) for line in lines]
     texts, truth = [unit["text"] for unit in units], [unit["true_label"] for unit in units]
-    cpu = TorchEngine(_fp32_model(run), torch.device("cpu"), PrecisionChoice(Precision.fp32, "reference"), packed=False)
+    cpu = PaddedEngine(_fp32_model(run), torch.device("cpu"), PrecisionChoice(Precision.fp32, "reference"))
     other = Predictor(cpu, predictor.encoder, predictor.taxonomy, predictor.task)
     other.temperature = predictor.temperature
     exact, quick = other.predict_proba(texts), predictor.predict_proba(texts)
@@ -251,16 +251,17 @@ def main() -> None:
     texts = corpus_texts()
     predictor = Predictor.from_checkpoint(run, precision=Precision.bf16)
     engine = predictor.engine
-    padded = TorchEngine(_fp32_model(run), device, engine.precision, packed=False)
+    padded = PaddedEngine(_fp32_model(run), device, engine.precision)
     sample = [f"{texts[number % len(texts)]} {number}" for number in range(min(units // 4, 200_000))]
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
-        for part in (
+        parts: list[Callable[[], None]] = [
             lambda: model_alone(predictor, sample, limit, padded),
             lambda: against_cpu(predictor, run),
             lambda: from_file_to_file(run, units, processes, texts, scratch),
             lambda: training(run, int(given.get("steps", "300")), scratch),
-        ):
+        ]
+        for part in parts:
             began = time.perf_counter()
             try:
                 part()

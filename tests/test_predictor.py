@@ -1,5 +1,6 @@
 import json
 import shutil
+import threading
 
 import numpy as np
 import pytest
@@ -76,3 +77,68 @@ def test_checkpoint_that_would_answer_at_random_is_refused(run_directory, tmp_pa
     folder = spoil(run_directory, tmp_path, change)
     with pytest.raises(UserError, match=message):
         Predictor.from_checkpoint(folder, precision="fp32").label(["Shells hit the bridge."])
+
+
+SMALL = 64
+
+
+@pytest.fixture
+def small_windows(monkeypatch):
+    monkeypatch.setattr("sitrep.inference.predictor.WINDOW", SMALL)
+
+
+def passages_of(texts):
+    return [next(iter(article_passages(text, f"a{number}"))) for number, text in enumerate(texts)]
+
+
+def test_predictions_are_to_the_bit_those_without_a_thread(predictor, small_windows, monkeypatch):
+    passages = passages_of([f"shells hit bridge {number % 50} at dawn" for number in range(5 * SMALL)])
+    threaded = list(predictor.predict(passages))
+    monkeypatch.setattr("sitrep.inference.predictor.ahead", lambda work: work(lambda: False))
+    assert threaded == list(predictor.predict(passages))
+    assert [prediction.passage for prediction in threaded] == passages
+
+
+class CountingEngine:
+    def __init__(self, engine):
+        self.engine, self.device, self.precision, self.rows = engine, engine.device, engine.precision, 0
+
+    def logits(self, batch):
+        self.rows += len(batch.input_ids)
+        return self.engine.logits(batch)
+
+
+def test_equal_sentences_of_a_job_are_computed_once(predictor, small_windows):
+    texts = [f"shells hit bridge {number % 50} at dawn" for number in range(5 * SMALL)]
+    alone = predictor.predict_proba(texts[:50])
+    predictor.engine = CountingEngine(predictor.engine)
+    found = list(predictor.predict(passages_of(texts)))
+    assert predictor.engine.rows == 50
+    given = np.array([list(prediction.probabilities.values()) for prediction in found])
+    assert np.abs(given - alone[np.arange(len(texts)) % 50]).max() < 1e-5
+
+
+def test_nothing_is_known_from_an_earlier_job(predictor):
+    predictor.engine = CountingEngine(predictor.engine)
+    for _ in range(2):
+        list(predictor.predict(passages_of(["shells hit the bridge"] * 3)))
+    assert predictor.engine.rows == 2
+
+
+def test_an_error_while_reading_ahead_is_raised_behind_what_was_read(predictor, small_windows):
+    def broken():
+        yield from passages_of(["shells hit the bridge"] * SMALL)
+        yield from passages_of(["gunmen stormed the post"])
+        raise UserError("news.jsonl:9: not valid JSON")
+
+    found = predictor.predict(broken())
+    assert len([next(found) for _ in range(SMALL)]) == SMALL
+    with pytest.raises(UserError, match=r"news\.jsonl:9"):
+        next(found)
+
+
+def test_the_thread_ends_when_predictions_are_no_longer_taken(predictor, small_windows):
+    found = predictor.predict(passages_of(["shells hit the bridge"] * (3 * SMALL)))
+    next(found)
+    found.close()
+    assert "reading ahead" not in [thread.name for thread in threading.enumerate()]

@@ -4,6 +4,10 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from sitrep.sentences import Passage
 
+WIDTH_STEP = 8
+"""Batches are padded to a multiple of this: the CPU's kernels are compiled and kept for each shape, so that few shapes
+save time, and memory that would grow with the first hundreds of thousands of rows (`benchmarks/memory.py`)."""
+
 
 def whole_articles(passages: Iterable[Passage], size: int) -> Iterator[list[Passage]]:
     """Cut a stream into lists of at most ``size`` passages, between articles wherever that is possible.
@@ -23,6 +27,11 @@ def whole_articles(passages: Iterable[Passage], size: int) -> Iterator[list[Pass
         window.append(passage)
     if window:
         yield window
+
+
+def stepped_width(longest: int) -> int:
+    """Tokens that the rows of a batch are padded to."""
+    return -(-longest // WIDTH_STEP) * WIDTH_STEP
 
 
 def batches_by_length(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -17,6 +18,8 @@ from sitrep.settings import Precision
 
 if TYPE_CHECKING:
     import torch
+
+    from sitrep.model.packed import PackedBert
 
 
 class Engine(Protocol):
@@ -49,15 +52,10 @@ class TorchEngine:
         model: A :class:`sitrep.model.classifier.SentenceClassifier` in fp32; it is not changed.
         device: Where to run.
         precision: Number format of the weights and the arithmetic.
-        packed: Whether sentences are computed without padding where the model is of a kind that can be; else as
-            ``transformers`` does it.
     """
 
-    def __init__(self, model: Any, device: "torch.device", precision: PrecisionChoice, packed: bool = True) -> None:
+    def __init__(self, model: Any, device: "torch.device", precision: PrecisionChoice) -> None:
         import torch
-
-        from sitrep.model.classifier import SentenceClassifier
-        from sitrep.model.packed import PackedBert
 
         self.precision = precision
         self.device = device.type
@@ -65,9 +63,6 @@ class TorchEngine:
         if precision.precision is Precision.bf16:
             model = copy.deepcopy(model).to(torch.bfloat16)
         self.model: Any = model.to(device).eval()
-        self._packed: PackedBert | None = None
-        if packed and type(self.model) is SentenceClassifier and PackedBert.fits(self.model.model):
-            self._packed = PackedBert(self.model.model)
 
     @classmethod
     def load(
@@ -87,6 +82,15 @@ class TorchEngine:
         choice = choose_precision(precision, device, "inference.precision")
         return cls(_load(checkpoint, member or checkpoint.folder), device, choice)
 
+    @cached_property
+    def packed(self) -> "PackedBert | None":
+        """The model without padding; ``None`` where it is of a kind that only ``transformers`` computes."""
+        from sitrep.model.classifier import SentenceClassifier
+        from sitrep.model.packed import PackedBert
+
+        lone = type(self.model) is SentenceClassifier  # windows of a page want a mask of their own
+        return PackedBert(self.model.model) if lone and PackedBert.fits(self.model.model) else None
+
     def logits(self, batch: Batch) -> np.ndarray:
         """As :meth:`Engine.logits`."""
         import torch
@@ -95,10 +99,9 @@ class TorchEngine:
         arrays |= {"starts": batch.starts, "owners": batch.owners}
         with torch.inference_mode():
             try:
-                if self._packed is not None:
+                if self.packed is not None:
                     real = batch.attention_mask.astype(bool)
-                    packed = self._packed(batch.input_ids[real], real.sum(axis=1))
-                    return np.asarray(packed.float().cpu().numpy())
+                    return np.asarray(self.packed(batch.input_ids[real], real.sum(axis=1)).float().cpu().numpy())
                 answers = self.model(**{name: torch.from_numpy(a).to(self._device) for name, a in arrays.items()})
             except torch.OutOfMemoryError:
                 size = batch.input_ids.size

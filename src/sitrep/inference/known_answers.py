@@ -1,9 +1,11 @@
 """Answers that a job has given already, for sentences that come again."""
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
+
+from sitrep.model.encoding import EncodedRow
 
 GENERATION = 2**16
 """Answers that are kept at least; never more than twice as many."""
@@ -22,6 +24,33 @@ class KnownAnswers:
         self._generation = generation
         self._young: dict[bytes, bytes] = {}
         self._old: dict[bytes, bytes] = {}
+
+    def answer(
+        self,
+        rows: Sequence[EncodedRow],
+        logits: np.ndarray,
+        compute: Callable[[Sequence[EncodedRow], np.ndarray], None],
+    ) -> None:
+        """Put the logits of rows of one sentence into their places; those of unknown ones are computed, once each.
+
+        Args:
+            rows: Of one sentence each.
+            logits: Shape (sentences, outputs); filled.
+            compute: Does for some rows what this does for all.
+        """
+        first: dict[bytes, EncodedRow] = {}
+        repeated: list[tuple[int, int]] = []
+        for row in rows:
+            key, number = key_of(row.ids), row.answers[0]
+            if (found := self.get(key)) is not None:
+                logits[number] = found
+            elif (same := first.setdefault(key, row)) is not row:
+                repeated.append((number, same.answers[0]))
+        compute(list(first.values()), logits)
+        for number, same_number in repeated:
+            logits[number] = logits[same_number]
+        for key, row in first.items():
+            self.add(key, logits[row.answers[0]])
 
     def get(self, key: bytes) -> np.ndarray | None:
         """The logits of a sentence; ``None`` where they are not known."""

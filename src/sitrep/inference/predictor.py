@@ -10,9 +10,9 @@ import numpy as np
 
 from sitrep.decisions import classes_that_apply, decide, label_of, probabilities_of
 from sitrep.errors import UsageError, UserError
-from sitrep.inference.batching import batches_by_length, whole_articles
+from sitrep.inference.batching import batches_by_length, stepped_width, whole_articles
 from sitrep.inference.engine import Engine, load_engine
-from sitrep.inference.known_answers import KnownAnswers, key_of
+from sitrep.inference.known_answers import KnownAnswers
 from sitrep.inference.reading_ahead import ahead
 from sitrep.inference.stage_clock import MODEL, TOKENIZING, StageClock
 from sitrep.labels import Task, Taxonomy
@@ -29,10 +29,6 @@ from sitrep.settings import Context, Precision
 
 BATCH_TOKENS = {"cpu": 2048, "cuda": 32768, "mps": 8192}
 """Tokens a batch at which throughput no longer grows, by kind of device (`benchmarks/prediction.py`)."""
-
-WIDTH_STEP = 8
-"""Batches are padded to a multiple of this: the CPU's kernels are compiled and kept for each shape, so that few shapes
-save time, and memory that would grow with the first hundreds of thousands of rows (`benchmarks/memory.py`)."""
 
 WINDOW = 8192
 """Sentences of a stream that are sorted by length together; bounds the memory of a long job."""
@@ -266,19 +262,7 @@ class Predictor:
         if known is None:
             self._compute(rows, logits)
         else:
-            first: dict[bytes, EncodedRow] = {}
-            repeated: list[tuple[int, int]] = []
-            for row in rows:
-                key, [number] = key_of(row.ids), row.answers
-                if (found := known.get(key)) is not None:
-                    logits[number] = found
-                elif (same := first.setdefault(key, row)) is not row:
-                    repeated.append((number, same.answers[0]))
-            self._compute(list(first.values()), logits)
-            for number, same_number in repeated:
-                logits[number] = logits[same_number]
-            for key, row in first.items():
-                known.add(key, logits[row.answers[0]])
+            known.answer(rows, logits, self._compute)
         if not np.isfinite(logits).all():
             raise UserError("the model gives no finite figures; its training diverged")
         return probabilities_of(logits, self.task, self.temperature)
@@ -294,7 +278,7 @@ class Predictor:
 
     def _width(self, longest: int) -> int:
         """Tokens of every row of a batch."""
-        stepped = -(-longest // WIDTH_STEP) * WIDTH_STEP
+        stepped = stepped_width(longest)
         return min(stepped, self.encoder.max_tokens) if self.encoder.context is Context.none else stepped
 
 

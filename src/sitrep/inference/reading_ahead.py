@@ -3,6 +3,8 @@
 import queue
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -14,48 +16,51 @@ PATIENCE_SECONDS = 1.0
 """How long a taker that stops early waits for the thread: it may hang in a pipe that nothing comes out of."""
 
 
-def ahead(work: Callable[[Callable[[], bool]], Iterator[Item]]) -> Iterator[Item]:
-    """Results of ``work`` in their order, made in a thread of its own while the ones before are used.
+Work = Callable[[Callable[[], bool]], Iterator[Item]]
+"""Called with a function that says whether nobody wants more; it then should end."""
 
-    Args:
-        work: Called with a function that says whether nobody wants more; it then should end.
+
+def ahead(work: Work[Item]) -> Iterator[Item]:
+    """Results of ``work`` in their order, made in a thread of its own while the ones before are used.
 
     Raises:
         BaseException: Whatever ``work`` raises, behind the results that it gave before.
     """
-    made: queue.Queue[tuple[Item | None, BaseException | None]] = queue.Queue(WAITING)
+    made: queue.Queue[Item | _End] = queue.Queue(WAITING)
     stopped = threading.Event()
-
-    def put(item: Item | None, error: BaseException | None) -> None:
-        while not stopped.is_set():
-            try:
-                made.put((item, error), timeout=0.1)
-                return
-            except queue.Full:
-                continue
-
-    def make() -> None:
-        try:
-            for item in work(stopped.is_set):
-                put(item, None)
-                if stopped.is_set():
-                    return
-        except BaseException as error:  # it is raised where the results are taken
-            put(None, error)
-        else:
-            put(None, StopIteration())
-
-    thread = threading.Thread(target=make, name="reading ahead", daemon=True)
+    thread = threading.Thread(target=_make, args=(work, made, stopped), name="reading ahead", daemon=True)
     thread.start()
     try:
-        while True:
-            item, error = made.get()
-            if isinstance(error, StopIteration):
-                return
-            if error is not None:
-                raise error
-            assert item is not None
+        while not isinstance(item := made.get(), _End):
             yield item
+        if item.error is not None:
+            raise item.error
     finally:
         stopped.set()
         thread.join(PATIENCE_SECONDS)
+
+
+@dataclass(frozen=True)
+class _End:
+    """Comes last, with what ended the work if it did not end well."""
+
+    error: BaseException | None = None
+
+
+def _make(work: Work[Item], made: "queue.Queue[Item | _End]", stopped: threading.Event) -> None:
+    try:
+        for item in work(stopped.is_set):
+            _put(item, made, stopped)
+            if stopped.is_set():
+                return
+    except BaseException as error:  # raised where the results are taken
+        _put(_End(error), made, stopped)
+    else:
+        _put(_End(), made, stopped)
+
+
+def _put(item: Item | _End, made: "queue.Queue[Item | _End]", stopped: threading.Event) -> None:
+    while not stopped.is_set():
+        with suppress(queue.Full):
+            made.put(item, timeout=0.1)
+            return

@@ -1,0 +1,64 @@
+import numpy as np
+import pytest
+import torch
+from transformers import BertConfig, BertForSequenceClassification, MPNetConfig, MPNetForSequenceClassification
+
+from sitrep.inference.engine import TorchEngine
+from sitrep.model.classifier import SentenceClassifier
+from sitrep.model.encoding import Batch
+from sitrep.model.hardware import PrecisionChoice
+from sitrep.model.packed import PackedBert, runs_of
+from sitrep.settings import Precision
+
+SIZES = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 128}
+LARGEST = {Precision.fp32: 1e-5, Precision.bf16: 0.03}
+"""Difference of a logit between the two ways, by number format."""
+
+
+def bert(**changes):
+    torch.manual_seed(0)
+    config = BertConfig(**SIZES | {"vocab_size": 100, "num_labels": 5} | changes)
+    return BertForSequenceClassification(config).eval()
+
+
+def batch_of(lengths):
+    rng = np.random.default_rng(0)
+    mask = (np.arange(max(lengths)) < np.array(lengths)[:, None]).astype(np.int64)
+    ids = rng.integers(1, 100, mask.shape) * mask
+    return Batch(ids, mask, np.zeros((len(lengths), 1), dtype=np.int64), mask - 1)
+
+
+def engine_of(model, precision):
+    return TorchEngine(SentenceClassifier(model), torch.device("cpu"), PrecisionChoice(precision, "asked for"))
+
+
+@pytest.mark.parametrize("precision", [Precision.fp32, Precision.bf16])
+@pytest.mark.parametrize("lengths", [[9], [9, 9, 9], [30, 12, 12, 5, 1], [3, 17, 3, 40, 8]])
+def test_without_padding_the_answers_are_those_of_transformers(precision, lengths):
+    packed, padded = engine_of(bert(), precision), engine_of(bert(), precision)
+    assert packed.packed is not None
+    padded.packed = None
+    batch = batch_of(lengths)
+    difference = np.abs(packed.logits(batch) - padded.logits(batch))
+    assert difference.max() < LARGEST[precision]
+
+
+def test_a_sentence_is_answered_the_same_whatever_stands_beside_it():
+    engine, batch = engine_of(bert(), Precision.fp32), batch_of([30, 12, 12, 5, 1])
+    together = engine.logits(batch)
+    for number, row in enumerate(batch.attention_mask.sum(axis=1)):
+        place = slice(number, number + 1)
+        arrays = (batch.input_ids[place, :row], batch.attention_mask[place, :row])
+        alone = Batch(*arrays, batch.starts[place], batch.owners[place, :row])
+        assert np.abs(engine.logits(alone) - together[place]).max() < LARGEST[Precision.fp32]
+
+
+def test_models_of_other_kinds_are_left_to_transformers():
+    mpnet = MPNetForSequenceClassification(MPNetConfig(**SIZES, vocab_size=100))
+    assert not PackedBert.fits(mpnet)
+    assert not PackedBert.fits(bert(hidden_act="relu"))
+    assert PackedBert.fits(bert())
+
+
+def test_stretches_of_one_length_are_taken_together():
+    assert runs_of(np.array([3, 3, 2, 3])) == [(0, 2, 3), (6, 1, 2), (8, 1, 3)]
