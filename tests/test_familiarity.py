@@ -200,7 +200,7 @@ def test_a_stream_stays_a_stream(knowing):
             yield Passage(str(taken), str(taken // 10), taken, 0, 1, "whisk sugar and eggs", {})
 
     assert next(predictor.predict(endless())).unfamiliar == "vocabulary"
-    assert taken == WINDOW + 1
+    assert taken <= 3 * WINDOW + 1  # one that is used, one that waits, one that is being read
 
 
 @pytest.mark.parametrize(

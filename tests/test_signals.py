@@ -85,11 +85,14 @@ def test_prediction_that_is_stopped_leaves_no_output(run_directory, tmp_path, nu
 
 
 def test_library_that_stumbles_over_a_signal_ends_in_the_words_of_the_signal(capsys):
-    with pytest.raises(SystemExit) as ended, one_line_errors("predict.py"):
+    def stumble():
         try:
             raise Stopped(signal.SIGINT)
         finally:
             raise AttributeError("half built")
+
+    with pytest.raises(SystemExit) as ended, one_line_errors("predict.py"):
+        stumble()
     assert ended.value.code == 130
     assert capsys.readouterr().err == "predict.py: interrupted; nothing half-written was kept\n"
 
