@@ -157,8 +157,8 @@ def one_line_errors(program: str) -> Iterator[None]:
         place = f"{error.filename}: " if error.filename else ""
         _end(program, f"{place}{error.strerror}; nothing half-written was kept", UserError.exit_status)
     except Exception as error:
-        if stopped := _signal_behind(error):
-            _end(program, stopped, stopped.exit_status)
+        if behind := _signal_behind(error):
+            _end(program, behind, behind.exit_status)
         raise
 
 
