@@ -5,8 +5,7 @@
 Labels units of the shipped corpus, and a copy of them of which 30 % repeat others. `onnx` and `int8` are folders that
 `scripts/export.py` made. Each method has a process of its own, as it would have in use, and they take turns. The slow
 ones label the first 1,000 units only, and not the repeats. The limit is a large product in the same number format,
-measured in the same process; only the products and attention of real tokens count, and nothing that is computed once
-for equal units.
+measured in the same process; the products and attention of real tokens count alone.
 """
 
 import statistics

@@ -7,7 +7,7 @@ import numpy as np
 
 from sitrep.model.encoding import EncodedRow
 
-GENERATION = 2**16
+GENERATION = 2**14
 """Answers that are kept at least; never more than twice as many."""
 
 

@@ -34,7 +34,7 @@ class PackedBert:
         self._places = (embeddings.position_embeddings.weight + embeddings.token_type_embeddings.weight[0]).detach()
         self._norm = embeddings.LayerNorm
         on_cpu = self._device.type == "cpu"
-        prepared = on_cpu and model.dtype is torch.bfloat16 and torch.backends.mkldnn.is_available()
+        prepared = on_cpu and torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
         linear = _PreparedLinear if prepared else _Linear
         self._layers = [_Layer(layer, linear) for layer in model.bert.encoder.layer]
         self._step = CPU_STEP if on_cpu else 1
@@ -154,7 +154,10 @@ class _Linear:
 
 
 class _PreparedLinear(_Linear):
-    """The same by oneDNN, as compiled models have it: weights in the order that its kernel reads, one pass for both."""
+    """The same by oneDNN, as compiled models have it: weights in the order that its kernel reads, one pass for both.
+
+    In fp32 torch takes another library by itself, which on AMD's processors is less than half as fast.
+    """
 
     ROWS = 2048
 
