@@ -2,16 +2,12 @@ import json
 import shutil
 
 import pytest
-import tokenizers
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
 from sitrep.data import corpus
 from sitrep.errors import UserError
 from sitrep.model.packaged import packaged_minilm
 from sitrep.model.tokenizer import TextTokenizer
-from sitrep.model.word_pieces import WordPieces
 
 TEXTS = [
     *corpus.load()["text"][::97], "", "İstanbul’da patlama 😀", "Снаряды попали", "shell\u00adfire", "word " * 400
@@ -58,45 +54,3 @@ def test_slow_tokenizers_are_refused_by_name():
 
     with pytest.raises(UserError, match=r"some/model: its tokenizer has no fast form"):
         TextTokenizer.from_transformers(Slow())
-
-
-BLANKS = " \t\n\u00a0\x85\x1c\u2028\u3000\u200b\u00ad\0\ufeff"
-MARKS = "“’—…½éİß爆炸\u0301"
-WORDS = ["killed", "Killed", "e\u0301", "[SEP]", "[sep]", "##ed", "x" * 101, "3,500", "U.S.-led", "بم"]
-PIECES = st.sampled_from([*BLANKS, *MARKS, *WORDS])
-
-
-@pytest.fixture(scope="module")
-def both():
-    """A tokenizer that cuts by word where it can, and one that never does."""
-    ours, library = (TextTokenizer.from_folder(packaged_minilm()) for _ in range(2))
-    assert ours._word_pieces is not None
-    library._word_pieces = None
-    return ours, library
-
-
-@given(st.lists(PIECES | st.text(max_size=4), max_size=12).map("".join))
-@settings(deadline=None)
-def test_pieces_by_word_are_those_of_the_library(both, text):
-    ours, library = both
-    for special_tokens in (True, False):
-        found, cut = ours.encode([text], 8, special_tokens)
-        wanted, wanted_cut = library.encode([text], 8, special_tokens)
-        assert (found, cut.tolist()) == (wanted, wanted_cut.tolist())
-
-
-def test_tokenizers_of_other_kinds_and_with_names_across_words_are_left_to_the_library():
-    def made(**cut):
-        tokenizer = tokenizers.Tokenizer(tokenizers.models.WordPiece({"[UNK]": 0, "a": 1}, unk_token="[UNK]"))
-        tokenizer.normalizer = tokenizers.normalizers.BertNormalizer(**cut)
-        tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.BertPreTokenizer()
-        return tokenizer
-
-    assert WordPieces.of(made()) is not None
-    assert WordPieces.of(made(clean_text=False)) is None
-    named = made()
-    named.add_tokens([tokenizers.AddedToken("a a", normalized=True)])
-    assert WordPieces.of(named) is None
-    other = made()
-    other.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
-    assert WordPieces.of(other) is None

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sitrep.errors import UserError
-from sitrep.model.word_pieces import WordPieces
 from sitrep.storage.complete import read_json
 
 if TYPE_CHECKING:
@@ -36,13 +35,6 @@ class TextTokenizer:
         self.begin_id = self._number(begin)
         self.end_id = self._number(end)
         self.unknown_id = self._number(getattr(tokenizer.model, "unk_token", None))
-        tokenizer.no_padding()
-        self._frame: tuple[list[int], list[int]] = ([], [])
-        self._word_pieces: WordPieces | None = None
-        marks = tokenizer.encode("", add_special_tokens=True).ids
-        if len(marks) == 2 and marks == [self.begin_id, self.end_id]:
-            self._frame = (marks[:1], marks[1:])
-            self._word_pieces = WordPieces.of(tokenizer)
 
     @classmethod
     def from_transformers(cls, tokenizer: Any) -> "TextTokenizer":
@@ -85,24 +77,11 @@ class TextTokenizer:
             max_tokens: Of the longest result, special tokens included.
             special_tokens: Whether to put in those that the tokenizer begins and ends a text with.
         """
-        ids: list[list[int]] = [[]] * len(texts)
-        truncated = np.zeros(len(texts), dtype=bool)
-        cut = {} if self._word_pieces is None else dict(enumerate(map(self._word_pieces.cut, texts)))
-        words = {place: found for place, found in cut.items() if found is not None}
-        if self._word_pieces is not None and words:
-            self.tokenizer.no_truncation()
-            begin, end = self._frame if special_tokens else ([], [])
-            room = max_tokens - len(begin) - len(end)
-            for place, pieces in zip(words, self._word_pieces.numbers(list(words.values())), strict=True):
-                ids[place] = [*begin, *pieces[:room], *end]
-                truncated[place] = len(pieces) > room
+        self.tokenizer.no_padding()
         self.tokenizer.enable_truncation(max_length=max_tokens)
-        others = [place for place in range(len(texts)) if place not in words]
-        found = self.tokenizer.encode_batch_fast([texts[n] for n in others], add_special_tokens=special_tokens)
-        for place, encoding in zip(others, found, strict=True):
-            ids[place] = encoding.ids
-            truncated[place] = bool(encoding.overflowing)
-        return ids, truncated
+        found = self.tokenizer.encode_batch_fast(list(texts), add_special_tokens=special_tokens)
+        truncated = np.array([bool(encoding.overflowing) for encoding in found], dtype=bool)
+        return [encoding.ids for encoding in found], truncated
 
     def _number(self, token: str | None) -> int | None:
         return None if token is None else self.tokenizer.token_to_id(token)
