@@ -27,3 +27,19 @@ Refuse = Callable[[UserError], None]
 def stop(error: UserError) -> None:
     """Read no further."""
     raise error
+
+
+EXTRAS = {
+    "onnxruntime": "onnx",
+    **dict.fromkeys(
+        ("accelerate", "cleanlab", "datasets", "huggingface_hub", "matplotlib", "safetensors", "scipy"), "train"
+    ),
+    **dict.fromkeys(("sklearn", "torch", "transformers"), "train"),
+    **dict.fromkeys(("onnx", "onnxscript"), "export"),
+}
+"""Packages that a light installation lacks, and the extra that brings each."""
+
+
+def not_installed(package: str) -> UserError:
+    """What is said where a package of an extra is needed and not there."""
+    return UserError(f"{package} is not installed; pip install 'sitrep[{EXTRAS[package]}]'")

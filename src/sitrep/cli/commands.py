@@ -17,7 +17,7 @@ from sitrep import settings
 from sitrep.cli.arguments import split_options
 from sitrep.cli.help import help_text
 from sitrep.cli.start import Stopped, raise_on_signals
-from sitrep.errors import UsageError, UserError
+from sitrep.errors import EXTRAS, UsageError, UserError, not_installed
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,11 @@ COMMANDS = {
         "Label every sentence of an article, of rows, of a folder, or of standard input.",
         settings.PredictSettings,
         "sitrep.inference.run:predict",
+    ),
+    "export": Command(
+        "Export a checkpoint for prediction without PyTorch, see that it answers as before, and write a folder.",
+        settings.ExportSettings,
+        "sitrep.export.run:export",
     ),
     "compare": Command(
         "Compare two or more runs that were scored on the same units, test their differences, and write a report.",
@@ -145,6 +150,12 @@ def one_line_errors(program: str) -> Iterator[None]:
         yield
     except UserError as error:
         _end(program, error, error.exit_status)
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in EXTRAS:
+            raise
+        missing = not_installed(package)
+        _end(program, missing, missing.exit_status)
     except Stopped as stopped:
         _end(program, stopped, stopped.exit_status)
     except BrokenPipeError:
