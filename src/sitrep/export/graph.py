@@ -4,11 +4,10 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from sitrep.errors import UserError, not_installed
+from sitrep.errors import UserError, is_installed, not_installed
 from sitrep.inference.onnx_engine import check_onnxruntime
 from sitrep.model.checkpoint import Checkpoint
 from sitrep.model.export_record import SOURCE_KEY
@@ -23,8 +22,8 @@ SAMPLE_ROWS, SAMPLE_TOKENS, SAMPLE_SENTENCES = 3, 16, 2
 
 def check_tools() -> None:
     """Raise a ``UserError`` if a package that an export needs is not installed."""
-    for package in ("torch", "transformers", "onnx", "onnxscript"):
-        if find_spec(package) is None:
+    for package in ("onnx", "onnxscript"):
+        if not is_installed(package):
             raise not_installed(package)
     check_onnxruntime()
 

@@ -1,12 +1,11 @@
 """Which engine is taken where the user names none."""
 
 import time
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
-from sitrep.errors import UserError, not_installed
+from sitrep.errors import UserError, is_installed, not_installed
 from sitrep.inference.onnx_engine import OnnxEngine, check_onnxruntime
 from sitrep.inference.torch_engine import TorchEngine
 from sitrep.model.checkpoint import Checkpoint
@@ -35,7 +34,7 @@ def choose_engine(checkpoint: Checkpoint, precision: Precision) -> EngineName:
     Raises:
         UserError: If what could run it is not installed.
     """
-    has_torch, has_onnx = find_spec("torch") is not None, find_spec("onnxruntime") is not None
+    has_torch, has_onnx = is_installed("torch"), is_installed("onnxruntime")
     export = checkpoint.export
     if export is None or not checkpoint.has_weights:
         if export is not None:
