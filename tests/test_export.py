@@ -70,12 +70,16 @@ def test_exported_model_gives_the_probabilities_of_the_checkpoint(run_directory,
 
 
 def test_windows_of_a_page_are_exported_too(toy_file, tmp_path):
-    settings = train_settings(toy_file, tmp_path / "run", "model.context=article", "model.max_tokens=64", "model.window_tokens=64")
+    settings = train_settings(
+        toy_file, tmp_path / "run", "model.context=article", "model.max_tokens=64", "model.window_tokens=64"
+    )
     run = train(settings)
     folder = exported(run)
     assert folder == run / "onnx"
     articles = [list(range(10)), list(range(10, 20)), list(range(20, 30))]
-    found = [Predictor.from_checkpoint(place, precision="fp32").predict_proba(TEXTS, articles) for place in (run, folder)]
+    found = [
+        Predictor.from_checkpoint(place, precision="fp32").predict_proba(TEXTS, articles) for place in (run, folder)
+    ]
     assert np.abs(found[0] - found[1]).max() < 1e-5
     assert np.abs(found[0] - Predictor.from_checkpoint(run, precision="fp32").predict_proba(TEXTS)).max() > 1e-5
 
@@ -119,7 +123,8 @@ class Blocker:
 sys.meta_path.insert(0, Blocker())
 """
 BLOCKED = (
-    "torch transformers datasets accelerate scipy sklearn matplotlib cleanlab safetensors pandas onnx onnxscript sympy"
+    "torch transformers datasets accelerate scipy sklearn matplotlib cleanlab safetensors pandas onnx onnxscript sympy "
+    "pyarrow joblib"
 ).split()
 
 
@@ -129,19 +134,31 @@ def light(code, *arguments):
     return subprocess.run([sys.executable, "-c", start + code, *map(str, arguments)], capture_output=True, text=True)
 
 
-COMMAND = "from sitrep.cli.commands import run_command; run_command(sys.argv[1], sys.argv[2:], sys.argv[1], sys.argv[1])"
+COMMAND = (
+    "from sitrep.cli.commands import run_command; run_command(sys.argv[1], sys.argv[2:], sys.argv[1], sys.argv[1])"
+)
 
 
 def test_prediction_needs_none_of_the_packages_of_training(fp32, toy_file, tmp_path):
-    said = light(COMMAND, "predict", f"checkpoint={fp32}", f"input={toy_file}", f"output={tmp_path / 'out.parquet'}")
-    assert (said.returncode, (tmp_path / "out.parquet").is_file()) == (0, True), said.stderr
+    given = ["predict", f"checkpoint={fp32}", f"input={toy_file}"]
+    for output in ("out.jsonl", "out.csv", "out.html", "job/"):
+        said = light(COMMAND, *given, f"output={tmp_path}/{output}", "parts=jsonl")
+        assert (said.returncode, (tmp_path / output).exists()) == (0, True), said.stderr
+    said = light(COMMAND, *given, f"output={tmp_path / 'out.parquet'}")
+    assert said.stderr == "predict: pyarrow is not installed; pip install 'sitrep[parquet]'\n"
+    said = light(COMMAND, *given, f"output={tmp_path / 'other'}/")
+    assert (
+        said.stderr
+        == "predict: parts=parquet: pyarrow is not installed; pip install 'sitrep[parquet]', or use parts=jsonl\n"
+    )
     code = "from sitrep import Predictor; print(Predictor.from_checkpoint(sys.argv[1]).label(['four were killed']))"
     assert light(code, fp32).stdout == "['casualty_report']\n"
 
 
 def test_prediction_by_onnx_imports_neither_torch_nor_transformers(fp32):
     code = (
-        "import sys; from sitrep import Predictor; Predictor.from_checkpoint(sys.argv[1]).label_page('Four were killed.');"
+        "import sys; from sitrep import Predictor;"
+        "Predictor.from_checkpoint(sys.argv[1]).label_page('Four were killed.');"
         "print(sorted({'torch', 'transformers', 'scipy', 'sklearn', 'datasets'} & set(sys.modules)))"
     )
     found = subprocess.run([sys.executable, "-c", code, str(fp32)], capture_output=True, text=True)
@@ -257,7 +274,9 @@ def test_ensemble_is_refused_with_what_to_do(run_directory, monkeypatch):
 def test_model_that_loses_too_much_is_not_kept(run_directory, toy_file, tmp_path, monkeypatch):
     monkeypatch.setattr(Gate, "between", lambda exported, fp32: gate(0.02))
     given = [run_directory, f"validation_files=[{toy_file}]", f"output={tmp_path / 'x'}"]
-    with pytest.raises(UserError, match=r"changes 2\.00% of the labels of 100 units, more than most_changed_labels=0\.01"):
+    with pytest.raises(
+        UserError, match=r"changes 2\.00% of the labels of 100 units, more than most_changed_labels=0\.01"
+    ):
         exported(*given)
     assert not (tmp_path / "x").exists()
     assert exported(*given, "most_changed_labels=0.05") == tmp_path / "x"

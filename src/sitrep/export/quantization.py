@@ -4,15 +4,19 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from sitrep.export.graph import quiet
 from sitrep.model.encoding import Batch, InputEncoder
 
 BLOCK = 128
 """Inputs of a product that share a scale, where each row has scales of its own."""
 CALIBRATION_BATCH = 16
+LEAST_SCALE = 1e-6
+"""Of a row, so that one of zeros is not divided by zero."""
 
 
-def quantize_all(fp32: Path, folder: Path, layers: int, calibration: Sequence[Batch]) -> Iterator[tuple[str, Path]]:
+def quantize_all(fp32: Path, folder: Path, calibration: Sequence[Batch]) -> Iterator[tuple[str, Path]]:
     """Make a model in int8 in every way.
 
     Weights have a scale for each output throughout. Products of two activations stay in fp32.
@@ -20,19 +24,16 @@ def quantize_all(fp32: Path, folder: Path, layers: int, calibration: Sequence[Ba
     Args:
         fp32: The exported model.
         folder: For the results.
-        layers: Of the encoder.
         calibration: Batches of training sentences; without any the way that needs them is left out.
 
     Yields:
         What was done, and the file.
     """
-    products = _products(fp32)
-    first = [name for name, _ in products[: len(products) // max(1, layers)]]
-    narrowing = [name for name, (width_in, width_out) in products if width_in > width_out]
+    narrowing = [name for name, (width_in, width_out) in _products(fp32) if width_in > width_out]
     ways: dict[str, Callable[[Path], None]] = {
         "dynamic": lambda path: _dynamic(fp32, path, []),
         "static": lambda path: _static(fp32, path, calibration),
-        "dynamic, first layer in fp32": lambda path: _dynamic(fp32, path, first),
+        "dynamic by rows": lambda path: _dynamic(_by_rows(fp32, folder), path, []),
         "dynamic, narrowing products in fp32": lambda path: _dynamic(fp32, path, narrowing),
         "by blocks": lambda path: _by_blocks(fp32, path),
     }
@@ -80,6 +81,45 @@ def _dynamic(fp32: Path, path: Path, left: list[str]) -> None:
     )
 
 
+def _by_rows(fp32: Path, folder: Path) -> Path:
+    """The model with activations divided by the largest of their row before each product, and multiplied behind it.
+
+    The scale that is then found for a whole batch is that of each row: one token with a large figure does not take the
+    precision of all others, and what else is in the batch hardly matters.
+    """
+    import onnx
+    from onnx import helper, numpy_helper
+
+    path = folder / "by_rows.onnx"
+    model = onnx.load(str(fp32))
+    graph = model.graph
+    graph.initializer.append(numpy_helper.from_array(np.array([-1], dtype=np.int64), "row_axis"))
+    graph.initializer.append(numpy_helper.from_array(np.array(LEAST_SCALE, dtype=np.float32), "least_scale"))
+    named = {name for name, _ in _products(fp32)}
+    divided: set[str] = set()
+    nodes = []
+    for node in graph.node:
+        if node.name not in named:
+            nodes.append(node)
+            continue
+        taken, given = node.input[0], node.output[0]
+        size, scale, even = (f"{taken}_{what}" for what in ("size", "scale", "even"))
+        if taken not in divided:
+            divided.add(taken)
+            nodes += [
+                helper.make_node("Abs", [taken], [size], name=size),
+                helper.make_node("ReduceMax", [size, "row_axis"], [f"{scale}_0"], name=f"{scale}_0", keepdims=1),
+                helper.make_node("Max", [f"{scale}_0", "least_scale"], [scale], name=scale),
+                helper.make_node("Div", [taken, scale], [even], name=even),
+            ]
+        node.input[0], node.output[0] = even, f"{given}_even"
+        nodes += [node, helper.make_node("Mul", [f"{given}_even", scale], [given], name=f"{given}_scaled")]
+    del graph.node[:]
+    graph.node.extend(nodes)
+    onnx.save(model, str(path))
+    return path
+
+
 def _static(fp32: Path, path: Path, calibration: Sequence[Batch]) -> None:
     """Scales of activations are those of training sentences."""
     from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
@@ -111,9 +151,7 @@ def _by_blocks(fp32: Path, path: Path) -> None:
     import onnx
     from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
 
-    made = MatMulNBitsQuantizer(
-        onnx.load(str(fp32)), bits=8, block_size=BLOCK, is_symmetric=True, accuracy_level=4
-    )
+    made = MatMulNBitsQuantizer(onnx.load(str(fp32)), bits=8, block_size=BLOCK, is_symmetric=True, accuracy_level=4)
     made.process()
     made.model.save_model_to_file(str(path), False)
 

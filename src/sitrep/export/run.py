@@ -24,6 +24,7 @@ from sitrep.inference.stored_answers import SENTENCES, StoredAnswers
 from sitrep.inference.torch_engine import TorchEngine
 from sitrep.model import checkpoint as layout
 from sitrep.model.checkpoint import Checkpoint, open_checkpoint
+from sitrep.model.checkpoint_record import RECORD
 from sitrep.model.encoding import InputEncoder
 from sitrep.model.export_record import ONNX, ExportRecord, source_digest
 from sitrep.model.familiarity import FAMILIARITY
@@ -94,15 +95,17 @@ class _Job:
         source = source_digest(layout.weight_files(self.checkpoint.folder))
         engine = TorchEngine.load(self.checkpoint, Precision.fp32)
         fp32 = answers_of(self._predictor(engine), self.units)
-        model, path = engine.model.cpu(), self.folder / ONNX
-        write_graph(model, self.checkpoint, source, path)
+        path = self.folder / ONNX
+        write_graph(engine.model.cpu(), self.checkpoint, source, path)
         gates: dict[str, Gate] = {}
         method = "fp32"
         if self.settings.format is ExportFormat["onnx-int8"]:
-            method, gates = self._quantize(path, model.config.num_hidden_layers, fp32)
+            method, gates = self._quantize(path, fp32)
         gate = gates.get(method) or self._gate(path, fp32)
         if why := gate.refusal(self.settings.most_f1_loss, self.settings.most_changed_labels):
-            raise UserError(f"checkpoint={self.checkpoint.folder}: the exported model ({method}) {why}; nothing was kept")
+            raise UserError(
+                f"checkpoint={self.checkpoint.folder}: the exported model ({method}) {why}; nothing was kept"
+            )
         return ExportRecord(
             format=self.settings.format.name,
             method=method,
@@ -134,7 +137,7 @@ class _Job:
             (self.folder / layout.CARD).write_text(text, encoding="utf-8")
         return record
 
-    def _quantize(self, path: Path, layers: int, fp32: Answers) -> tuple[str, dict[str, Gate]]:
+    def _quantize(self, path: Path, fp32: Answers) -> tuple[str, dict[str, Gate]]:
         """Put the best model in int8 in the place of the one in fp32."""
         batches = []
         if isinstance(self.data, LoadedData):
@@ -142,7 +145,7 @@ class _Job:
             chosen = random.Random(0).sample(train, min(CALIBRATION, len(train)))
             batches = calibration_batches(self._encoder(), [sentence.text for sentence in chosen])
         with tempfile.TemporaryDirectory(dir=self.folder) as scratch:
-            made = dict(quantize_all(path, Path(scratch), layers, batches))
+            made = dict(quantize_all(path, Path(scratch), batches))
             gates = {way: self._gate(file, fp32) for way, file in made.items()}
             best = fastest_faithful(gates, self.settings.most_f1_loss, self.settings.most_changed_labels)
             os.replace(made[best], path)
@@ -193,9 +196,11 @@ def _exportable(location: str) -> Checkpoint:
     if not checkpoint.has_weights:
         raise UserError(f"checkpoint={location}: was exported already; name the checkpoint that it was made from")
     if checkpoint.record is None:
-        raise UserError(f"checkpoint={location}: has no {layout.RECORD}; only what sitrep trained is exported")
+        raise UserError(f"checkpoint={location}: has no {RECORD}; only what sitrep trained is exported")
     if not (checkpoint.folder / "tokenizer.json").is_file():
-        raise UserError(f"checkpoint={location}: its tokenizer has no fast form (tokenizer.json), which prediction without transformers needs")
+        raise UserError(
+            f"checkpoint={location}: its tokenizer has no fast form (tokenizer.json), which prediction without transformers needs"
+        )
     return checkpoint
 
 

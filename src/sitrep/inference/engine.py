@@ -84,7 +84,9 @@ def load_engine(
     if chosen is EngineName.onnx:
         return OnnxEngine.load(checkpoint, precision)
     if not checkpoint.has_weights:
-        raise UserError(f"engine={chosen.name}: {checkpoint.folder} was exported, and holds no weights; use engine=onnx")
+        raise UserError(
+            f"engine={chosen.name}: {checkpoint.folder} was exported, and holds no weights; use engine=onnx"
+        )
     kind = ReferenceEngine if chosen is EngineName.reference else TorchEngine
     if not checkpoint.members:
         return kind.load(checkpoint, precision)

@@ -147,8 +147,8 @@ def weight_files(folder: Path) -> list[Path]:
 
 def recorded_files(folder: Path) -> dict[str, str]:
     """Name and SHA-256 of every file that decides what the model answers, those of members included."""
-    names = ("config.json", *TOKENIZERS, "tokenizer_config.json", TAXONOMY, VALIDATION, FAMILIARITY)
-    names += (ONNX, EXPORT, ANSWERS)
+    ours = (TAXONOMY, VALIDATION, FAMILIARITY, ONNX, EXPORT, ANSWERS)
+    names = ("config.json", *TOKENIZERS, "tokenizer_config.json", *ours)
     deciding = [*weight_files(folder), *(folder / name for name in names), *sorted(folder.glob(f"{MEMBERS}/*/*"))]
     return {path.relative_to(folder).as_posix(): sha256_of(path) for path in deciding if path.is_file()}
 

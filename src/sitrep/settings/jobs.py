@@ -108,8 +108,8 @@ class PredictSettings:
     shard: str | None = None
     """`i/N`: do the i-th of N shares of a job in parts, in `FOLDER/shard-i-of-N`; by file in a folder, else by part."""
     engine: EngineName = EngineName.auto
-    """`auto`: what is there, and of several the one that a short measurement finds faster. `torch`; `onnx`: a model that
-    `scripts/export.py` made; `reference`: torch in fp32, every row alone and without padding."""
+    """`auto`: what is there, and of several the one that a short measurement finds faster. `torch`; `onnx`: a model
+    that `scripts/export.py` made; `reference`: torch in fp32, every row alone and without padding."""
     inference: InferenceSettings = field(default_factory=InferenceSettings)
 
     def __post_init__(self) -> None:

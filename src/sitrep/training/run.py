@@ -18,8 +18,8 @@ from sitrep.errors import UserError
 from sitrep.evaluation.provenance import cost
 from sitrep.evaluation.results import Results
 from sitrep.evaluation.scoring import add_neighbours, evaluate_split
-from sitrep.inference.torch_engine import TorchEngine
 from sitrep.inference.predictor import Predictor
+from sitrep.inference.torch_engine import TorchEngine
 from sitrep.labels import Taxonomy, find_taxonomy
 from sitrep.model import checkpoint as layout
 from sitrep.model.backbone import check_backbone

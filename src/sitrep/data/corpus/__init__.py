@@ -37,7 +37,9 @@ def load() -> "datasets.Dataset":
 
 def load_texts() -> list[str]:
     """The text of every unit, in the order of :func:`load`, without ``datasets``."""
-    return [json.loads(line)["text"] for kind in USES for path in _files(kind) for line in path.read_bytes().splitlines()]
+    return [
+        json.loads(line)["text"] for kind in USES for path in _files(kind) for line in path.read_bytes().splitlines()
+    ]
 
 
 def load_uses() -> dict[str, Use]:
