@@ -272,7 +272,7 @@ def test_ensemble_is_refused_with_what_to_do(run_directory, monkeypatch):
 
 
 def test_model_that_loses_too_much_is_not_kept(run_directory, toy_file, tmp_path, monkeypatch):
-    monkeypatch.setattr(Gate, "between", lambda exported, fp32: gate(0.02))
+    monkeypatch.setattr(Gate, "between", lambda exported, fp32, speed: gate(0.02))
     given = [run_directory, f"validation_files=[{toy_file}]", f"output={tmp_path / 'x'}"]
     with pytest.raises(
         UserError, match=r"changes 2\.00% of the labels of 100 units, more than most_changed_labels=0\.01"
@@ -282,21 +282,21 @@ def test_model_that_loses_too_much_is_not_kept(run_directory, toy_file, tmp_path
     assert exported(*given, "most_changed_labels=0.05") == tmp_path / "x"
 
 
-def gate(changed, speed=1.0, loss=0.0):
-    return Gate(100, 0.9 - loss, 0.9, changed, 0.1, 0.9, speed)
+def gate(changed, speed=1.0, loss=0.0, near=1.0):
+    return Gate(100, 0.9 - loss, 0.9, changed, 0.1, near, speed)
 
 
 def test_fastest_of_those_far_from_the_limits_is_taken_else_the_nearest():
-    gates = {"a": gate(0.02, 5.0), "b": gate(0.004, 3.0), "c": gate(0.001, 2.0)}
+    gates = {"a": gate(0.02, 5.0), "b": gate(0.004, 3.0), "c": gate(0.001, 2.0), "d": gate(0.004, 4.0, near=0.9)}
     assert fastest_faithful(gates, 0.01, 0.01) == "b"
     assert fastest_faithful(gates, 0.01, 0.0) == "c"
     assert "loses 0.0200 macro-F1" in gate(0.0, loss=0.02).refusal(0.01, 0.01)
 
 
 def test_gate_counts_what_changed():
-    one = Answers(np.array([[0.9, 0.1], [0.6, 0.4]]), ["a", "a"], 0.8, 2.0)
-    other = Answers(np.array([[0.92, 0.08], [0.4, 0.6]]), ["a", "b"], 0.7, 1.0)
-    found = Gate.between(other, one)
+    one = Answers(np.array([[0.9, 0.1], [0.6, 0.4]]), ["a", "a"], 0.8)
+    other = Answers(np.array([[0.92, 0.08], [0.4, 0.6]]), ["a", "b"], 0.7)
+    found = Gate.between(other, one, 2.0)
     assert (found.changed_labels, found.near, found.speed) == (0.5, 0.5, 2.0)
     assert found.largest_change == pytest.approx(0.2)
 

@@ -4,7 +4,7 @@ import os
 import random
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from sitrep.export.gate import Answers, Gate, answers_of, fastest_faithful
 from sitrep.export.graph import OPSET, check_tools, write_graph
 from sitrep.export.quantization import calibration_batches, quantize_all
 from sitrep.inference.engine import Engine
+from sitrep.inference.engine_timing import least_seconds
 from sitrep.inference.onnx_engine import OnnxEngine, open_session
 from sitrep.inference.predictor import Predictor, load_tokenizer
 from sitrep.inference.stored_answers import SENTENCES, StoredAnswers
@@ -47,6 +48,8 @@ COPIED = (
 )
 CALIBRATION = 256
 """Training units that scales of activations are taken from."""
+SECONDS_EACH = 0.7
+"""Time for each model to show how fast it is."""
 
 
 def export(settings: ExportSettings) -> Path:
@@ -96,12 +99,12 @@ class _Job:
         engine = TorchEngine.load(self.checkpoint, Precision.fp32)
         fp32 = answers_of(self._predictor(engine), self.units)
         path = self.folder / ONNX
-        write_graph(engine.model.cpu(), self.checkpoint, source, path)
+        write_graph(engine.model, self.checkpoint, source, path)
         gates: dict[str, Gate] = {}
         method = "fp32"
         if self.settings.format is ExportFormat["onnx-int8"]:
-            method, gates = self._quantize(path, fp32)
-        gate = gates.get(method) or self._gate(path, fp32)
+            method, gates = self._quantize(path, engine, fp32)
+        gate = gates.get(method) or self._gates({method: path}, engine, fp32)[method]
         if why := gate.refusal(self.settings.most_f1_loss, self.settings.most_changed_labels):
             raise UserError(
                 f"checkpoint={self.checkpoint.folder}: the exported model ({method}) {why}; nothing was kept"
@@ -137,7 +140,7 @@ class _Job:
             (self.folder / layout.CARD).write_text(text, encoding="utf-8")
         return record
 
-    def _quantize(self, path: Path, fp32: Answers) -> tuple[str, dict[str, Gate]]:
+    def _quantize(self, path: Path, torch_engine: Engine, fp32: Answers) -> tuple[str, dict[str, Gate]]:
         """Put the best model in int8 in the place of the one in fp32."""
         batches = []
         if isinstance(self.data, LoadedData):
@@ -146,7 +149,7 @@ class _Job:
             batches = calibration_batches(self._encoder(), [sentence.text for sentence in chosen])
         with tempfile.TemporaryDirectory(dir=self.folder) as scratch:
             made = dict(quantize_all(path, Path(scratch), batches))
-            gates = {way: self._gate(file, fp32) for way, file in made.items()}
+            gates = self._gates(made, torch_engine, fp32)
             best = fastest_faithful(gates, self.settings.most_f1_loss, self.settings.most_changed_labels)
             os.replace(made[best], path)
         return best, gates
@@ -165,8 +168,15 @@ class _Job:
         fit.write(self.folder)
         return "temperature and thresholds were fitted anew, to the answers in int8"
 
-    def _gate(self, path: Path, fp32: Answers) -> Gate:
-        return Gate.between(answers_of(self._predictor(self._onnx(path)), self.units), fp32)
+    def _gates(self, models: Mapping[str, Path], torch_engine: Engine, fp32: Answers) -> dict[str, Gate]:
+        """How each of several models answers beside the one in fp32."""
+        engines = {way: self._onnx(path) for way, path in models.items()}
+        timed = {"": torch_engine, **engines}
+        seconds = least_seconds(timed, self.checkpoint, SECONDS_EACH * len(timed))
+        return {
+            way: Gate.between(answers_of(self._predictor(engine), self.units), fp32, seconds[""] / seconds[way])
+            for way, engine in engines.items()
+        }
 
     def _onnx(self, path: Path) -> OnnxEngine:
         return OnnxEngine(open_session(path), PrecisionChoice(Precision.fp32, "being made"))
@@ -199,7 +209,8 @@ def _exportable(location: str) -> Checkpoint:
         raise UserError(f"checkpoint={location}: has no {RECORD}; only what sitrep trained is exported")
     if not (checkpoint.folder / "tokenizer.json").is_file():
         raise UserError(
-            f"checkpoint={location}: its tokenizer has no fast form (tokenizer.json), which prediction without transformers needs"
+            f"checkpoint={location}: its tokenizer has no fast form (tokenizer.json), which prediction without "
+            "transformers needs"
         )
     return checkpoint
 

@@ -1,23 +1,16 @@
 """Which engine is taken where the user names none."""
 
-import time
-from typing import Any
-
-import numpy as np
-
 from sitrep.errors import UserError, is_installed, not_installed
+from sitrep.inference.engine_timing import Answering, least_seconds
 from sitrep.inference.onnx_engine import OnnxEngine, check_onnxruntime
 from sitrep.inference.torch_engine import TorchEngine
 from sitrep.model.checkpoint import Checkpoint
-from sitrep.model.encoding import Batch
 from sitrep.model.hardware import choose_device, machine, usable_cores, version_of
 from sitrep.settings import EngineName, Precision
 from sitrep.storage.complete import read_json
 from sitrep.storage.machine_report import found_once
 
 MEASURED_SECONDS = 2.0
-ROWS, TOKENS = 32, 32
-"""Of the batch that engines are timed with: sentences of news."""
 SHAPE = ("model_type", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads")
 """Settings of a model that decide how long it takes."""
 
@@ -75,21 +68,8 @@ def _faster(checkpoint: Checkpoint, precision: Precision) -> str:
 
 
 def _measure(checkpoint: Checkpoint, precision: Precision) -> dict[str, float]:
-    """Least seconds of each engine for one batch, in turns, as other work can only add to it."""
-    engines: dict[str, Any] = {
+    engines: dict[str, Answering] = {
         EngineName.torch.name: TorchEngine.load(checkpoint, precision),
         EngineName.onnx.name: OnnxEngine.load(checkpoint, precision),
     }
-    ids = np.random.default_rng(0).integers(4, 1000, (ROWS, TOKENS))
-    ids = np.minimum(ids, read_json(checkpoint.folder / "config.json").get("vocab_size", 1000) - 1)
-    batch = Batch(ids, np.ones_like(ids), np.zeros((ROWS, 1), dtype=np.int64), np.zeros_like(ids))
-    for engine in engines.values():
-        engine.logits(batch)  # kernels are made at the first call
-    least = dict.fromkeys(engines, float("inf"))
-    until = time.perf_counter() + MEASURED_SECONDS
-    while time.perf_counter() < until:
-        for name, engine in engines.items():
-            began = time.perf_counter()
-            engine.logits(batch)
-            least[name] = min(least[name], time.perf_counter() - began)
-    return least
+    return least_seconds(engines, checkpoint, MEASURED_SECONDS)

@@ -118,8 +118,9 @@ def _words(checkpoint: Checkpoint, stored: StoredAnswers, found: dict[str, float
         return f"{processor} ({', '.join(flags) or 'without instructions for int8'})"
 
     here = named(cpu_name(), sorted(cpu_flags() & set(INT8_FLAGS)))
+    there = named(stored.processor, stored.instructions)
     return (
-        f"{checkpoint.folder / ONNX}: this processor, {here}, answers otherwise than {named(stored.processor, stored.instructions)}, "
-        f"where it was exported: {found['changed_labels']:.1%} of {len(stored.texts)} sentences get another label, a "
-        f"probability changes by {found['largest_change']:.2f}; export it again on this machine, or with format=onnx"
+        f"{checkpoint.folder / ONNX}: this processor, {here}, answers otherwise than {there}, where it was exported: "
+        f"{found['changed_labels']:.1%} of {len(stored.texts)} sentences get another label, a probability changes by "
+        f"{found['largest_change']:.2f}; export it again on this machine, or with format=onnx"
     )
