@@ -1,6 +1,6 @@
 """Large products in whole numbers of eight bits: the ways to do it, from the fastest to the most exact."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +12,11 @@ from sitrep.model.encoding import Batch, InputEncoder
 BLOCK = 128
 """Inputs of a product that share a scale, where each row has scales of its own."""
 CALIBRATION_BATCH = 16
-USUAL = 1.5
-"""A channel is an outlier beyond so many times the median of the channels."""
 LEAST_SCALE = 1e-6
 """Of a row, so that one of zeros is not divided by zero."""
 
 
-def quantize_all(fp32: Path, folder: Path, calibration: Sequence[Batch]) -> Iterator[tuple[str, Path]]:
+def quantize_all(fp32: Path, folder: Path, layers: int, calibration: Sequence[Batch]) -> Iterator[tuple[str, Path]]:
     """Make a model in int8 in every way.
 
     Weights have a scale for each output throughout. Products of two activations stay in fp32.
@@ -26,25 +24,25 @@ def quantize_all(fp32: Path, folder: Path, calibration: Sequence[Batch]) -> Iter
     Args:
         fp32: The exported model.
         folder: For the results.
+        layers: Of the encoder.
         calibration: Batches of training sentences; without any the way that needs them is left out.
 
     Yields:
         What was done, and the file.
     """
-    narrowing = [name for name, (width_in, width_out) in _products(fp32) if width_in > width_out]
-    changed = folder / "changed.onnx"
+    products = _products(fp32)
+    first = [name for name, _ in products[: len(products) // layers]]
+    narrowing = [name for name, (width_in, width_out) in products if width_in > width_out]
     ways: dict[str, Callable[[Path], None]] = {
         "dynamic": lambda path: _dynamic(fp32, path, []),
         "static": lambda path: _static(fp32, path, calibration),
-        "dynamic by rows": lambda path: _dynamic(_by_rows(fp32, changed), path, []),
-        "dynamic by rows, outliers damped": lambda path: _dynamic(
-            _by_rows(_damped(fp32, changed, calibration), changed), path, []
-        ),
         "dynamic, narrowing products in fp32": lambda path: _dynamic(fp32, path, narrowing),
+        "dynamic by rows": lambda path: _dynamic(_by_rows(fp32, folder, []), path, []),
+        "dynamic by rows, first layer in fp32": lambda path: _dynamic(_by_rows(fp32, folder, first), path, first),
         "by blocks": lambda path: _by_blocks(fp32, path),
     }
     if not calibration:
-        del ways["static"], ways["dynamic by rows, outliers damped"]
+        del ways["static"]
     for number, (way, make) in enumerate(ways.items()):
         path = folder / f"int8-{number}.onnx"
         with quiet():
@@ -87,66 +85,17 @@ def _dynamic(fp32: Path, path: Path, left: list[str]) -> None:
     )
 
 
-def _outliers(fp32: Path, calibration: Sequence[Batch]) -> dict[str, np.ndarray]:
-    """What each channel of the activations of a product may be divided by, for those that are often far too large.
-
-    After G. Xiao et al., "SmoothQuant" (ICML 2023), but that channels that are no outliers are left alone.
-
-    Returns:
-        By name of the activations, shape (channels,), at least 1.
-    """
-    import onnx
-    import onnxruntime
-    from onnx import helper
-
-    model, named = onnx.load(str(fp32)), dict(_products(fp32))
-    taken = sorted({node.input[0] for node in model.graph.node if node.name in named})
-    model.graph.output.extend(helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in taken)
-    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    inputs = [item.name for item in session.get_inputs()]
-    largest: dict[str, np.ndarray] = {}
-    for batch in calibration:
-        found = session.run(taken, {name: getattr(batch, name) for name in inputs})
-        for name, values in zip(taken, found, strict=True):
-            rows = np.abs(values).reshape(-1, values.shape[-1]).max(axis=0)
-            largest[name] = np.maximum(largest.get(name, 0), rows)
-    return {name: np.sqrt(np.maximum(1, size / (USUAL * np.median(size)))) for name, size in largest.items()}
-
-
-def _damped(fp32: Path, path: Path, calibration: Sequence[Batch]) -> Path:
-    """The model with outliers divided out before each product, and its weights multiplied by as much."""
-    import onnx
-    from onnx import helper, numpy_helper
-
-    outliers, named = _outliers(fp32, calibration), dict(_products(fp32))
-    model = onnx.load(str(fp32))
-    weights = {item.name: item for item in model.graph.initializer}
-    nodes, done = [], set()
-    for node in model.graph.node:
-        if node.name in named:
-            taken, weight = node.input[0], weights[node.input[1]]
-            damping, damped = outliers[taken].astype(np.float32), f"{taken}_damped"
-            if taken not in done:
-                done.add(taken)
-                model.graph.initializer.append(numpy_helper.from_array(1 / damping, f"{taken}_damping"))
-                nodes.append(helper.make_node("Mul", [taken, f"{taken}_damping"], [damped], name=damped))
-            weight.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(weight) * damping[:, None], weight.name))
-            node.input[0] = damped
-        nodes.append(node)
-    return _with_nodes(model, nodes, path)
-
-
-def _by_rows(fp32: Path, path: Path) -> Path:
+def _by_rows(fp32: Path, folder: Path, left: Sequence[str]) -> Path:
     """The model with activations divided by the largest of their row before each product, and multiplied behind it.
 
     The scale that is then found for a whole batch is that of each row: one token with a large figure does not take the
-    precision of all others, and what else is in the batch hardly matters.
+    precision of all others, and what else is in the batch hardly matters. Products that are ``left`` are as before.
     """
     import onnx
     from onnx import helper, numpy_helper
 
-    named = dict(_products(fp32))
-    model = onnx.load(str(fp32))
+    named = dict(_products(fp32)).keys() - set(left)
+    path, model = folder / "by_rows.onnx", onnx.load(str(fp32))
     model.graph.initializer.append(numpy_helper.from_array(np.array([-1], dtype=np.int64), "row_axis"))
     model.graph.initializer.append(numpy_helper.from_array(np.array(LEAST_SCALE, dtype=np.float32), "least_scale"))
     nodes, done = [], set()
@@ -166,13 +115,6 @@ def _by_rows(fp32: Path, path: Path) -> Path:
             ]
         node.input[0], node.output[0] = even, f"{given}_even"
         nodes += [node, helper.make_node("Mul", [f"{given}_even", scale], [given], name=f"{given}_scaled")]
-    return _with_nodes(model, nodes, path)
-
-
-def _with_nodes(model: Any, nodes: Sequence[Any], path: Path) -> Path:
-    """Write a model with other nodes."""
-    import onnx
-
     del model.graph.node[:]
     model.graph.node.extend(nodes)
     onnx.save(model, str(path))

@@ -81,6 +81,7 @@ def open_session(path: Path, record: ExportRecord | None = None) -> Any:
     options.intra_op_num_threads = usable_cores()
     options.inter_op_num_threads = 1
     options.enable_mem_pattern = False  # plans for one shape; ours differ from batch to batch
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # the cores have other work too
     options.log_severity_level = 4
     try:
         session = onnxruntime.InferenceSession(
