@@ -13,7 +13,7 @@ from sitrep.cli.composition import compose_settings
 from sitrep.errors import UsageError, UserError
 from sitrep.evaluation.run import evaluate
 from sitrep.export import run as export_run
-from sitrep.export.gate import Answers, Gate, fastest_faithful
+from sitrep.export.gate import UnitAnswers, Gate, fastest_faithful
 from sitrep.export.run import export
 from sitrep.inference import engine_choice, onnx_engine, stored_answers
 from sitrep.inference.predictor import Predictor
@@ -288,14 +288,14 @@ def gate(changed, speed=1.0, loss=0.0, near=1.0):
 
 def test_fastest_of_those_far_from_the_limits_is_taken_else_the_nearest():
     gates = {"a": gate(0.02, 5.0), "b": gate(0.004, 3.0), "c": gate(0.001, 2.0), "d": gate(0.004, 4.0, near=0.9)}
-    assert fastest_faithful(gates, 0.01, 0.01) == "b"
-    assert fastest_faithful(gates, 0.01, 0.0) == "c"
+    assert fastest_faithful(gates, 0.01, 0.01, 0.99) == "b"
+    assert fastest_faithful(gates, 0.01, 0.0, 0.99) == "c"
     assert "loses 0.0200 macro-F1" in gate(0.0, loss=0.02).refusal(0.01, 0.01)
 
 
 def test_gate_counts_what_changed():
-    one = Answers(np.array([[0.9, 0.1], [0.6, 0.4]]), ["a", "a"], 0.8)
-    other = Answers(np.array([[0.92, 0.08], [0.4, 0.6]]), ["a", "b"], 0.7)
+    one = UnitAnswers(np.array([[0.9, 0.1], [0.6, 0.4]]), ["a", "a"], 0.8)
+    other = UnitAnswers(np.array([[0.92, 0.08], [0.4, 0.6]]), ["a", "b"], 0.7)
     found = Gate.between(other, one, 2.0)
     assert (found.changed_labels, found.near, found.speed) == (0.5, 0.5, 2.0)
     assert found.largest_change == pytest.approx(0.2)

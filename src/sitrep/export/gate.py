@@ -13,12 +13,10 @@ from sitrep.sentences import LabelledSentence
 
 NEAR = 0.03
 """Change of a probability that is not worth telling."""
-LEAST_NEAR = 0.99
-"""Share of the units of which no probability changes by more, where a model has the choice."""
 
 
 @dataclass(frozen=True)
-class Answers:
+class UnitAnswers:
     """What a model gives the units of a gate.
 
     Attributes:
@@ -55,7 +53,7 @@ class Gate:
     speed: float
 
     @classmethod
-    def between(cls, exported: Answers, fp32: Answers, speed: float) -> "Gate":
+    def between(cls, exported: UnitAnswers, fp32: UnitAnswers, speed: float) -> "Gate":
         """Compare two models on the same units; ``speed`` is as above."""
         change = np.abs(exported.probabilities - fp32.probabilities).max(axis=1)
         changed = np.mean([one != other for one, other in zip(exported.labels, fp32.labels, strict=True)])
@@ -94,16 +92,16 @@ class Gate:
         return {name: round(value, 6) for name, value in asdict(self).items()}
 
 
-def answers_of(predictor: Predictor, sentences: Sequence[LabelledSentence]) -> Answers:
+def answers_of(predictor: Predictor, sentences: Sequence[LabelledSentence]) -> UnitAnswers:
     """Label units, and score the labels."""
     probabilities = predictor.predict_proba([sentence.text for sentence in sentences], reading_order(sentences))
     labels = predictor.choose(probabilities)[0]
     found = score([sentence.label for sentence in sentences], labels, predictor.taxonomy)
-    return Answers(probabilities, labels, found.macro_f1 or 0.0)
+    return UnitAnswers(probabilities, labels, found.macro_f1 or 0.0)
 
 
-def fastest_faithful(gates: dict[str, Gate], most_f1_loss: float, most_changed_labels: float) -> str:
-    """The fastest of several models that stays within half the limits and near to fp32 on 99 % of the units.
+def fastest_faithful(gates: dict[str, Gate], most_f1_loss: float, most_changed_labels: float, least_near: float) -> str:
+    """The fastest of several models that stays within half the limits and near to fp32 on a share of the units.
 
     Half, as the units are a sample: what just passes on it may well not pass on another. If no model does, it is the
     one that changes fewest labels.
@@ -111,7 +109,7 @@ def fastest_faithful(gates: dict[str, Gate], most_f1_loss: float, most_changed_l
     safe = [
         way
         for way, gate in gates.items()
-        if gate.near >= LEAST_NEAR and not gate.refusal(most_f1_loss / 2, most_changed_labels / 2)
+        if gate.near >= least_near and not gate.refusal(most_f1_loss / 2, most_changed_labels / 2)
     ]
     if safe:
         return max(safe, key=lambda way: gates[way].speed)

@@ -16,7 +16,7 @@ LEAST_SCALE = 1e-6
 """Of a row, so that one of zeros is not divided by zero."""
 
 
-def quantize_all(fp32: Path, folder: Path, layers: int, calibration: Sequence[Batch]) -> Iterator[tuple[str, Path]]:
+def quantize_all(fp32: Path, folder: Path, calibration: Sequence[Batch]) -> Iterator[tuple[str, Path]]:
     """Make a model in int8 in every way.
 
     Weights have a scale for each output throughout. Products of two activations stay in fp32.
@@ -24,21 +24,15 @@ def quantize_all(fp32: Path, folder: Path, layers: int, calibration: Sequence[Ba
     Args:
         fp32: The exported model.
         folder: For the results.
-        layers: Of the encoder.
         calibration: Batches of training sentences; without any the way that needs them is left out.
 
     Yields:
         What was done, and the file.
     """
-    products = _products(fp32)
-    first = [name for name, _ in products[: len(products) // layers]]
-    narrowing = [name for name, (width_in, width_out) in products if width_in > width_out]
     ways: dict[str, Callable[[Path], None]] = {
-        "dynamic": lambda path: _dynamic(fp32, path, []),
+        "dynamic": lambda path: _dynamic(fp32, path),
         "static": lambda path: _static(fp32, path, calibration),
-        "dynamic, narrowing products in fp32": lambda path: _dynamic(fp32, path, narrowing),
-        "dynamic by rows": lambda path: _dynamic(_by_rows(fp32, folder, []), path, []),
-        "dynamic by rows, first layer in fp32": lambda path: _dynamic(_by_rows(fp32, folder, first), path, first),
+        "dynamic by rows": lambda path: _dynamic(_by_rows(fp32, folder), path),
         "by blocks": lambda path: _by_blocks(fp32, path),
     }
     if not calibration:
@@ -71,7 +65,7 @@ def _products(path: Path) -> list[tuple[str, tuple[int, int]]]:
     ]
 
 
-def _dynamic(fp32: Path, path: Path, left: list[str]) -> None:
+def _dynamic(fp32: Path, path: Path) -> None:
     """Scales of activations are found anew for each batch."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
@@ -80,21 +74,20 @@ def _dynamic(fp32: Path, path: Path, left: list[str]) -> None:
         str(path),
         weight_type=QuantType.QInt8,
         per_channel=True,
-        nodes_to_exclude=left,
         extra_options={"MatMulConstBOnly": True, "DefaultTensorType": 1},
     )
 
 
-def _by_rows(fp32: Path, folder: Path, left: Sequence[str]) -> Path:
+def _by_rows(fp32: Path, folder: Path) -> Path:
     """The model with activations divided by the largest of their row before each product, and multiplied behind it.
 
     The scale that is then found for a whole batch is that of each row: one token with a large figure does not take the
-    precision of all others, and what else is in the batch hardly matters. Products that are ``left`` are as before.
+    precision of all others, and what else is in the batch hardly matters.
     """
     import onnx
     from onnx import helper, numpy_helper
 
-    named = dict(_products(fp32)).keys() - set(left)
+    named = dict(_products(fp32))
     path, model = folder / "by_rows.onnx", onnx.load(str(fp32))
     model.graph.initializer.append(numpy_helper.from_array(np.array([-1], dtype=np.int64), "row_axis"))
     model.graph.initializer.append(numpy_helper.from_array(np.array(LEAST_SCALE, dtype=np.float32), "least_scale"))

@@ -14,7 +14,7 @@ from sitrep.data import corpus
 from sitrep.data.loading import LoadedData, columns_of, load_test
 from sitrep.data.recorded import training_data_of
 from sitrep.errors import UserError
-from sitrep.export.gate import Answers, Gate, answers_of, fastest_faithful
+from sitrep.export.gate import UnitAnswers, Gate, answers_of, fastest_faithful
 from sitrep.export.graph import OPSET, check_tools, write_graph
 from sitrep.export.quantization import calibration_batches, quantize_all
 from sitrep.inference.engine import Engine
@@ -103,7 +103,7 @@ class _Job:
         gates: dict[str, Gate] = {}
         method = "fp32"
         if self.settings.format is ExportFormat["onnx-int8"]:
-            method, gates = self._quantize(path, engine, fp32, engine.model.config.num_hidden_layers)
+            method, gates = self._quantize(path, engine, fp32)
         gate = gates.get(method) or self._gates({method: path}, engine, fp32)[method]
         if why := gate.refusal(self.settings.most_f1_loss, self.settings.most_changed_labels):
             raise UserError(
@@ -140,7 +140,7 @@ class _Job:
             (self.folder / layout.CARD).write_text(text, encoding="utf-8")
         return record
 
-    def _quantize(self, path: Path, torch_engine: Engine, fp32: Answers, layers: int) -> tuple[str, dict[str, Gate]]:
+    def _quantize(self, path: Path, torch_engine: Engine, fp32: UnitAnswers) -> tuple[str, dict[str, Gate]]:
         """Put the best model in int8 in the place of the one in fp32."""
         batches = []
         if isinstance(self.data, LoadedData):
@@ -148,9 +148,10 @@ class _Job:
             chosen = random.Random(0).sample(train, min(CALIBRATION, len(train)))
             batches = calibration_batches(self._encoder(), [sentence.text for sentence in chosen])
         with tempfile.TemporaryDirectory(dir=self.folder) as scratch:
-            made = dict(quantize_all(path, Path(scratch), layers, batches))
+            made = dict(quantize_all(path, Path(scratch), batches))
             gates = self._gates(made, torch_engine, fp32)
-            best = fastest_faithful(gates, self.settings.most_f1_loss, self.settings.most_changed_labels)
+            limits = self.settings
+            best = fastest_faithful(gates, limits.most_f1_loss, limits.most_changed_labels, limits.least_near)
             os.replace(made[best], path)
         return best, gates
 
@@ -168,7 +169,7 @@ class _Job:
         fit.write(self.folder)
         return "temperature and thresholds were fitted anew, to the answers in int8"
 
-    def _gates(self, models: Mapping[str, Path], torch_engine: Engine, fp32: Answers) -> dict[str, Gate]:
+    def _gates(self, models: Mapping[str, Path], torch_engine: Engine, fp32: UnitAnswers) -> dict[str, Gate]:
         """How each of several models answers beside the one in fp32."""
         engines = {way: self._onnx(path) for way, path in models.items()}
         timed = {"": torch_engine, **engines}

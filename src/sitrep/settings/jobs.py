@@ -140,11 +140,13 @@ class ExportSettings:
     """Macro-F1 that the result may lose against fp32; more, and it is refused."""
     most_changed_labels: float = 0.01
     """Share of the units that may get another label than in fp32; more, and it is refused."""
+    least_near: float = 0.99
+    """Wanted share of units of which no probability moves by over 0.03, where int8 has the choice; 0.98 can be faster."""
 
     def __post_init__(self) -> None:
         expand_home(self, "checkpoint", "output", "validation_files")
         require(self.output != "", "output", self.output, "name a folder")
-        for name in ("most_f1_loss", "most_changed_labels"):
+        for name in ("most_f1_loss", "most_changed_labels", "least_near"):
             require(0 <= getattr(self, name) <= 1, name, getattr(self, name), "must lie between 0 and 1")
 
 
