@@ -13,7 +13,7 @@ from sitrep.cli.composition import compose_settings
 from sitrep.errors import UsageError, UserError
 from sitrep.evaluation.run import evaluate
 from sitrep.export import run as export_run
-from sitrep.export.gate import UnitAnswers, Gate, fastest_faithful
+from sitrep.export.gate import Gate, UnitAnswers, fastest_faithful
 from sitrep.export.run import export
 from sitrep.inference import engine_choice, onnx_engine, stored_answers
 from sitrep.inference.predictor import Predictor
@@ -307,6 +307,13 @@ def test_reference_does_not_depend_on_the_batch_at_all(run_directory):
     alone = np.concatenate([predictor.predict_proba([text]) for text in TEXTS])
     assert np.array_equal(together, alone)
     assert predictor.label(TEXTS) == label(run_directory, precision="fp32")
+
+
+def test_answers_of_onnx_hang_on_the_batch_within_a_bound(fp32, int8):
+    for folder, bound in ((fp32, 1e-5), (int8, 0.03)):
+        predictor = Predictor.from_checkpoint(folder)
+        alone = np.concatenate([predictor.predict_proba([text]) for text in TEXTS])
+        assert np.abs(predictor.predict_proba(TEXTS) - alone).max() < bound
 
 
 @pytest.fixture

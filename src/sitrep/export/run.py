@@ -14,7 +14,7 @@ from sitrep.data import corpus
 from sitrep.data.loading import LoadedData, columns_of, load_test
 from sitrep.data.recorded import training_data_of
 from sitrep.errors import UserError
-from sitrep.export.gate import UnitAnswers, Gate, answers_of, fastest_faithful
+from sitrep.export.gate import Gate, UnitAnswers, answers_of, fastest_faithful
 from sitrep.export.graph import OPSET, check_tools, write_graph
 from sitrep.export.quantization import calibration_batches, quantize_all
 from sitrep.inference.engine import Engine

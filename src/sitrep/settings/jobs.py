@@ -141,7 +141,7 @@ class ExportSettings:
     most_changed_labels: float = 0.01
     """Share of the units that may get another label than in fp32; more, and it is refused."""
     least_near: float = 0.99
-    """Wanted share of units of which no probability moves by over 0.03, where int8 has the choice; 0.98 can be faster."""
+    """Wanted share of units of which no probability moves by over 0.03, where int8 has a choice; 0.98 can be faster."""
 
     def __post_init__(self) -> None:
         expand_home(self, "checkpoint", "output", "validation_files")
