@@ -35,8 +35,8 @@ from sitrep.data.loading import load_data
 from sitrep.data.reading import Columns, read_labelled
 from sitrep.data.split import Split
 from sitrep.evaluation.results import passages_of
-from sitrep.inference.engine import TorchEngine
 from sitrep.inference.predictor import Predictor
+from sitrep.inference.torch_engine import TorchEngine
 from sitrep.labels import Task, Taxonomy, shipped_taxonomy
 from sitrep.metrics.resampling import article_confusions, effective_articles, resample
 from sitrep.metrics.scores import rates

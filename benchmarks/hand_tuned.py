@@ -44,7 +44,7 @@ class OpenVino:
     """An engine by OpenVINO."""
 
     def __init__(self, model: Any, like: Any) -> None:
-        self.model, self.device, self.precision = model, like.device, like.precision
+        self.model, self.name, self.device, self.precision = model, like.name, like.device, like.precision
 
     def logits(self, batch: Batch) -> np.ndarray:
         """As the protocol ``Engine`` has it."""

@@ -1,6 +1,6 @@
 """The model as ``transformers`` computes it, sentences padded to the longest of their batch."""
 
-from sitrep.inference.engine import TorchEngine
+from sitrep.inference.torch_engine import TorchEngine
 
 
 class PaddedEngine(TorchEngine):

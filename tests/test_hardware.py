@@ -26,7 +26,7 @@ def processor(tmp_path, monkeypatch):
 
 def with_gain(monkeypatch, *gains):
     left = list(gains)
-    monkeypatch.setattr(hardware, "_measure", lambda: left.pop(0))
+    monkeypatch.setattr(hardware, "_measure", lambda sizes: left.pop(0))
 
 
 def test_name_and_flags_are_read_as_linux_lists_them(processor):
@@ -79,7 +79,8 @@ def test_measurement_is_kept_until_the_processor_changes(processor, monkeypatch,
     processor("one", "avx512_bf16")
     with_gain(monkeypatch, 2.0, 3.0)
     assert measured_gain() == measured_gain() == 2.0
-    assert json.loads((tmp_path / "cache" / "sitrep" / "bf16.json").read_text())["gain"] == 2.0
+    report = tmp_path / "cache" / "sitrep" / "engine_report.json"
+    assert 2.0 in [entry["answer"] for entry in json.loads(report.read_text()).values()]
     processor("two", "avx512_bf16")
     assert measured_gain() == 3.0
 
@@ -88,7 +89,7 @@ def test_measurement_is_kept_until_the_processor_changes(processor, monkeypatch,
 def test_damaged_or_foreign_cache_is_measured_again(processor, monkeypatch, tmp_path, content):
     processor("one", "avx512_bf16")
     (tmp_path / "cache" / "sitrep").mkdir(parents=True)
-    (tmp_path / "cache" / "sitrep" / "bf16.json").write_text(content)
+    (tmp_path / "cache" / "sitrep" / "engine_report.json").write_text(content)
     with_gain(monkeypatch, 2.5)
     assert measured_gain() == 2.5
 
@@ -102,4 +103,4 @@ def test_cache_that_cannot_be_written_costs_a_measurement_only(processor, monkey
 
 def test_measurement_itself_gives_a_ratio(monkeypatch):
     monkeypatch.setattr(hardware, "MEASURED_SECONDS", 0.01)
-    assert 0 < hardware._measure() < 1000
+    assert 0 < hardware._measure((16, 32)) < 1000

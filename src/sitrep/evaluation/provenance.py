@@ -7,12 +7,11 @@ import shlex
 import sys
 import time
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from sitrep import __version__
-from sitrep.model.hardware import BF16_FLAGS, PrecisionChoice, cpu_flags, cpu_name
+from sitrep.model.hardware import BF16_FLAGS, PrecisionChoice, cpu_flags, cpu_name, version_of
 
 FOLDERS = re.compile(r"(?<![^=,:\[{'\" ])(?:~|[A-Za-z]:[\\/]|/)(?:[^/\\,=\]}'\"]*[/\\])*")
 """The folders of an absolute path at the beginning of a value, or of an item in a list."""
@@ -25,23 +24,25 @@ PACKAGES = (
     "accelerate",
     "safetensors",
     "numpy",
+    "onnxruntime",
     "scikit-learn",
 )
 
 
-def environment(device: str, precision: PrecisionChoice) -> dict[str, Any]:
+def environment(device: str, precision: PrecisionChoice, engine: str = "torch") -> dict[str, Any]:
     """Program, versions, machine and command line, without names of users or of the machine."""
     return {
         "sitrep": __version__,
         "time_utc": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": command_line(),
         "python": platform.python_version(),
-        "packages": {name: _version(name) for name in PACKAGES},
+        "packages": {name: version_of(name) for name in PACKAGES},
         "system": f"{platform.system()} {platform.machine()}",
         "processor": cpu_name(),
         "cores": os.cpu_count(),
         "bf16_instructions": sorted(cpu_flags() & set(BF16_FLAGS)),
         "gpu": _gpu_name() if device == "cuda" else None,
+        "engine": engine,
         "device": device,
         "precision": precision.precision.name,
         "precision_reason": precision.reason,
@@ -68,13 +69,6 @@ def command_line() -> str:
     script = Path(sys.argv[0])
     arguments = [FOLDERS.sub("…/", argument) for argument in sys.argv[1:]]
     return shlex.join(["python", f"{script.parent.name}/{script.name}", *arguments])
-
-
-def _version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
 
 
 def _gpu_name() -> str:

@@ -9,8 +9,9 @@ from typing import Any
 from rich.console import Console
 
 from sitrep.data.leakage import seen_units
-from sitrep.data.loading import LoadedData, SourceFile, columns_of, load_data, load_test, named_sources
-from sitrep.data.reading import SHIPPED, check_source
+from sitrep.data.loading import LoadedData, SourceFile, columns_of, load_test
+from sitrep.data.reading import check_source
+from sitrep.data.recorded import training_data_of
 from sitrep.data.split import describe_set
 from sitrep.errors import UserError
 from sitrep.evaluation.provenance import cost
@@ -21,7 +22,7 @@ from sitrep.model.checkpoint import Checkpoint, open_checkpoint
 from sitrep.report.evaluation import print_summary
 from sitrep.report.result_folder import write_results
 from sitrep.sentences import LabelledSentence
-from sitrep.settings import DataSettings, EvaluateDataSettings, EvaluateSettings, TrainingData
+from sitrep.settings import EvaluateDataSettings, EvaluateSettings
 from sitrep.settings.rules import check_label_map
 from sitrep.storage.complete import complete_folder, point_latest
 
@@ -44,7 +45,7 @@ def evaluate(settings: EvaluateSettings) -> Path:
         for source in settings.data.test_files:
             check_source(source)
         tests = behaviour_tests(checkpoint.taxonomy, settings.behaviour_files) if settings.behaviour else None
-        trained_on = _training_data(checkpoint, settings.training_data)
+        trained_on = training_data_of(checkpoint, settings.training_data)
         sentences, sources, left_out = _scored_data(settings, checkpoint, trained_on)
         reference: Sequence[Baseline] | str = "they were turned off with baselines=false"
         if settings.baselines:
@@ -58,6 +59,7 @@ def evaluate(settings: EvaluateSettings) -> Path:
         predictor = Predictor.from_checkpoint(
             checkpoint,
             calibrated=settings.calibrated,
+            engine=settings.engine,
             precision=settings.inference.precision,
             batch_tokens=settings.inference.batch_tokens,
         )
@@ -83,54 +85,6 @@ def _scored_data(
         return trained_on.split.test, trained_on.sources, trained_on.left_out
     remedy = "name the data to score with data.test_files=[FILE]"
     raise UserError(f"checkpoint={settings.checkpoint}: {trained_on}; {remedy}")
-
-
-def _training_data(checkpoint: Checkpoint, wanted: TrainingData) -> LoadedData | str:
-    """The data that a checkpoint was trained on, if it may be read, is still there and the same; else what is wrong.
-
-    A checkpoint of somebody else's can name any file of this machine. What it names is read where it says that it was
-    trained in this very folder, where the user asks for it, or where it is the shipped corpus; and never from the hub.
-    """
-    record = checkpoint.record
-    if wanted is TrainingData.none:
-        return "its training data was not asked for (training_data=none)"
-    if record is None or not record.data:
-        return "the checkpoint does not say what it was trained on"
-    try:
-        settings = DataSettings(**record.data)
-        names = ("train_files", "validation_files", "test_files", "calibration_files")
-        sources = set(named_sources(settings)) - {SHIPPED}
-        if sources and wanted is TrainingData.own and not _is_made_here(checkpoint):
-            return "it was not trained in this folder, so that the files it names are not read (training_data=named)"
-        for name in names:
-            setattr(settings, name, [_from_base(source, checkpoint) for source in getattr(settings, name)])
-        data = load_data(settings, checkpoint.taxonomy)
-    except (UserError, TypeError, ValueError) as error:
-        return f"its training data cannot be read again ({error})"
-    if data.split.digests() != record.split:
-        return "its training data has changed since"
-    return data
-
-
-def _is_made_here(checkpoint: Checkpoint) -> bool:
-    """Whether the training that wrote the checkpoint ran in the present folder."""
-    assert checkpoint.record is not None
-    return (checkpoint.folder / checkpoint.record.base).resolve() == Path.cwd().resolve()
-
-
-def _from_base(source: str, checkpoint: Checkpoint) -> str:
-    """A path of the record, as seen from here.
-
-    Raises:
-        UserError: If it names no file or folder; names of the hub are not followed.
-    """
-    assert checkpoint.record is not None
-    if source == SHIPPED:
-        return source
-    found = checkpoint.folder / checkpoint.record.base / source  # an absolute source stays what it is
-    if not found.exists():
-        raise UserError(f"{source}: no such file or folder")
-    return str(found)
 
 
 def _given(settings: EvaluateDataSettings) -> dict[str, Any]:

@@ -66,7 +66,7 @@ def score_checkpoint(
     seconds = time.perf_counter() - began
     label = predictor.label if tests is not None else None
     analysis = analyse(sentences, predictions, checkpoint, calibrated, label, tests or ())
-    made_with = environment(predictor.engine.device, predictor.engine.precision)
+    made_with = environment(predictor.engine.device, predictor.engine.precision, predictor.engine.name.name)
     made_with["scoring_seconds"] = round(seconds, 2)
     results = compute(
         sentences,

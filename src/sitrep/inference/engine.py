@@ -1,35 +1,32 @@
 """What runs a model: engines that turn batches of tokens into logits, behind one interface."""
 
-import copy
 from collections.abc import Sequence
-from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from sitrep.decisions import pool_logits
 from sitrep.errors import UserError
+from sitrep.inference.engine_choice import choose_engine
+from sitrep.inference.onnx_engine import OnnxEngine
+from sitrep.inference.torch_engine import ReferenceEngine, TorchEngine
 from sitrep.labels import Task
 from sitrep.model.checkpoint import Checkpoint
 from sitrep.model.encoding import Batch
-from sitrep.model.hardware import PrecisionChoice, choose_device, choose_precision
-from sitrep.settings import Precision
-
-if TYPE_CHECKING:
-    import torch
-
-    from sitrep.model.packed import PackedBert
+from sitrep.model.hardware import PrecisionChoice
+from sitrep.settings import EngineName, Precision
 
 
 class Engine(Protocol):
     """A loaded model.
 
     Attributes:
+        name: Of its kind.
         device: Kind of device that it runs on: ``cpu``, ``cuda`` or ``mps``.
         precision: Number format of its arithmetic, and why.
     """
 
+    name: EngineName
     device: str
     precision: PrecisionChoice
 
@@ -43,73 +40,6 @@ class Engine(Protocol):
         Raises:
             UserError: If the batch does not fit into the device's memory.
         """
-
-
-class TorchEngine:
-    """An engine by PyTorch.
-
-    Args:
-        model: A :class:`sitrep.model.classifier.SentenceClassifier` in fp32; it is not changed.
-        device: Where to run.
-        precision: Number format of the weights and the arithmetic.
-    """
-
-    def __init__(self, model: Any, device: "torch.device", precision: PrecisionChoice) -> None:
-        import torch
-
-        self.precision = precision
-        self.device = device.type
-        self._device = device
-        if precision.precision is Precision.bf16:
-            model = copy.deepcopy(model).to(torch.bfloat16)
-        self.model: Any = model.to(device).eval()
-
-    @classmethod
-    def load(
-        cls, checkpoint: Checkpoint, precision: Precision = Precision.auto, member: Path | None = None
-    ) -> "TorchEngine":
-        """Load the weights of a checkpoint and check them against its configuration.
-
-        Args:
-            checkpoint: An opened one.
-            precision: Number format to run in.
-            member: Folder of other weights of the same shape; ``None``: those of the checkpoint's own folder.
-
-        Raises:
-            UserError: If they cannot be loaded or do not fit.
-        """
-        device = choose_device()
-        choice = choose_precision(precision, device, "inference.precision")
-        return cls(_load(checkpoint, member or checkpoint.folder), device, choice)
-
-    @cached_property
-    def packed(self) -> "PackedBert | None":
-        """The model without padding; ``None`` where it is of a kind that only ``transformers`` computes."""
-        from sitrep.model.classifier import SentenceClassifier
-        from sitrep.model.packed import PackedBert
-
-        lone = type(self.model) is SentenceClassifier  # windows of a page want a mask of their own
-        return PackedBert(self.model.model) if lone and PackedBert.fits(self.model.model) else None
-
-    def logits(self, batch: Batch) -> np.ndarray:
-        """As :meth:`Engine.logits`."""
-        import torch
-
-        arrays = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask}
-        arrays |= {"starts": batch.starts, "owners": batch.owners}
-        with torch.inference_mode():
-            try:
-                if self.packed is not None:
-                    real = batch.attention_mask.astype(bool)
-                    return np.asarray(self.packed(batch.input_ids[real], real.sum(axis=1)).float().cpu().numpy())
-                answers = self.model(**{name: torch.from_numpy(a).to(self._device) for name, a in arrays.items()})
-            except torch.OutOfMemoryError:
-                size = batch.input_ids.size
-                raise UserError(
-                    f"inference.batch_tokens: the GPU's memory is too small for {size} tokens; lower it"
-                ) from None
-            found: np.ndarray = answers["logits"].float().cpu().numpy()
-        return found[batch.starts >= 0]
 
 
 class EnsembleEngine:
@@ -128,6 +58,7 @@ class EnsembleEngine:
     def __init__(self, members: Sequence[Engine], task: Task) -> None:
         self.members = members
         self.task = task
+        self.name = members[0].name
         self.device = members[0].device
         self.precision = members[0].precision
 
@@ -136,47 +67,28 @@ class EnsembleEngine:
         return pool_logits(np.stack([member.logits(batch) for member in self.members]), self.task)
 
 
-def load_engine(checkpoint: Checkpoint, precision: Precision = Precision.auto) -> Engine:
+def load_engine(
+    checkpoint: Checkpoint, precision: Precision = Precision.auto, engine: EngineName = EngineName.auto
+) -> Engine:
     """Load what answers for a checkpoint: its one model, or all members of an ensemble.
 
-    Raises:
-        UserError: If weights cannot be loaded or do not fit.
-    """
-    if not checkpoint.members:
-        return TorchEngine.load(checkpoint, precision)
-    members = [TorchEngine.load(checkpoint, precision, member) for member in checkpoint.members]
-    return EnsembleEngine(members, checkpoint.task)
-
-
-def _load(checkpoint: Checkpoint, folder: Path) -> Any:
-    """The model in fp32, its weights checked against the checkpoint's configuration.
-
     Args:
-        checkpoint: Has the configuration.
-        folder: Holds the weights.
+        checkpoint: An opened one.
+        precision: Number format to run in.
+        engine: What is to run it; ``auto``: see :func:`sitrep.inference.engine_choice.choose_engine`.
+
+    Raises:
+        UserError: If weights cannot be loaded or do not fit, or what is needed is not installed.
     """
-    import torch
-    from transformers import AutoConfig, AutoModelForSequenceClassification, logging
-
-    from sitrep.model.classifier import wrap_classifier
-
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        model, report = AutoModelForSequenceClassification.from_pretrained(
-            folder,
-            config=AutoConfig.from_pretrained(checkpoint.folder, local_files_only=True),
-            local_files_only=True,
-            use_safetensors=True,
-            dtype=torch.float32,
-            output_loading_info=True,
+    chosen = choose_engine(checkpoint, precision) if engine is EngineName.auto else engine
+    if chosen is EngineName.onnx:
+        return OnnxEngine.load(checkpoint, precision)
+    if not checkpoint.has_weights:
+        raise UserError(
+            f"engine={chosen.name}: {checkpoint.folder} was exported, and holds no weights; use engine=onnx"
         )
-    except Exception as error:  # what is wrong with a foreign folder decides the type
-        raise UserError(f"{folder}: cannot be loaded: {type(error).__name__}: {error}") from None
-    for problem in ("missing_keys", "mismatched_keys", "unexpected_keys"):
-        if found := sorted(map(str, report[problem])):
-            raise UserError(
-                f"{folder}: the weights do not fit config.json: {problem.replace('_', ' ')}: {found[0]}"
-                + (f" and {len(found) - 1} more" if len(found) > 1 else "")
-            )
-    return wrap_classifier(model, checkpoint.context)
+    kind = ReferenceEngine if chosen is EngineName.reference else TorchEngine
+    if not checkpoint.members:
+        return kind.load(checkpoint, precision)
+    members = [kind.load(checkpoint, precision, member) for member in checkpoint.members]
+    return EnsembleEngine(members, checkpoint.task)

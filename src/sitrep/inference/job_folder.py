@@ -59,7 +59,7 @@ class Manifest:
 
     Attributes:
         identity: What decides the answers; see :func:`sitrep.inference.job_identity.identity`.
-        computing: Device and number format of the run that began.
+        computing: Engine, device and number format of the run that began.
         divided: How the shards of the job were made: by file or by part.
         labels: Of the model, in their order.
         duplicates: How much repeats in the whole input, in words, if that was looked for.

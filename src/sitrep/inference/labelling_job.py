@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from sitrep.errors import UserError
+from sitrep.errors import UserError, is_installed, not_installed
 from sitrep.inference.duplicates import Repeats, marked, repeats_of
 from sitrep.inference.folders import JOB_ERRORS, JOB_PAGES
 from sitrep.inference.inputs import InputSource
@@ -29,7 +29,7 @@ from sitrep.inference.table_files import json_line
 from sitrep.inference.tally import SHOWN_PAGES, Counting, PageCounts
 from sitrep.model.checkpoint import Checkpoint, open_checkpoint
 from sitrep.sentences import Passage
-from sitrep.settings import OnDuplicates, Precision, PredictSettings
+from sitrep.settings import EngineName, OnDuplicates, PartFormat, Precision, PredictSettings
 
 
 def label_in_parts(settings: PredictSettings, source: InputSource, texts: PageTexts, console: Console) -> None:
@@ -47,6 +47,8 @@ def label_in_parts(settings: PredictSettings, source: InputSource, texts: PageTe
     """
     if source.is_stream:
         raise UserError(f"output={settings.output}: a job in parts goes on where it was cut off, which a pipe cannot")
+    if settings.parts is PartFormat.parquet and not is_installed("pyarrow"):
+        raise UserError(f"parts=parquet: {not_installed('pyarrow')}, or use parts=jsonl")
     source.check()
     for remark in source.files.remarks() if source.is_folder else ():
         console.print(remark, highlight=False, markup=False, soft_wrap=True)
@@ -96,15 +98,22 @@ def _prepared(
     clock = StageClock()
     repeats = repeats_of(source, clock, console) if settings.duplicates is OnDuplicates.mark else None
     with clock.measure(LOADING):
+        engine = EngineName[begun.computing["engine"]] if begun else settings.engine
         precision = Precision[begun.computing["precision"]] if begun else settings.inference.precision
         predictor = Predictor.from_checkpoint(
             checkpoint,
             calibrated=settings.calibrated,
+            engine=engine,
             precision=precision,
             batch_tokens=settings.inference.batch_tokens,
         )
     predictor.clock = clock
-    computing = {"device": predictor.engine.device, "precision": predictor.engine.precision.precision.name}
+    running = predictor.engine
+    computing = {
+        "engine": running.name.name,
+        "device": running.device,
+        "precision": running.precision.precision.name,
+    }
     if begun is None:
         divided = "by file" if source.is_folder else "by part"
         begun = Manifest(now, computing, divided, list(checkpoint.labels), repeats.summary() if repeats else None)

@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from sitrep.errors import UserError
+from sitrep.errors import UserError, is_installed, not_installed
 from sitrep.inference.arrow_columns import Types
 from sitrep.inference.page_outputs import PageOutput, open_clean_stream, open_pages
 from sitrep.inference.table_files import CsvWriter, ParquetWriter, TableWriter, json_line
@@ -37,6 +37,8 @@ def check_output(output: str, overwrite: bool, clean: bool = False) -> None:
         endings = ", ".join((*ENDINGS, ".html"))
         raise UserError(f"output={output}: the ending must be one of {endings}, or - for standard output")
     refuse_existing(path, overwrite)
+    if path.suffix.lower() == ".parquet" and not is_installed("pyarrow"):
+        raise not_installed("pyarrow")
 
 
 @contextmanager

@@ -4,7 +4,9 @@ import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -15,6 +17,7 @@ from sitrep.inference.engine import Engine, load_engine
 from sitrep.inference.known_answers import KnownAnswers
 from sitrep.inference.reading_ahead import ahead
 from sitrep.inference.stage_clock import MODEL, TOKENIZING, StageClock
+from sitrep.inference.stored_answers import check_answers
 from sitrep.labels import Task, Taxonomy
 from sitrep.model.checkpoint import DEFAULT_THRESHOLD, Checkpoint, open_checkpoint
 from sitrep.model.encoding import EncodedRow, InputEncoder, reading_order
@@ -25,7 +28,9 @@ from sitrep.pages.html import Page, looks_like_html, read_html
 from sitrep.pages.legibility import oddities
 from sitrep.pages.passages import article_passages, page_passages
 from sitrep.sentences import UNFAMILIAR_VOCABULARY, Passage, Prediction, probability_of
-from sitrep.settings import Context, Precision
+from sitrep.settings import Context, EngineName, Precision
+
+Choice = TypeVar("Choice", bound=Enum)
 
 BATCH_TOKENS = {"cpu": 2048, "cuda": 32768, "mps": 8192}
 """Tokens a batch at which throughput no longer grows, by kind of device (`benchmarks/prediction.py`)."""
@@ -108,6 +113,7 @@ class Predictor:
         checkpoint: str | Path | Checkpoint,
         *,
         calibrated: bool = True,
+        engine: str | EngineName = EngineName.auto,
         precision: str | Precision = Precision.auto,
         batch_tokens: int | None = None,
     ) -> "Predictor":
@@ -116,21 +122,23 @@ class Predictor:
         Args:
             checkpoint: A run folder, the ``checkpoint`` folder inside it, or one that was opened already.
             calibrated: Use the temperature and the acceptance thresholds that were fitted on validation.
-            precision: ``auto``, ``fp32`` or ``bf16``.
+            engine: ``auto``, ``torch``, ``onnx`` or ``reference``.
+            precision: ``auto``, ``fp32``, ``bf16`` or ``int8``.
             batch_tokens: Tokens a batch, padding included; ``None``: what suits the device.
 
         Raises:
-            UserError: If there is no checkpoint, or it cannot be loaded.
-            UsageError: If the precision is none that there is.
+            UserError: If there is no checkpoint, it cannot be loaded, or what it needs is not installed; if an exported
+                model answers otherwise on this processor than where it was made.
+            UsageError: If there is no such engine or precision.
         """
-        if isinstance(precision, str):
-            if precision not in Precision.__members__:
-                raise UsageError(f"precision={precision}: use one of {', '.join(Precision.__members__)}")
-            precision = Precision[precision]
+        engine, precision = _named(EngineName, "engine", engine), _named(Precision, "precision", precision)
         opened = checkpoint if isinstance(checkpoint, Checkpoint) else open_checkpoint(str(checkpoint))
+        encoder = InputEncoder(load_tokenizer(opened), opened.context, opened.max_tokens, opened.window_tokens)
+        loaded = load_engine(opened, precision, engine)
+        check_answers(opened, loaded, encoder)
         return cls(
-            engine=load_engine(opened, precision),
-            encoder=InputEncoder(load_tokenizer(opened), opened.context, opened.max_tokens, opened.window_tokens),
+            engine=loaded,
+            encoder=encoder,
             taxonomy=opened.taxonomy,
             task=opened.task,
             fit=opened.validation if calibrated else None,
@@ -280,6 +288,15 @@ class Predictor:
         """Tokens of every row of a batch."""
         stepped = stepped_width(longest)
         return min(stepped, self.encoder.max_tokens) if self.encoder.context is Context.none else stepped
+
+
+def _named(kind: type[Choice], setting: str, value: str | Choice) -> Choice:
+    """A member of an enumeration, given as it is or by its name."""
+    if isinstance(value, kind):
+        return value
+    if value not in kind.__members__:
+        raise UsageError(f"{setting}={value}: use one of {', '.join(kind.__members__)}")
+    return kind[str(value)]
 
 
 def load_tokenizer(checkpoint: Checkpoint) -> TextTokenizer:

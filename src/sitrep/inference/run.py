@@ -51,6 +51,7 @@ def predict(settings: PredictSettings) -> None:
         predictor = Predictor.from_checkpoint(
             checkpoint,
             calibrated=settings.calibrated,
+            engine=settings.engine,
             precision=settings.inference.precision,
             batch_tokens=settings.inference.batch_tokens,
         )

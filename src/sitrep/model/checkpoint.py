@@ -8,25 +8,24 @@ weights of each member in a folder under ``members``; those beside ``config.json
 know nothing of members.
 """
 
-import json
-from dataclasses import asdict, dataclass, field, fields
-from pathlib import Path, PurePosixPath
-from typing import Any, get_origin
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import yaml
 
 from sitrep.errors import UserError
 from sitrep.labels import Task, Taxonomy, read_taxonomy, shipped_names, shipped_taxonomy
+from sitrep.model.checkpoint_record import DEFAULT_MAX_TOKENS, MEMBERS, RECORD, CheckpointRecord, read_record
+from sitrep.model.export_record import ANSWERS, EXPORT, ONNX, ExportRecord, read_export
 from sitrep.model.familiarity import FAMILIARITY, Familiarity, read_familiarity
 from sitrep.model.validation_fit import VALIDATION, ValidationFit, read_validation
 from sitrep.settings import Context
-from sitrep.storage.complete import read_json, record_of, sha256_of
+from sitrep.storage.complete import read_json, sha256_of
 
 CHECKPOINT = "checkpoint"
-RECORD = "sitrep.json"
 TAXONOMY = "taxonomy.yaml"
 WEIGHTS = "model.safetensors"
-MEMBERS = "members"
 TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "spm.model", "tokenizer.model", "sentencepiece.bpe.model")
 CONFIG = "config.yaml"
 METRICS = "metrics.json"
@@ -38,55 +37,8 @@ PREDICTIONS = "predictions.jsonl"
 ENVIRONMENT = "environment.json"
 SPLIT = "split.json"
 
-RECORD_VERSION = 3
-WITHOUT_MEMBERS = 2
-"""The version before there were ensembles; nothing else has changed since."""
-DEFAULT_MAX_TOKENS = 256
 DEFAULT_THRESHOLD = 0.5
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
-
-
-@dataclass(frozen=True)
-class CheckpointRecord:
-    """What ``sitrep.json`` says.
-
-    Attributes:
-        max_tokens: Longest input in tokens.
-        files: File name to SHA-256 of every file that decides what the model answers, those of members included.
-        data: Data settings of the training run, as written in its ``config.yaml``.
-        base: Folder that relative paths in ``data`` start from, as seen from the checkpoint.
-        split: Digest of each split's sentences, by which later runs know that the data is the same.
-        context: What a sentence is read with.
-        window_tokens: Longest window of a page where ``context`` is ``article``.
-        version: Of this record's format.
-    """
-
-    max_tokens: int
-    files: dict[str, str] = field(default_factory=dict)
-    data: dict[str, Any] = field(default_factory=dict)
-    base: str = "."
-    split: dict[str, str] = field(default_factory=dict)
-    context: str = Context.none.name
-    window_tokens: int = DEFAULT_MAX_TOKENS
-    version: int = RECORD_VERSION
-
-    def __post_init__(self) -> None:
-        for item in fields(self):
-            kind: Any = get_origin(item.type) or item.type
-            if not isinstance(getattr(self, item.name), kind):
-                raise TypeError(f"{item.name} must be {kind.__name__}, not {getattr(self, item.name)!r}")
-        if self.context not in Context.__members__:
-            raise TypeError(f"context must be one of {', '.join(Context.__members__)}, not {self.context!r}")
-
-    @property
-    def members(self) -> tuple[str, ...]:
-        """Names of the folders that hold the weights of an ensemble, in its order; none for one model."""
-        parts = (PurePosixPath(name).parts for name in self.files)
-        return tuple(dict.fromkeys(path[1] for path in parts if path[:1] == (MEMBERS,) and len(path) == 3))
-
-    def write(self, folder: Path) -> None:
-        """Write the record into a checkpoint folder."""
-        (folder / RECORD).write_text(json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 @dataclass(frozen=True)
@@ -104,6 +56,7 @@ class Checkpoint:
         validation: What was fitted on validation; ``None`` for such a folder, and for checkpoints from before that.
         members: Folders of the weights of an ensemble; none for one model.
         familiarity: What words its training data knows; ``None`` as before, and where that was too small to tell.
+        export: What ``model.onnx`` was made from; ``None`` where there is none.
     """
 
     folder: Path
@@ -116,6 +69,12 @@ class Checkpoint:
     validation: ValidationFit | None
     members: tuple[Path, ...] = ()
     familiarity: Familiarity | None = None
+    export: ExportRecord | None = None
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether PyTorch can load it; what was exported has ``model.onnx`` alone."""
+        return bool(weight_files(self.folder))
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -149,7 +108,7 @@ def open_checkpoint(location: str) -> Checkpoint:
     """
     folder = _find(Path(location))
     config = read_json(folder / "config.json")
-    record, version_1_labels = _read_record(folder)
+    record, version_1_labels = read_record(folder)
     several = config.get("problem_type") == f"{Task.multi_label.name}_classification"
     task = Task.multi_label if several else Task.single_label
     taxonomy = _taxonomy_of(folder, _outputs_of(config, folder), task, version_1_labels)
@@ -171,6 +130,7 @@ def open_checkpoint(location: str) -> Checkpoint:
         validation=validation,
         members=tuple(folder / MEMBERS / name for name in record.members) if record else (),
         familiarity=read_familiarity(folder),
+        export=read_export(folder),
     )
 
 
@@ -187,7 +147,8 @@ def weight_files(folder: Path) -> list[Path]:
 
 def recorded_files(folder: Path) -> dict[str, str]:
     """Name and SHA-256 of every file that decides what the model answers, those of members included."""
-    names = ("config.json", *TOKENIZERS, "tokenizer_config.json", TAXONOMY, VALIDATION, FAMILIARITY)
+    ours = (TAXONOMY, VALIDATION, FAMILIARITY, ONNX, EXPORT, ANSWERS)
+    names = ("config.json", *TOKENIZERS, "tokenizer_config.json", *ours)
     deciding = [*weight_files(folder), *(folder / name for name in names), *sorted(folder.glob(f"{MEMBERS}/*/*"))]
     return {path.relative_to(folder).as_posix(): sha256_of(path) for path in deciding if path.is_file()}
 
@@ -232,7 +193,7 @@ def _taxonomy_of(folder: Path, outputs: tuple[str, ...], task: Task, version_1_l
 
 
 def _check_files(folder: Path, record: CheckpointRecord | None) -> None:
-    if not weight_files(folder):
+    if not weight_files(folder) and not (folder / ONNX).is_file():
         if any(path for pattern in PICKLES for path in folder.glob(pattern)):
             raise UserError(
                 f"{folder}: holds pickled weights only, which can run any code when they are loaded; "
@@ -245,6 +206,11 @@ def _check_files(folder: Path, record: CheckpointRecord | None) -> None:
         raise UserError(
             f"{folder / RECORD}: no such file, but {MEMBERS}/ is there; restore it, or delete {MEMBERS}/ and "
             f"{VALIDATION} to use the one model that the folder itself holds"
+        )
+    if record is None and (folder / ONNX).is_file():
+        raise UserError(
+            f"{folder / RECORD}: no such file, but {ONNX} is there; export it again, or restore what "
+            "scripts/export.py wrote beside it"
         )
     for name, expected in (record.files if record else {}).items():
         path = folder / name
@@ -266,27 +232,3 @@ def _outputs_of(config: dict[str, Any], folder: Path) -> tuple[str, ...]:
         return tuple(str(by_index[str(index)]) for index in range(len(by_index)))
     except KeyError:
         raise UserError(f"{folder / 'config.json'}: id2label is not numbered from 0: {by_index}") from None
-
-
-def _read_record(folder: Path) -> tuple[CheckpointRecord | None, str | None]:
-    """What ``sitrep.json`` says, and the name of the shipped taxonomy that it names where it is of version 1."""
-    path = folder / RECORD
-    if not path.is_file():
-        return None, None
-    content = read_json(path)
-    labels = None
-    if content.get("version") == 1:
-        content, labels = _from_version_1(content, path)
-    if content.get("version") == WITHOUT_MEMBERS:
-        content = content | {"version": RECORD_VERSION}
-    return record_of(CheckpointRecord, RECORD_VERSION, content, path), labels
-
-
-def _from_version_1(content: dict[str, Any], path: Path) -> tuple[dict[str, Any], str | None]:
-    """A record of version 0.1 of the program, which named a shipped taxonomy and had two more ways to read context."""
-    content = dict(content)
-    labels, pooling = content.pop("label_set", None), content.pop("pooling", "cls")
-    if pooling != "cls" or content.get("context") == "neighbours":
-        how = f"model.context={content.get('context')} and model.pooling={pooling}"
-        raise UserError(f"{path}: made with {how}, which version 0.1 of sitrep alone reads; train again")
-    return content | {"version": RECORD_VERSION}, labels

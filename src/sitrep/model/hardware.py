@@ -1,29 +1,33 @@
 """What the machine computes in, and which number format is taken for it."""
 
-import json
 import os
 import platform
-from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sitrep.errors import UsageError
 from sitrep.settings import Precision
-from sitrep.storage.cache import cache_folder
+from sitrep.storage.machine_report import found_once
 
 if TYPE_CHECKING:
     import torch
 
 CPU_INFO = Path("/proc/cpuinfo")
+TOPOLOGY = Path("/sys/devices/system/cpu")
 BF16_FLAGS = ("amx_bf16", "avx512_bf16", "bf16")
 """What Linux calls instructions that multiply in bf16: Intel's matrix units, Intel's and AMD's vectors, Arm's."""
 
-CACHE = "bf16.json"
+INT8_FLAGS = ("avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm")
+"""The same of instructions that add up products of bytes without loss; without them int8 answers otherwise."""
+
 LEAST_GAIN = 1.15
 """How much faster bf16 must be: below, its rounding is not worth it."""
-SHAPES = ((768, 384, 1536), (768, 1536, 384))
-"""Rows, inputs and outputs of the matrix products that are timed: those of the default backbone."""
+ROWS = 768
+Sizes = tuple[int, int]
+DEFAULT_SIZES: Sizes = (384, 1536)
+"""Of the default backbone: what goes in and out of a layer, and what is inside its second half."""
 MEASURED_SECONDS = 0.8
 
 
@@ -51,17 +55,22 @@ def choose_device() -> "torch.device":
     return torch.device("cpu")
 
 
-def choose_precision(wanted: Precision, device: "torch.device", setting: str) -> PrecisionChoice:
+def choose_precision(
+    wanted: Precision, device: "torch.device", setting: str, sizes: Sizes = DEFAULT_SIZES
+) -> PrecisionChoice:
     """Decide between fp32 and bf16.
 
     Args:
         wanted: The setting; ``auto`` picks bf16 only where the hardware multiplies in it and is the faster for it.
         device: Where the model runs.
         setting: Dotted name of the setting, for the error message.
+        sizes: Of the model's matrix products.
 
     Raises:
-        UsageError: If bf16 is asked of a GPU that does not have it. A CPU takes it at any rate, if slowly.
+        UsageError: If bf16 is asked of a GPU that does not have it. A CPU takes it at any rate, if slowly. If int8 is.
     """
+    if wanted is Precision.int8:
+        raise UsageError(f"{setting}=int8: PyTorch runs no int8 here; scripts/export.py format=onnx-int8 makes a model")
     if wanted is Precision.bf16 and device.type == "cuda" and not _gpu_has_bf16():
         raise UsageError(f"{setting}=bf16: this GPU does not compute in bf16; use fp32 or auto")
     if wanted is not Precision.auto:
@@ -73,51 +82,60 @@ def choose_precision(wanted: Precision, device: "torch.device", setting: str) ->
     flag = next((name for name in BF16_FLAGS if name in cpu_flags()), None)
     if flag is None:
         return PrecisionChoice(Precision.fp32, "the processor has no instructions for bf16")
-    gain = measured_gain()
+    gain = measured_gain(sizes)
     words = f"the processor has {flag}, and bf16 measured {gain:.1f} times as fast as fp32"
     return PrecisionChoice(Precision.bf16 if gain >= LEAST_GAIN else Precision.fp32, words)
 
 
-def measured_gain() -> float:
+def measured_gain(sizes: Sizes = DEFAULT_SIZES) -> float:
     """How many times as fast matrix products are in bf16 as in fp32 on this CPU.
 
-    Measured once, for about a second, and kept in the user's cache folder until processor, threads or torch change.
+    Measured once, for about a second, and kept until processor, threads or torch change.
     """
     import torch
 
-    machine = _Machine(cpu_name(), sorted(cpu_flags() & set(BF16_FLAGS)), torch.get_num_threads(), torch.__version__)
-    path = cache_folder() / CACHE
-    with suppress(OSError, ValueError, TypeError, KeyError):
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        if kept["machine"] == asdict(machine):
-            return float(kept["gain"])
-    gain = _measure()
-    with suppress(OSError):  # a cache that cannot be written costs a second a run, nothing else
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f"{CACHE}.{os.getpid()}")
-        partial.write_text(json.dumps({"machine": asdict(machine), "gain": gain}) + "\n", encoding="utf-8")
-        os.replace(partial, path)
-    return gain
+    holds_for = machine() | {"threads": torch.get_num_threads(), "torch": torch.__version__}
+    return float(found_once(f"bf16, products of {sizes[0]} and {sizes[1]}", holds_for, lambda: _measure(sizes)))
 
 
-@dataclass(frozen=True)
-class _Machine:
-    """What a measurement holds for."""
-
-    processor: str
-    flags: list[str]
-    threads: int
-    torch: str
+def machine() -> dict[str, object]:
+    """What a measurement holds for: the processor, and its instructions that decide what is fast."""
+    return {"processor": cpu_name(), "flags": sorted(cpu_flags() & {*BF16_FLAGS, *INT8_FLAGS})}
 
 
-def _measure() -> float:
+def version_of(package: str) -> str | None:
+    """Version of an installed package, without importing it; ``None`` if it is not installed."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def usable_cores() -> int:
+    """Cores that this process may run on, two threads of one core counted once; ``OMP_NUM_THREADS`` says fewer."""
+    wanted = os.environ.get("OMP_NUM_THREADS", "")
+    if wanted.isdigit() and int(wanted):
+        return int(wanted)
+    if not hasattr(os, "sched_getaffinity"):  # not on Linux
+        return os.cpu_count() or 1
+    cores = set()
+    for cpu in os.sched_getaffinity(0):
+        try:
+            cores.add((TOPOLOGY / f"cpu{cpu}" / "topology" / "thread_siblings_list").read_text())
+        except OSError:
+            cores.add(str(cpu))
+    return len(cores)
+
+
+def _measure(sizes: Sizes) -> float:
     """Times of fp32 and bf16 in turns; the least of each counts, as other work can only add to it."""
     import time
 
     import torch
 
+    outer, inner = sizes
     operands = {
-        kind: [(torch.randn(m, k).to(kind), torch.randn(n, k).to(kind)) for m, k, n in SHAPES]
+        kind: [(torch.randn(ROWS, k).to(kind), torch.randn(n, k).to(kind)) for k, n in ((outer, inner), (inner, outer))]
         for kind in (torch.float32, torch.bfloat16)
     }
 

@@ -14,6 +14,7 @@ import yaml
 from sitrep.evaluation.results import headline_of
 from sitrep.metrics.intervals import Interval, ScoreIntervals
 from sitrep.model.checkpoint import Checkpoint
+from sitrep.model.export_record import ExportRecord
 from sitrep.model.packaged import PACKAGED
 from sitrep.report.rendering import render_text
 from sitrep.settings import Context
@@ -70,6 +71,19 @@ def model_card(content: CardContent) -> str:
         settings=yaml.safe_dump(_shown(content.settings), sort_keys=False, allow_unicode=True).strip(),
     )
     return f"---\n{_metadata(content).to_yaml()}\n---\n\n{body}"
+
+
+def exported_card(card: str, record: ExportRecord, figures: str) -> str:
+    """The card of a checkpoint as that of what was exported from it.
+
+    Args:
+        card: Markdown, as :func:`model_card` wrote it.
+        record: Of the export.
+        figures: How it answers beside the checkpoint, in a line.
+    """
+    note = render_text("exported.md.j2", record=record, figures=figures)
+    head, use, rest = card.partition("## How to use it\n")
+    return f"{head}{note}\n{use}{rest}" if use else f"{card}\n{note}"
 
 
 def _metadata(content: CardContent) -> "ModelCardData":

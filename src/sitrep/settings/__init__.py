@@ -2,6 +2,8 @@
 
 from sitrep.settings.choices import (
     Context,
+    EngineName,
+    ExportFormat,
     FetchedBackbone,
     InputFormat,
     JoinLines,
@@ -17,6 +19,7 @@ from sitrep.settings.jobs import (
     CheckSettings,
     CompareSettings,
     EvaluateSettings,
+    ExportSettings,
     FetchSettings,
     InferenceSettings,
     PredictSettings,
@@ -28,8 +31,11 @@ __all__ = [
     "CompareSettings",
     "Context",
     "DataSettings",
+    "EngineName",
     "EvaluateDataSettings",
     "EvaluateSettings",
+    "ExportFormat",
+    "ExportSettings",
     "FetchSettings",
     "FetchedBackbone",
     "InferenceSettings",

@@ -9,6 +9,20 @@ class Precision(Enum):
     auto = "auto"
     fp32 = "fp32"
     bf16 = "bf16"
+    int8 = "int8"
+
+
+class EngineName(Enum):
+    """What runs the model."""
+
+    auto = "auto"
+    torch = "torch"
+    onnx = "onnx"
+    reference = "reference"
+
+
+ExportFormat = Enum("ExportFormat", {"onnx": "onnx", "onnx-int8": "onnx-int8"})
+"""What a checkpoint is exported as."""
 
 
 class Context(Enum):

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 from sitrep.labels import find_taxonomy
 from sitrep.settings.choices import (
+    EngineName,
+    ExportFormat,
     FetchedBackbone,
     InputFormat,
     JoinLines,
@@ -24,7 +26,8 @@ class InferenceSettings:
     """How sentences are fed to the model."""
 
     precision: Precision = Precision.auto
-    """`auto`: bf16 where the processor or the GPU computes in it and a short measurement finds it faster, else fp32."""
+    """`auto`: bf16 where the processor or the GPU computes in it and a short measurement finds it faster, else fp32;
+    `int8` is what `scripts/export.py` makes."""
     batch_tokens: int | None = None
     """Tokens a batch, padding included; `null`: 2,048 on a CPU, 32,768 on a GPU."""
 
@@ -41,6 +44,8 @@ class EvaluateSettings:
     checkpoint: str = "outputs/train/latest"
     """Run folder, or the `checkpoint` folder inside it, or any Hugging Face folder with our labels."""
     data: EvaluateDataSettings = field(default_factory=EvaluateDataSettings)
+    engine: EngineName = EngineName.auto
+    """As in `scripts/predict.py`."""
     inference: InferenceSettings = field(default_factory=InferenceSettings)
     calibrated: bool = True
     """Use the temperature that was fitted on validation, so that probabilities mean what they say."""
@@ -101,6 +106,9 @@ class PredictSettings:
     """Sentences a part, at least; it ends with the article, or at twice as many."""
     shard: str | None = None
     """`i/N`: do the i-th of N shares of a job in parts, in `FOLDER/shard-i-of-N`; by file in a folder, else by part."""
+    engine: EngineName = EngineName.auto
+    """`auto`: what is there, and of several the one that a short measurement finds faster. `torch`; `onnx`: a model
+    that `scripts/export.py` made; `reference`: torch in fp32, every row alone and without padding."""
     inference: InferenceSettings = field(default_factory=InferenceSettings)
 
     def __post_init__(self) -> None:
@@ -111,6 +119,34 @@ class PredictSettings:
         numbers = re.fullmatch(r"([1-9]\d{0,5})/([1-9]\d{0,5})", self.shard or "1/1")
         rule = "write it as i/N, such as 2/8, with i between 1 and N"
         require(bool(numbers) and int(numbers[1]) <= int(numbers[2]), "shard", self.shard, rule)  # type: ignore[index]
+
+
+@dataclass
+class ExportSettings:
+    """Settings of `scripts/export.py`."""
+
+    checkpoint: str = "outputs/train/latest"
+    """Run folder, or the `checkpoint` folder inside it."""
+    format: ExportFormat = ExportFormat.onnx
+    """`onnx`: fp32, with the same answers. `onnx-int8`: smaller and faster, with answers that differ a little."""
+    output: str | None = None
+    """Folder of the result, which must not exist yet; `null`: named as `format`, beside the `checkpoint` folder."""
+    validation_files: list[str] = field(default_factory=list)
+    """Labelled data to check the answers on; empty: the validation split that the checkpoint was trained with."""
+    training_data: TrainingData = TrainingData.own
+    """Whether to read what the checkpoint names as its data, as in `scripts/evaluate.py`."""
+    most_f1_loss: float = 0.01
+    """Macro-F1 that the result may lose against fp32; more, and it is refused."""
+    most_changed_labels: float = 0.01
+    """Share of the units that may get another label than in fp32; more, and it is refused."""
+    least_near: float = 0.99
+    """Wanted share of units of which no probability moves by over 0.03, where int8 has a choice; 0.98 can be faster."""
+
+    def __post_init__(self) -> None:
+        expand_home(self, "checkpoint", "output", "validation_files")
+        require(self.output != "", "output", self.output, "name a folder")
+        for name in ("most_f1_loss", "most_changed_labels", "least_near"):
+            require(0 <= getattr(self, name) <= 1, name, getattr(self, name), "must lie between 0 and 1")
 
 
 @dataclass

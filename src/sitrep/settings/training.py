@@ -77,6 +77,8 @@ class TrainerSettings:
         require(0 <= self.distillation <= 1, "trainer.distillation", self.distillation, "must lie in [0, 1]")
         for name in ("epochs", "learning_rate"):
             require(getattr(self, name) > 0, f"trainer.{name}", getattr(self, name), "must be above 0")
+        rule = "training computes in fp32 or bf16; scripts/export.py makes int8"
+        require(self.precision is not Precision.int8, "trainer.precision", self.precision.name, rule)
         require(self.batch_size >= 1, "trainer.batch_size", self.batch_size, "must be at least 1")
         for name in ("warmup_fraction", "pretrained_share", "context_dropout"):
             require(0 <= getattr(self, name) < 1, f"trainer.{name}", getattr(self, name), "must lie in [0, 1)")

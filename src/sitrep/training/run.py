@@ -18,12 +18,13 @@ from sitrep.errors import UserError
 from sitrep.evaluation.provenance import cost
 from sitrep.evaluation.results import Results
 from sitrep.evaluation.scoring import add_neighbours, evaluate_split
-from sitrep.inference.engine import TorchEngine
 from sitrep.inference.predictor import Predictor
+from sitrep.inference.torch_engine import TorchEngine
 from sitrep.labels import Taxonomy, find_taxonomy
 from sitrep.model import checkpoint as layout
 from sitrep.model.backbone import check_backbone
-from sitrep.model.checkpoint import CheckpointRecord, open_checkpoint, write_taxonomy
+from sitrep.model.checkpoint import open_checkpoint, write_taxonomy
+from sitrep.model.checkpoint_record import CheckpointRecord
 from sitrep.model.familiarity import fit_familiarity
 from sitrep.model.validation_fit import ValidationFit
 from sitrep.report.card import CardContent, model_card

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sitrep.inference.predictor import Predictor
 from sitrep.model import checkpoint as layout
+from sitrep.model.checkpoint_record import MEMBERS
 from sitrep.model.validation_fit import ValidationFit
 from sitrep.settings import Precision
 from sitrep.storage.complete import link_or_copy
@@ -94,7 +95,7 @@ def make_ensemble(
     record = layout.open_checkpoint(str(checkpoint)).record
     assert record is not None
     for run in runs:
-        member = checkpoint / layout.MEMBERS / str(run.seed)
+        member = checkpoint / MEMBERS / str(run.seed)
         member.mkdir(parents=True)
         trained = run.folder / layout.CHECKPOINT
         for path in [*layout.weight_files(trained), *trained.glob("*.safetensors.index.json")]:
