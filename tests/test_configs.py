@@ -78,7 +78,7 @@ def test_saved_settings_read_back_the_same(toy_file):
         ("+trainer.foo=1", "there is no setting trainer.foo; did you mean"),
         ("+foo=1", "there is no setting foo"),
         ("trainer.epochs=x", "trainer.epochs: Value 'x' of type 'str' could not be converted to Float"),
-        ("trainer.precision=foo", "trainer.precision: Invalid value 'foo', expected one of [auto, fp32, bf16]"),
+        ("trainer.precision=foo", "trainer.precision: Invalid value 'foo', expected one of [auto, fp32, bf16, int8]"),
         ("trainer.epochs=-1", "trainer.epochs=-1.0: must be above 0"),
         ("trainer.pretrained_share=1", "trainer.pretrained_share=1.0: must lie in [0, 1)"),
         ("model.context=page", "model.context: Invalid value 'page', expected one of [none, article]"),

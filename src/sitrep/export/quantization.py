@@ -121,6 +121,8 @@ def _static(fp32: Path, path: Path, calibration: Sequence[Batch]) -> None:
     names = _input_names(fp32)
 
     class Batches(CalibrationDataReader):  # type: ignore[misc]
+        """The calibration batches, one after the other."""
+
         def __init__(self) -> None:
             self.left = iter(calibration)
 
