@@ -46,11 +46,17 @@ class Session:
         while True:
             answer = self._read(time.monotonic() + PATIENCE_SECONDS)
             if answer.get("id") != self._number:
-                self.events.append(answer)
+                self._take(answer)
             elif "error" in answer:
                 raise AssertionError(f"{method}: {answer['error']}")
             else:
                 return answer["result"]
+
+    def _take(self, event):
+        self.events.append(event)
+        if event.get("method") == "Page.javascriptDialogOpening":  # it holds up all else
+            answer = {"id": 0, "method": "Page.handleJavaScriptDialog", "params": {"accept": True}}
+            os.write(self._commands, json.dumps(answer | {"sessionId": self._session}).encode() + b"\0")
 
     def _read(self, until):
         while b"\0" not in self._waiting:
@@ -64,8 +70,9 @@ class Session:
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[scheme])
+        self.ask("window.isOld = true")
         self.call("Page.navigate", url=address)
-        self.until("document.readyState === 'complete' && location.href !== 'about:blank'")
+        self.until("!window.isOld && document.readyState === 'complete'")
 
     def ask(self, expression):
         """The value of an expression in the page; what it promises is waited for."""

@@ -110,6 +110,7 @@
   main.addEventListener("focusin", event => {
     const sentence = event.target.closest(".s");
     if (!sentence) return;
+    setStop(sentence);
     show(sentence);
     held = true;
     sentence.setAttribute("aria-describedby", "figures");

@@ -24,6 +24,11 @@ sitrep.corrections = (() => {
   const classesOf = sentence => placesOf(sentence).filter(place => place !== negative);
   const names = list => list.map(place => looks[place].label).join(" and ");
 
+  const reach = sentence => {
+    sentence.tabIndex = -1; // what no key has reached yet cannot take the focus
+    sentence.focus();
+  };
+
   const paint = (sentence, labels, spoken) => {
     sentence.dataset.l = labels.join(" ");
     sentence.dataset.k = labels.map(place => looks[place].letter).join("");
@@ -57,7 +62,7 @@ sitrep.corrections = (() => {
       button.type = "button";
       const now = names(placesOf(sentence)), was = names(before.labels);
       button.textContent = `${now === was ? `${now} confirmed` : `${was} → ${now}`}: ${sentence.querySelector("u").textContent}`;
-      button.addEventListener("click", () => { sentence.focus(); sentence.scrollIntoView({ block: "center" }); });
+      button.addEventListener("click", () => { reach(sentence); sentence.scrollIntoView({ block: "center" }); });
       item.append(button);
       return item;
     }));
@@ -128,7 +133,7 @@ sitrep.corrections = (() => {
       made.type = "button";
       made.textContent = text;
       if (pressed !== null) made.setAttribute("aria-pressed", pressed);
-      made.addEventListener("click", () => { sentence.focus(); act(); });
+      made.addEventListener("click", () => { reach(sentence); act(); });
       group.append(made);
     };
     looks.forEach(({ label }, place) => button(label, now.includes(place), () => choose(sentence, place)));

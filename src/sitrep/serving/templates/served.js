@@ -64,22 +64,26 @@
     bar.className = "row";
     bar.setAttribute("role", "group");
     bar.setAttribute("aria-label", `Page ${page.name}`);
-    const button = (text, act) => {
+    const word = text => bar.append(Object.assign(document.createElement("span"), { className: "soft", textContent: text }));
+    const button = (text, name, act) => {
       const made = document.createElement("button");
       made.type = "button";
       made.textContent = text;
+      made.setAttribute("aria-label", name);
       made.addEventListener("click", () => attempt(page.name, act));
       bar.append(made);
     };
+    word("Copy");
     for (const kind of ["JSON", "CSV"]) {
-      button(`Copy ${kind}`, async () => { await copy(await forms[kind].of(page)); return `${kind} copied`; });
+      button(kind, `Copy ${kind}`, async () => { await copy(await forms[kind].of(page)); return `${kind} copied`; });
     }
+    word("Download");
     for (const [kind, { ending, type, of }] of Object.entries(forms)) {
-      button(`Download ${kind}`, async () => {
+      button(kind, `Download ${kind}`, async () => {
         sitrep.save(`${page.name.replace(/[^\p{L}\p{N}.+=-]+/gu, "_")}.${ending}`, [await of(page)], type);
       });
     }
-    button("Remove", async () => {
+    button("Remove", "Remove", async () => {
       if (sitrep.corrections.unsaved(section) && !confirm("What you said of this page was not downloaded. Remove it?")) return;
       pages.delete(section);
       section.remove();
@@ -118,6 +122,7 @@
     }
     if (!first) { say(""); return; }
     results.hidden = false;
+    pasted.rows = 2;
     main.dispatchEvent(new Event("change"));
     sitrep.corrections.update();
     say(plural(sentences, "sentence") + (decided ? `, ${review.toLocaleString("en")} to review` : ""));
