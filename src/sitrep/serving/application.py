@@ -11,10 +11,13 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse
 
 from sitrep import __version__
+from sitrep.labels import Task
 from sitrep.serving.bodies import JSON, BodyReader, check_type, media_type, read_json
 from sitrep.serving.description import describe_api, docs_page
 from sitrep.serving.guards import HEALTH, LOOPBACK, TOLD, App, OriginGuard, RequestRecord, TokenGuard
 from sitrep.serving.information import information
+from sitrep.serving.page import HEADERS as PAGE_HEADERS
+from sitrep.serving.page import render_page
 from sitrep.serving.pages_endpoint import ANSWERS, ARTICLE_ID, PageRequest, choose_answer, label_page
 from sitrep.serving.problems import Problem
 from sitrep.serving.service import LabellingService
@@ -39,6 +42,7 @@ def build_application(service: LabellingService, token: str | None = None) -> Ap
     app = FastAPI(title="sitrep", version=__version__, docs_url=None, redoc_url=None, redirect_slashes=False)
     _add_labelling(app, service)
     _add_telling(app, service)
+    _add_page(app, service)
     app.add_exception_handler(Problem, _answer_problem)
     app.add_exception_handler(HTTPException, _answer_http)
     app.add_exception_handler(RequestValidationError, _answer_validation)
@@ -118,6 +122,18 @@ def _add_telling(app: FastAPI, service: LabellingService) -> None:
     ):  # fmt: skip
         app.add_api_route(path, function, methods=["GET"], response_model=None)
     app.add_api_route("/health", readyz, methods=["GET"], response_model=None, include_in_schema=False)
+
+
+def _add_page(app: FastAPI, service: LabellingService) -> None:
+    checkpoint = service.served.checkpoint
+    decided = service.settings.calibrated and bool(checkpoint.validation and checkpoint.validation.acceptance_thresholds)
+    content = render_page(checkpoint.taxonomy, checkpoint.task is Task.multi_label, decided)
+
+    async def page() -> Response:
+        """The page for people."""
+        return Response(content, media_type="text/html; charset=utf-8", headers=PAGE_HEADERS)
+
+    app.add_api_route("/", page, methods=["GET"], response_model=None, include_in_schema=False)
 
 
 async def _parsed(service: LabellingService, body: bytes) -> Any:
