@@ -12,9 +12,10 @@ from conftest import TAXONOMY
 from sitrep.errors import UserError
 from sitrep.labelled_pages.assembly import LOOSE_ROWS, PageAssembly
 from sitrep.labelled_pages.clean_text import clean_markdown, clean_text, left_out_labels
-from sitrep.labelled_pages.coloured import GENERATOR, count, render_coloured, render_index, render_section
+from sitrep.labelled_pages.coloured import count, render_coloured, render_index, render_section
 from sitrep.labelled_pages.colours import looks_of
 from sitrep.labelled_pages.file_names import LONGEST, FileNames, link_to
+from sitrep.labelled_pages.frame import GENERATOR
 from sitrep.labels import Taxonomy
 from sitrep.pages.html import read_html
 from sitrep.pages.passages import article_passages, page_passages

@@ -1,30 +1,23 @@
 """A page as HTML, its sentences coloured by label: one file that needs no network and runs nothing from the page."""
 
-import base64
-import functools
-import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import resources
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from sitrep.labelled_pages.assembly import BLANK_LINES, LabelledPage, Piece, block_tag
 from sitrep.labelled_pages.colours import LabelCounts, Look
+from sitrep.labelled_pages.frame import escaped, frame, template
 from sitrep.sentences import Prediction
 
-GENERATOR = '<meta name="generator" content="sitrep">'
-"""Stands in the head of each page, so that it is not read as input later."""
+STYLE, SCRIPT = "style.css", "coloured.js"
+"""Of the coloured page, wherever it is shown; the script also works on sections that come later."""
 
 FOREIGN = frozenset(("other_script", "not_english"))
 """Kinds of oddity with which a text is in no language that is known, so that it is not read out as English."""
 
 HEADING = re.compile("h[1-6]").fullmatch
-
-CONTROL = re.compile(r"[\0-\x08\x0e-\x1b\x7f\ud800-\udfff\ufffe\uffff]")
-"""What HTML cannot hold; a surrogate stands for a byte of a file name that is not UTF-8."""
 
 
 def count(page: LabelledPage) -> LabelCounts:
@@ -44,9 +37,9 @@ def labels_of(prediction: Prediction) -> tuple[str, ...]:
 
 def render_section(page: LabelledPage, looks: Mapping[str, Look]) -> str:
     """A page's heading and text, as part of a coloured file."""
-    template = _environment().get_template("section.html.j2")
+    made = template("section.html.j2")
     paragraphs = list(_paragraphs(page, looks))
-    return template.render(page=page, counts=count(page), paragraphs=paragraphs)
+    return made.render(page=page, counts=count(page), paragraphs=paragraphs)
 
 
 def render_coloured(
@@ -61,9 +54,9 @@ def render_coloured(
         looks: Of each label.
         index: Address of the index of the folder that the file lies in.
     """
-    template = _environment().get_template("coloured.html.j2")
-    content = {"title": title, "counts": counts, "looks": list(looks.values()), "index": index}
-    return template.generate(sections=map(Markup, sections), **_frame("coloured.js"), **content)
+    made = template("coloured.html.j2")
+    content = {"title": title, "counts": counts, "looks": list(looks.values()), "index": index, "keys": None}
+    return made.generate(sections=map(Markup, sections), **frame([STYLE], [SCRIPT]), **content)
 
 
 def render_index(
@@ -76,8 +69,8 @@ def render_index(
         total: Figures of all together.
         looks: Of each label.
     """
-    template = _environment().get_template("page_index.html.j2")
-    return template.generate(rows=rows, total=total, looks=list(looks.values()), **_frame("page_index.js"))
+    made = template("page_index.html.j2")
+    return made.generate(rows=rows, total=total, looks=list(looks.values()), **frame([STYLE], ["page_index.js"]))
 
 
 @dataclass(frozen=True)
@@ -104,12 +97,12 @@ def _paragraphs(page: LabelledPage, looks: Mapping[str, Look]) -> Iterator[Parag
     for piece in page.pieces:
         *stretches, before = BLANK_LINES.split(piece.before)
         for stretch in stretches:
-            parts.append(_escaped(stretch))
+            parts.append(escaped(stretch))
             yield from _paragraph(tag, parts)
             tag, parts = "", []
         tag = tag or block_tag(piece.prediction) or ""
-        parts += _escaped(before), _sentence(piece, looks)
-    parts.append(_escaped(page.after))
+        parts += escaped(before), _sentence(piece, looks)
+    parts.append(escaped(page.after))
     yield from _paragraph(tag, parts)
 
 
@@ -146,41 +139,5 @@ def _sentence(piece: Piece, looks: Mapping[str, Look]) -> Markup:
         title=" · ".join([said, *notes, *(["to review"] if review else [])]),
         spoken=Markup('<span class="h" dir="ltr">{}: </span>').format(spoken) if spoken else "",
         language=Markup(' lang=""') if prediction.unfamiliar in FOREIGN else "",
-        text=_escaped(prediction.passage.text),
+        text=escaped(prediction.passage.text),
     )
-
-
-def _escaped(text: str) -> Markup:
-    return Markup.escape(CONTROL.sub("\ufffd", text))
-
-
-def _frame(script: str) -> dict[str, str]:
-    """Style and script, and the policy that lets a browser run these two and load nothing at all."""
-    style, code = _file("style.css"), _file(script)
-    policy = (
-        f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(code)}; base-uri 'none'; form-action 'none'"
-    )
-    return {"style": Markup(style), "script": Markup(code), "policy": Markup(policy), "generator": Markup(GENERATOR)}
-
-
-def _hash(content: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"
-
-
-@functools.cache
-def _file(name: str) -> str:
-    return (resources.files("sitrep.labelled_pages") / "templates" / name).read_text(encoding="utf-8")
-
-
-@functools.cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("sitrep.labelled_pages"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["text"] = _escaped
-    environment.filters["number"] = lambda value: f"{value:,}"
-    return environment

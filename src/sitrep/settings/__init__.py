@@ -24,6 +24,7 @@ from sitrep.settings.jobs import (
     InferenceSettings,
     PredictSettings,
 )
+from sitrep.settings.serving import ServeSettings, ServingLimits
 from sitrep.settings.training import ModelSettings, TrainerSettings, TrainSettings
 
 __all__ = [
@@ -47,6 +48,8 @@ __all__ = [
     "PartFormat",
     "Precision",
     "PredictSettings",
+    "ServeSettings",
+    "ServingLimits",
     "TrainSettings",
     "TrainerSettings",
     "TrainingData",

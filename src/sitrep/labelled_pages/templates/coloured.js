@@ -4,11 +4,11 @@
   const main = document.querySelector("main");
   const detail = document.getElementById("detail");
   const status = form.querySelector("[role=status]");
-  const sentences = [...main.querySelectorAll(".s")];
   const boxes = [...form.querySelectorAll("input[name=label]")];
   const names = boxes.map(box => box.closest("label").querySelector(".swatch").textContent);
   const labelsOf = sentence => sentence.dataset.l.split(" ").map(Number);
-  let shown = null, stop = null;
+  const marks = { review: "r", corrected: "c" };
+  let sentences = [], shown = null, stop = null, held = false;
 
   const add = (parent, tag, text = "") => {
     const made = document.createElement(tag);
@@ -42,11 +42,13 @@
       meter.setAttribute("aria-hidden", "true");
       add(row, "td", value);
     });
+    sentence.dispatchEvent(new Event("shown", { bubbles: true }));
   };
 
   const hide = () => {
     shown?.classList.remove("on");
     shown = null;
+    held = false;
     detail.replaceChildren();
   };
 
@@ -68,10 +70,10 @@
 
   const filter = () => {
     const wanted = new Set(boxes.filter(box => box.checked).map(box => Number(box.value)));
-    const review = form.elements.review?.checked;
+    const only = Object.keys(marks).filter(name => form.elements[name]?.checked).map(name => marks[name]);
     let fitting = 0;
     for (const sentence of sentences) {
-      const fits = (!review || sentence.classList.contains("r")) && labelsOf(sentence).some(place => wanted.has(place));
+      const fits = only.every(mark => sentence.classList.contains(mark)) && labelsOf(sentence).some(place => wanted.has(place));
       sentence.classList.toggle("off", !fits);
       fitting += fits;
     }
@@ -81,9 +83,23 @@
     status.textContent = `${fitting.toLocaleString("en")} of ${sentences.length.toLocaleString("en")} sentences match`;
   };
 
+  // Sections and labels may change later. Whoever changes them sends the event `change`, to a sentence if it has other
+  // labels; which of them fit the filter is worked out anew when sections change, so that none vanishes under the hand.
+  const collect = () => {
+    sentences = [...main.querySelectorAll(".s")];
+    if (!stop?.isConnected) stop = null;
+    const last = shown?.isConnected ? shown : null, kept = held;
+    hide();
+    filter();
+    if (!last || last.classList.contains("off")) return;
+    show(last);
+    held = kept;
+  };
+
+  // The figures of a sentence that has the focus stay while the pointer goes to them over others.
   main.addEventListener("pointerover", event => {
     const sentence = event.target.closest(".s");
-    if (sentence) show(sentence);
+    if (sentence && !held) show(sentence);
   });
   main.addEventListener("click", event => {
     const sentence = event.target.closest(".s");
@@ -94,10 +110,19 @@
   main.addEventListener("focusin", event => {
     const sentence = event.target.closest(".s");
     if (!sentence) return;
+    setStop(sentence);
     show(sentence);
+    held = true;
     sentence.setAttribute("aria-describedby", "figures");
   });
-  main.addEventListener("focusout", event => event.target.removeAttribute("aria-describedby"));
+  main.addEventListener("focusout", event => {
+    event.target.removeAttribute("aria-describedby");
+    held = detail.contains(event.relatedTarget);
+  });
+  main.addEventListener("change", event => {
+    if (event.target === main) collect();
+    else if (event.target === shown) { shown = null; show(event.target); }
+  });
   main.addEventListener("keydown", event => {
     const place = sentences.indexOf(event.target);
     if (place < 0 || event.ctrlKey || event.altKey || event.metaKey) return;
@@ -115,5 +140,5 @@
   form.addEventListener("submit", event => event.preventDefault());
   form.reset();
   document.querySelectorAll(".scripted, form.legend input").forEach(element => { element.hidden = false; });
-  filter();
+  collect();
 })();
