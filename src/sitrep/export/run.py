@@ -17,10 +17,11 @@ from sitrep.errors import UserError
 from sitrep.export.gate import Gate, UnitAnswers, answers_of, fastest_faithful
 from sitrep.export.graph import OPSET, check_tools, write_graph
 from sitrep.export.quantization import calibration_batches, quantize_all
+from sitrep.inference.checkpoint_encoder import load_encoder
 from sitrep.inference.engine import Engine
 from sitrep.inference.engine_timing import least_seconds
 from sitrep.inference.onnx_engine import OnnxEngine, open_session
-from sitrep.inference.predictor import Predictor, load_tokenizer
+from sitrep.inference.predictor import Predictor
 from sitrep.inference.stored_answers import SENTENCES, StoredAnswers
 from sitrep.inference.torch_engine import TorchEngine
 from sitrep.model import checkpoint as layout
@@ -189,7 +190,7 @@ class _Job:
 
     def _encoder(self) -> InputEncoder:
         known = self.checkpoint
-        return InputEncoder(load_tokenizer(known), known.context, known.max_tokens, known.window_tokens)
+        return load_encoder(known)
 
 
 def _exportable(location: str) -> Checkpoint:

@@ -3,18 +3,17 @@
 import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 
 from sitrep.decisions import classes_that_apply, decide, label_of, probabilities_of
-from sitrep.errors import UsageError, UserError
+from sitrep.errors import UserError
 from sitrep.inference.batching import batches_by_length, stepped_width, whole_articles
+from sitrep.inference.checkpoint_encoder import load_encoder
 from sitrep.inference.engine import Engine, load_engine
 from sitrep.inference.known_answers import KnownAnswers
+from sitrep.inference.read_passages import ReadPassages
 from sitrep.inference.reading_ahead import ahead
 from sitrep.inference.stage_clock import MODEL, TOKENIZING, StageClock
 from sitrep.inference.stored_answers import check_answers
@@ -22,40 +21,19 @@ from sitrep.labels import Task, Taxonomy
 from sitrep.model.checkpoint import DEFAULT_THRESHOLD, Checkpoint, open_checkpoint
 from sitrep.model.encoding import EncodedRow, InputEncoder, reading_order
 from sitrep.model.familiarity import Familiarity
-from sitrep.model.tokenizer import TOKENIZER, TextTokenizer
 from sitrep.model.validation_fit import ValidationFit
 from sitrep.pages.html import Page, looks_like_html, read_html
 from sitrep.pages.legibility import oddities
 from sitrep.pages.passages import article_passages, page_passages
 from sitrep.sentences import UNFAMILIAR_VOCABULARY, Passage, Prediction, probability_of
 from sitrep.settings import Context, EngineName, Precision
-
-Choice = TypeVar("Choice", bound=Enum)
+from sitrep.settings.rules import member
 
 BATCH_TOKENS = {"cpu": 2048, "cuda": 32768, "mps": 8192}
 """Tokens a batch at which throughput no longer grows, by kind of device (`benchmarks/prediction.py`)."""
 
 WINDOW = 8192
 """Sentences of a stream that are sorted by length together; bounds the memory of a long job."""
-
-
-@dataclass(frozen=True)
-class ReadPassages:
-    """Passages that are ready for the model: what is known of each before.
-
-    Attributes:
-        window: The passages.
-        rows: That answer them.
-        truncated: Whether the end of each was cut off.
-        odd: Why each cannot be read; ``None`` where it can.
-        reasons: Why each is unlike what the model was trained on; ``None`` where it is not.
-    """
-
-    window: list[Passage]
-    rows: list[EncodedRow]
-    truncated: list[bool]
-    odd: list[str | None]
-    reasons: list[str | None]
 
 
 class Predictor:
@@ -139,9 +117,9 @@ class Predictor:
                 model answers otherwise on this processor than where it was made.
             UsageError: If there is no such engine or precision.
         """
-        engine, precision = _named(EngineName, "engine", engine), _named(Precision, "precision", precision)
+        engine, precision = member(EngineName, "engine", engine), member(Precision, "precision", precision)
         opened = checkpoint if isinstance(checkpoint, Checkpoint) else open_checkpoint(str(checkpoint))
-        encoder = InputEncoder(load_tokenizer(opened), opened.context, opened.max_tokens, opened.window_tokens)
+        encoder = load_encoder(opened)
         loaded = load_engine(opened, precision, engine)
         check_answers(opened, loaded, encoder)
         return cls(
@@ -316,32 +294,3 @@ class Predictor:
         """Tokens of every row of a batch."""
         stepped = stepped_width(longest)
         return min(stepped, self.encoder.max_tokens) if self.encoder.context is Context.none else stepped
-
-
-def _named(kind: type[Choice], setting: str, value: str | Choice) -> Choice:
-    """A member of an enumeration, given as it is or by its name."""
-    if isinstance(value, kind):
-        return value
-    if value not in kind.__members__:
-        raise UsageError(f"{setting}={value}: use one of {', '.join(kind.__members__)}")
-    return kind[str(value)]
-
-
-def load_tokenizer(checkpoint: Checkpoint) -> TextTokenizer:
-    """The tokenizer of a checkpoint.
-
-    Raises:
-        UserError: If it cannot be loaded.
-    """
-    if checkpoint.record is not None and (checkpoint.folder / TOKENIZER).is_file():
-        return TextTokenizer.from_folder(checkpoint.folder)
-    # A folder that another program made: its own settings may change what the file says.
-    from transformers import AutoTokenizer
-
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(checkpoint.folder, local_files_only=True)
-    except Exception as error:  # what is wrong with a foreign folder decides the type
-        raise UserError(f"{checkpoint.folder}: cannot be loaded: {type(error).__name__}: {error}") from None
-    if tokenizer.pad_token is None:
-        raise UserError(f"{checkpoint.folder}: the tokenizer has no padding token")
-    return TextTokenizer.from_transformers(tokenizer)

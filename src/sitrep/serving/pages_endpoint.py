@@ -15,7 +15,8 @@ from sitrep.decisions import probabilities_of
 from sitrep.errors import UserError
 from sitrep.inference.outputs import as_row, open_output
 from sitrep.inference.page_structure import with_main_text
-from sitrep.inference.predictor import Predictor, ReadPassages
+from sitrep.inference.predictor import Predictor
+from sitrep.inference.read_passages import ReadPassages
 from sitrep.inference.table_files import json_line
 from sitrep.model.encoding import EncodedRow
 from sitrep.pages.html import read_html

@@ -1,11 +1,14 @@
 """What settings are checked with when they are made."""
 
 from collections.abc import Mapping
+from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sitrep.errors import UsageError
 from sitrep.labels import Taxonomy
+
+Choice = TypeVar("Choice", bound=Enum)
 
 
 def check_label_map(label_map: Mapping[str, str], taxonomy: Taxonomy) -> None:
@@ -18,6 +21,14 @@ def require(condition: bool, setting: str, value: object, rule: str) -> None:
     """Raise a ``UsageError`` that names ``setting`` and its value unless ``condition`` holds."""
     if not condition:
         raise UsageError(f"{setting}={value}: {rule}")
+
+
+def member(kind: type[Choice], setting: str, value: str | Choice) -> Choice:
+    """A member of an enumeration, given as it is or by its name; raise a ``UsageError`` if it has none of that name."""
+    if isinstance(value, kind):
+        return value
+    require(value in kind.__members__, setting, value, f"use one of {', '.join(kind.__members__)}")
+    return kind[str(value)]
 
 
 def expand_home(settings: Any, *names: str) -> None:
