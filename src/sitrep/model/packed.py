@@ -14,8 +14,8 @@ Run = tuple[int, int, int]
 """First token, sentences and tokens a sentence of a stretch of sentences that are equally long."""
 
 CPU_STEP = 256
-"""On a CPU the tokens of a batch are filled up to a multiple of this, few ones to a half, a quarter or an eighth of it:
-its kernels are made and kept for each number of tokens, and memory would grow with them (`benchmarks/memory.py`)."""
+"""On a CPU the tokens of a batch, and its sentences, are filled up to a multiple of this, few to a part of it: its
+kernels are made and kept for each number of them, and memory would grow with them (`benchmarks/memory.py`)."""
 
 
 class PackedBert:
@@ -79,9 +79,10 @@ class PackedBert:
             else:
                 attended = self._by_run(mixed, runs)
             hidden = layer.rest(hidden, attended)
-        first = hidden[self._moved(starts)]
+        count = len(starts)
+        first = hidden[self._moved(np.pad(starts, (0, self._filled(count) - count)))]
         pooled = torch.tanh(self._model.bert.pooler.dense(first))
-        logits: torch.Tensor = self._model.classifier(pooled)
+        logits: torch.Tensor = self._model.classifier(pooled)[:count]
         return logits
 
     def _at_once(self, mixed: torch.Tensor, cuts: torch.Tensor, longest: int) -> torch.Tensor:
