@@ -1,6 +1,6 @@
-"""Peak memory of `scripts/predict.py` at 10,000 and at 1,000,000 rows.
+"""Peak memory of `scripts/predict.py` at 10,000, 100,000 and 1,000,000 rows.
 
-    python benchmarks/memory.py checkpoint=RUN [large=1000000]
+    python benchmarks/memory.py checkpoint=RUN [rows=10000,100000,1000000]
 
 RUN is best a `model=tiny` run: the figure is about the stream of rows, not about the model.
 """
@@ -18,11 +18,11 @@ SCRIPT = Path(__file__).parents[1] / "scripts" / "predict.py"
 
 
 def main() -> None:
-    """Measure both sizes in turn and print the table."""
-    given = options("checkpoint", "large")
+    """Measure the sizes in turn and print the table."""
+    given = options("checkpoint", "rows")
     print("| rows | seconds | peak memory (MiB) |\n|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
-        for count in (10_000, int(given.get("large", "1000000"))):
+        for count in map(int, given.get("rows", "10000,100000,1000000").split(",")):
             source, target = Path(folder) / f"{count}.jsonl", Path(folder) / f"{count}.out.jsonl"
             with source.open("w") as file:
                 for number in range(count):

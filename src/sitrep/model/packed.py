@@ -13,8 +13,9 @@ from torch.nn import functional
 Run = tuple[int, int, int]
 """First token, sentences and tokens a sentence of a stretch of sentences that are equally long."""
 
-CPU_STEP = 64
-"""On a CPU the tokens of a batch are filled up to a multiple of this: its kernels are made and kept for each number."""
+CPU_STEP = 256
+"""On a CPU the tokens of a batch, and its sentences, are filled up to a multiple of this, few to a part of it: its
+kernels are made and kept for each number of them, and memory would grow with them (`benchmarks/memory.py`)."""
 
 
 class PackedBert:
@@ -37,7 +38,7 @@ class PackedBert:
         prepared = on_cpu and torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
         linear = _PreparedLinear if prepared else _Linear
         self._layers = [_Layer(layer, linear) for layer in model.bert.encoder.layer]
-        self._step = CPU_STEP if on_cpu else 1
+        self._filled = filled if on_cpu else int
         self._one_kernel = self._device.type == "cuda" and model.dtype is not torch.float32
 
     @staticmethod
@@ -64,7 +65,7 @@ class PackedBert:
         ends = np.cumsum(lengths)
         starts = ends - lengths
         places = np.arange(len(ids)) - np.repeat(starts, lengths)
-        filling = -len(ids) % self._step
+        filling = self._filled(len(ids)) - len(ids)
         if filling:
             ids, places = np.pad(ids, (0, filling)), np.pad(places, (0, filling))
         hidden = functional.embedding(self._moved(ids), self._words)
@@ -78,9 +79,10 @@ class PackedBert:
             else:
                 attended = self._by_run(mixed, runs)
             hidden = layer.rest(hidden, attended)
-        first = hidden[self._moved(starts)]
+        count = len(starts)
+        first = hidden[self._moved(np.pad(starts, (0, self._filled(count) - count)))]
         pooled = torch.tanh(self._model.bert.pooler.dense(first))
-        logits: torch.Tensor = self._model.classifier(pooled)
+        logits: torch.Tensor = self._model.classifier(pooled)[:count]
         return logits
 
     def _at_once(self, mixed: torch.Tensor, cuts: torch.Tensor, longest: int) -> torch.Tensor:
@@ -102,6 +104,18 @@ class PackedBert:
     def _moved(self, array: np.ndarray) -> torch.Tensor:
         tensor = torch.from_numpy(array)
         return tensor.pin_memory().to(self._device, non_blocking=True) if self._device.type == "cuda" else tensor
+
+
+def filled(tokens: int) -> int:
+    """How many tokens a batch is filled up to on a CPU.
+
+    Examples:
+        >>> [filled(tokens) for tokens in (5, 33, 100, 256, 257)]
+        [32, 64, 128, 256, 512]
+    """
+    part = next((part for part in (8, 4, 2) if tokens * part <= CPU_STEP), 1)
+    step = CPU_STEP // part
+    return -(-tokens // step) * step
 
 
 def runs_of(lengths: np.ndarray) -> list[Run]:
