@@ -52,7 +52,9 @@ def test_uncalibrated_scores_are_those_of_a_plain_pipeline(server, run_directory
     plain = pipeline("text-classification", model=str(run_directory / "checkpoint"), top_k=None)(TEXTS)
     answer = server.client.post("/predict?calibrated=false", json={"inputs": TEXTS}).json()
     for ours, theirs in zip(answer, plain, strict=True):
-        assert {s["label"]: s["score"] for s in ours} == pytest.approx({s["label"]: s["score"] for s in theirs}, abs=1e-5)
+        assert {s["label"]: s["score"] for s in ours} == pytest.approx(
+            {s["label"]: s["score"] for s in theirs}, abs=1e-5
+        )
     assert answer != server.client.post("/predict", json={"inputs": TEXTS}).json()
 
 
@@ -151,6 +153,14 @@ def test_page_comes_back_as_the_file_that_predict_writes(server, predictor, tmp_
     else:
         assert answer.text.count('<span class="s ') == path.read_text().count('<span class="s ') > 0
         assert "<!doctype html>" in answer.text.lower()
+
+
+def test_scripts_in_a_page_come_back_as_text(server):
+    page = "<p>four were killed &lt;script&gt;alert(1)&lt;/script&gt;</p><script>alert(2)</script>"
+    answer = server.client.post("/pages", content=page, headers={"Content-Type": "text/html", "Accept": "text/html"})
+    assert "<script>alert" not in answer.text
+    assert "&lt;script&gt;alert(1)" in answer.text
+    assert "default-src 'none'" in answer.text
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from starlette.responses import JSONResponse
 
 from sitrep import __version__
 from sitrep.labels import Task
+from sitrep.serving.api_description import describe_api, docs_page
 from sitrep.serving.bodies import JSON, BodyReader, check_type, media_type, read_json
-from sitrep.serving.description import describe_api, docs_page
 from sitrep.serving.guards import HEALTH, LOOPBACK, TOLD, App, OriginGuard, RequestRecord, TokenGuard
 from sitrep.serving.information import information
 from sitrep.serving.page import HEADERS as PAGE_HEADERS
@@ -49,11 +49,11 @@ def build_application(service: LabellingService, token: str | None = None) -> Ap
     app.add_exception_handler(Exception, _answer_bug)
     describe_api(app)
     routes = {route.path for route in app.routes if hasattr(route, "path")}
-    layers: App = app  # type: ignore[assignment]
+    layers: App = app
     if token:
         layers = TokenGuard(layers, token, HEALTH | {"/", "/docs"})
     if settings.cors_origins:
-        layers = CORSMiddleware(  # type: ignore[assignment]
+        layers = CORSMiddleware(
             layers,
             settings.cors_origins,
             allow_methods=["GET", "POST"],
@@ -126,7 +126,8 @@ def _add_telling(app: FastAPI, service: LabellingService) -> None:
 
 def _add_page(app: FastAPI, service: LabellingService) -> None:
     checkpoint = service.served.checkpoint
-    decided = service.settings.calibrated and bool(checkpoint.validation and checkpoint.validation.acceptance_thresholds)
+    fit = checkpoint.validation if service.settings.calibrated else None
+    decided = bool(fit and fit.acceptance_thresholds)
     content = render_page(checkpoint.taxonomy, checkpoint.task is Task.multi_label, decided)
 
     async def page() -> Response:
