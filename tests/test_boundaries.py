@@ -23,6 +23,7 @@ LEVELS = {
     "evaluation": 5,
     "comparison": 5,
     "quality": 5,
+    "serving": 5,
     "report": 6,
     "cli": 8,
 }

@@ -53,6 +53,11 @@ COMMANDS = {
         settings.PredictSettings,
         "sitrep.inference.run:predict",
     ),
+    "serve": Command(
+        "Serve a checkpoint over HTTP: a page for people, an API for programs.",
+        settings.ServeSettings,
+        "sitrep.serving.run:serve",
+    ),
     "compare": Command(
         "Compare two or more runs that were scored on the same units, test their differences, and write a report.",
         settings.CompareSettings,

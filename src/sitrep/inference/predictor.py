@@ -39,8 +39,16 @@ WINDOW = 8192
 
 
 @dataclass(frozen=True)
-class _Read:
-    """A window of a stream, ready for the model: what is known of each passage before."""
+class ReadPassages:
+    """Passages that are ready for the model: what is known of each before.
+
+    Attributes:
+        window: The passages.
+        rows: That answer them.
+        truncated: Whether the end of each was cut off.
+        odd: Why each cannot be read; ``None`` where it can.
+        reasons: Why each is unlike what the model was trained on; ``None`` where it is not.
+    """
 
     window: list[Passage]
     rows: list[EncodedRow]
@@ -197,30 +205,50 @@ class Predictor:
         or whose article cannot as far as it stands in the window, is never accepted, whatever its probability. The
         same holds for an article whose words are unlike those of training (:mod:`sitrep.model.familiarity`).
         """
-        names, known = self.class_names, self._memory()
-        for read in ahead(lambda stopped: self._read(passages, stopped)):
-            probabilities = self._probabilities(read.rows, len(read.window), known)
-            chosen, sets = self.choose(probabilities)
-            for passage, label, several, row, cut, oddity, reason in zip(
-                read.window, chosen, sets, probabilities.tolist(), read.truncated, read.odd, read.reasons, strict=True
-            ):
-                by_class = dict(zip(names, row, strict=True))
-                if oddity:
-                    self.odd_sentences[oddity] += 1
-                decision = None
-                if self.acceptance_thresholds:
-                    thresholds = {} if reason else self.acceptance_thresholds
-                    decision = decide(label, probability_of(label, by_class), thresholds)
-                yield Prediction(passage, label, by_class, cut, several, decision, reason)
+        known = self._memory()
+        for read in ahead(lambda stopped: self._read_windows(passages, stopped)):
+            yield from self.predictions(read, self._probabilities(read.rows, len(read.window), known))
 
-    def _read(self, passages: Iterable[Passage], stopped: Callable[[], bool]) -> Iterator["_Read"]:
-        """Windows of a stream as the model wants them, until nobody wants more."""
+    def read(self, window: list[Passage]) -> ReadPassages:
+        """Passages as the model wants them, all that happens before it."""
+        order = None if self.encoder.context is Context.none else reading_order(window)
+        tokens, truncated, rows = self._tokenize([passage.read_as or passage.text for passage in window], order)
+        odd = oddities(window)
+        return ReadPassages(window, rows, truncated.tolist(), odd, self._reasons(window, tokens, odd))
+
+    def predictions(self, read: ReadPassages, probabilities: np.ndarray) -> Iterator[Prediction]:
+        """What is said of passages, all that happens behind the model.
+
+        Args:
+            read: What :meth:`read` gave.
+            probabilities: Shape (passages, classes).
+        """
+        names = self.class_names
+        chosen, sets = self.choose(probabilities)
+        for passage, label, several, row, cut, oddity, reason in zip(
+            read.window, chosen, sets, probabilities.tolist(), read.truncated, read.odd, read.reasons, strict=True
+        ):
+            by_class = dict(zip(names, row, strict=True))
+            if oddity:
+                self.odd_sentences[oddity] += 1
+            decision = None
+            if self.acceptance_thresholds:
+                thresholds = {} if reason else self.acceptance_thresholds
+                decision = decide(label, probability_of(label, by_class), thresholds)
+            yield Prediction(passage, label, by_class, cut, several, decision, reason)
+
+    def batch_logits(self, rows: Sequence[EncodedRow]) -> np.ndarray:
+        """The model's answer to one batch.
+
+        Returns:
+            Shape (sentences, classes), as :meth:`sitrep.inference.engine.Engine.logits` gives them.
+        """
+        return self.engine.logits(self.encoder.batch(rows, self._width(max(len(row.ids) for row in rows))))
+
+    def _read_windows(self, passages: Iterable[Passage], stopped: Callable[[], bool]) -> Iterator[ReadPassages]:
+        """A stream in windows, until nobody wants more."""
         wanted = itertools.takewhile(lambda _: not stopped(), passages)
-        for window in whole_articles(wanted, WINDOW):
-            order = None if self.encoder.context is Context.none else reading_order(window)
-            tokens, truncated, rows = self._tokenize([passage.read_as or passage.text for passage in window], order)
-            odd = oddities(window)
-            yield _Read(window, rows, truncated.tolist(), odd, self._reasons(window, tokens, odd))
+        return map(self.read, whole_articles(wanted, WINDOW))
 
     def _reasons(
         self, window: Sequence[Passage], tokens: Sequence[list[int]], odd: Sequence[str | None]
@@ -290,7 +318,7 @@ class Predictor:
             chosen = [rows[place] for place in places]
             answers = [number for row in chosen for number in row.answers]
             with self.clock.measure(MODEL):
-                logits[answers] = self.engine.logits(self.encoder.batch(chosen, self._width(lengths[places[0]])))
+                logits[answers] = self.batch_logits(chosen)
 
     def _width(self, longest: int) -> int:
         """Tokens of every row of a batch."""

@@ -1,5 +1,6 @@
 """Texts as token numbers, by the library ``tokenizers`` alone: prediction needs no more of transformers."""
 
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,7 @@ class TextTokenizer:
         self.begin_id = self._number(begin)
         self.end_id = self._number(end)
         self.unknown_id = self._number(getattr(tokenizer.model, "unk_token", None))
+        self._calls = threading.Lock()
 
     @classmethod
     def from_transformers(cls, tokenizer: Any) -> "TextTokenizer":
@@ -70,16 +72,17 @@ class TextTokenizer:
         return cls(tokenizer, names["pad_token"], names.get("cls_token"), names.get("sep_token"))
 
     def encode(self, texts: Sequence[str], max_tokens: int, special_tokens: bool) -> tuple[list[list[int]], np.ndarray]:
-        """Token numbers of each text, and whether its end was cut off.
+        """Token numbers of each text, and whether its end was cut off; threads may call it beside each other.
 
         Args:
             texts: Any number.
             max_tokens: Of the longest result, special tokens included.
             special_tokens: Whether to put in those that the tokenizer begins and ends a text with.
         """
-        self.tokenizer.no_padding()
-        self.tokenizer.enable_truncation(max_length=max_tokens)
-        found = self.tokenizer.encode_batch_fast(list(texts), add_special_tokens=special_tokens)
+        with self._calls:  # the library refuses to change its settings while another call is going on
+            self.tokenizer.no_padding()
+            self.tokenizer.enable_truncation(max_length=max_tokens)
+            found = self.tokenizer.encode_batch_fast(list(texts), add_special_tokens=special_tokens)
         truncated = np.array([bool(encoding.overflowing) for encoding in found], dtype=bool)
         return [encoding.ids for encoding in found], truncated
 

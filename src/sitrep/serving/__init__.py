@@ -1,1 +1,1 @@
-"""A checkpoint over HTTP: an interface for programs, and a page for people."""
+"""The model over HTTP: requests of many clients share batches, and none of them harms the others."""

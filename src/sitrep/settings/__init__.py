@@ -21,6 +21,7 @@ from sitrep.settings.jobs import (
     InferenceSettings,
     PredictSettings,
 )
+from sitrep.settings.serving import ServeSettings, ServingLimits
 from sitrep.settings.training import ModelSettings, TrainerSettings, TrainSettings
 
 __all__ = [
@@ -41,6 +42,8 @@ __all__ = [
     "PartFormat",
     "Precision",
     "PredictSettings",
+    "ServeSettings",
+    "ServingLimits",
     "TrainSettings",
     "TrainerSettings",
     "TrainingData",
