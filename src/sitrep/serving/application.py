@@ -1,6 +1,7 @@
 """The application: its routes, and the layers that every request passes."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 from fastapi import FastAPI, Query, Request, Response
@@ -15,6 +16,7 @@ from sitrep.serving.bodies import JSON, BodyReader, check_type, media_type, read
 from sitrep.serving.description import describe_api, docs_page
 from sitrep.serving.guards import HEALTH, LOOPBACK, TOLD, App, OriginGuard, RequestRecord, TokenGuard
 from sitrep.serving.information import information
+from sitrep.serving.page import HEADERS, page_for
 from sitrep.serving.pages_endpoint import ANSWERS, ARTICLE_ID, PageRequest, choose_answer, label_page
 from sitrep.serving.problems import Problem
 from sitrep.serving.service import LabellingService
@@ -26,6 +28,7 @@ PAGE_POLICY = "frame-ancestors 'self'"
 
 Calibrated = Query(default=None, description="`false`: scores of a plain pipeline; by default as the server was set")
 ArticleId = Query(default=ARTICLE_ID, min_length=1, max_length=500, description="What the ids of sentences begin with")
+Coloured = Query(default=False, description="With JSON: the page as a section of HTML too, in the field `coloured`")
 
 
 def build_application(service: LabellingService, token: str | None = None) -> App:
@@ -47,7 +50,7 @@ def build_application(service: LabellingService, token: str | None = None) -> Ap
     routes = {route.path for route in app.routes if hasattr(route, "path")}
     layers: App = app  # type: ignore[assignment]
     if token:
-        layers = TokenGuard(layers, token, HEALTH | {"/", "/docs"})
+        layers = TokenGuard(layers, token, {*(("GET", path) for path in (*HEALTH, "/", "/docs"))})
     if settings.cors_origins:
         layers = CORSMiddleware(  # type: ignore[assignment]
             layers,
@@ -73,12 +76,14 @@ def _add_labelling(app: FastAPI, service: LabellingService) -> None:
             answer, cut = await label_texts(service, wanted, calibrated, _gone(request), request.scope[TOLD])
         return JSONResponse(answer, headers={"X-Truncated-Inputs": str(cut)} if cut else None)
 
-    async def pages(request: Request, calibrated: bool | None = Calibrated, article_id: str = ArticleId) -> Response:
+    async def pages(
+        request: Request, calibrated: bool | None = Calibrated, article_id: str = ArticleId, coloured: bool = Coloured
+    ) -> Response:
         """Cut a page into sentences and label each."""
         kind = choose_answer(request.headers.get("accept"))
         with bodies.holding() as held:
             body = await bodies.read(request.headers, request.receive, held)
-            wanted = PageRequest.of(request.headers, body, article_id, service.limits)
+            wanted = replace(PageRequest.of(request.headers, body, article_id, service.limits), coloured=coloured)
             answer = await label_page(service, wanted, kind, calibrated, _gone(request), request.scope[TOLD])
         headers = {"Content-Type": ANSWERS[kind], "Vary": "Accept"}
         if kind == "text/html":
@@ -91,6 +96,12 @@ def _add_labelling(app: FastAPI, service: LabellingService) -> None:
 
 
 def _add_telling(app: FastAPI, service: LabellingService) -> None:
+    shown = page_for(service.served.checkpoint, service.settings.calibrated)
+
+    async def page() -> Response:
+        """The page for people."""
+        return Response(shown, headers=HEADERS, media_type="text/html; charset=utf-8")
+
     async def info() -> Response:
         """Labels, checkpoint, engine and limits."""
         return JSONResponse(await service.in_thread(lambda: information(service)))
@@ -117,6 +128,7 @@ def _add_telling(app: FastAPI, service: LabellingService) -> None:
         ("/info", info), ("/livez", livez), ("/readyz", readyz), ("/metrics", metrics), ("/docs", docs),
     ):  # fmt: skip
         app.add_api_route(path, function, methods=["GET"], response_model=None)
+    app.add_api_route("/", page, methods=["GET"], response_model=None, include_in_schema=False)
     app.add_api_route("/health", readyz, methods=["GET"], response_model=None, include_in_schema=False)
 
 
