@@ -73,24 +73,30 @@ class Benchmark:
         servers = {name: self.open(name) for name in self.servers}
         many: dict[str, list[Load]] = {name: [] for name in servers}
         one: dict[str, list[Load]] = {name: [] for name in servers}
+        busy = dict.fromkeys(servers, 0.0)
         try:
             for _ in range(self.rounds):
                 for name, server in servers.items():
+                    before = server.cpu_seconds()
                     many[name].append(asyncio.run(closed_loop(server.port, self.texts, self.clients, self.seconds)))
+                    busy[name] += server.cpu_seconds() - before
                     one[name].append(asyncio.run(closed_loop(server.port, self.texts, 1, self.seconds / 2)))
         finally:
             for server in servers.values():
                 server.close()
         bare = bare_call_ms(self.folder, self.texts, self.cores)
         print(f"\none call of the model in a process of its own, no server: p50 {bare:.1f} ms\n")
-        print(f"| server | requests/s, {self.clients} clients | p50, ms | p99, ms | failed | one: p50, ms | p99, ms |")
-        print("|---|---|---|---|---|---|---|")
+        print(
+            f"| server | requests/s, {self.clients} clients | CPU ms a request | p50, ms | p99, ms | failed "
+            f"| one client: p50, ms | p99, ms |\n|---|---|---|---|---|---|---|---|"
+        )
         for name in servers:
             speeds = [load.throughput for load in many[name]]
             all_many, all_one = merged(many[name]), merged(one[name])
             failed = len(all_many.exchanges) - len(all_many.answered)
             print(
                 f"| {NAMES[name]} | {statistics.median(speeds):.0f} ({min(speeds):.0f}–{max(speeds):.0f}) "
+                f"| {busy[name] * 1000 / len(all_many.answered):.2f} "
                 f"| {all_many.percentile(50):.0f} | {all_many.percentile(99):.0f} | {failed} "
                 f"| {all_one.percentile(50):.1f} | {all_one.percentile(99):.1f} |"
             )
