@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export TOKENIZERS_PARALLELISM = true
 
-.PHONY: install train test quick fast lint types settings clean
+.PHONY: install train serve test quick fast lint types settings clean
 
 install: $(INSTALLED)
 
@@ -21,6 +21,9 @@ $(INSTALLED): pyproject.toml constraints.txt
 
 train: $(INSTALLED)
 	$(BIN)/python scripts/train.py
+
+serve: $(INSTALLED)
+	$(BIN)/python scripts/serve.py
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest

@@ -1,1 +1,1 @@
-"""The model over HTTP: requests of many clients share batches, and none of them harms the others."""
+"""A checkpoint over HTTP: an interface for programs, and a page for people."""

@@ -50,7 +50,7 @@ def build_application(service: LabellingService, token: str | None = None) -> Ap
     routes = {route.path for route in app.routes if hasattr(route, "path")}
     layers: App = app  # type: ignore[assignment]
     if token:
-        layers = TokenGuard(layers, token, {*(("GET", path) for path in (*HEALTH, "/", "/docs"))})
+        layers = TokenGuard(layers, token, {*HEALTH, "/", "/docs"})
     if settings.cors_origins:
         layers = CORSMiddleware(  # type: ignore[assignment]
             layers,

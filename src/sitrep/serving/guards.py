@@ -140,17 +140,18 @@ class TokenGuard:
     Args:
         app: What is behind it.
         token: That is wanted.
-        free: Methods and paths that want none.
+        free: Paths that want none when they are read.
     """
 
-    def __init__(self, app: App, token: str, free: Iterable[tuple[str, str]]) -> None:
+    def __init__(self, app: App, token: str, free: Iterable[str]) -> None:
         self._app = app
         self._wanted = f"Bearer {token}".encode()
         self._free = frozenset(free)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Of ASGI."""
-        if scope["type"] == "http" and (scope["method"], scope["path"]) not in self._free:
+        free = scope["type"] == "http" and scope["method"] in ("GET", "HEAD") and scope["path"] in self._free
+        if scope["type"] == "http" and not free:
             given = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
             if not hmac.compare_digest(given, self._wanted):
                 message = "send the header Authorization: Bearer TOKEN"

@@ -1,4 +1,4 @@
-"""uvicorn, with what it lacks: a time limit for headers, an end that answers what was admitted, one line for a port in use."""
+"""uvicorn, with what it lacks: a time limit for headers, and an end that answers what was admitted."""
 
 import asyncio
 import contextlib
