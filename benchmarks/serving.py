@@ -2,11 +2,11 @@
 
     python benchmarks/serving.py [checkpoint=outputs/train/latest] [servers=sitrep,pipeline,engine,litserve]
         [parts=start,clients,curve,overload] [seconds=10] [overload_seconds=60] [clients=32] [rounds=3]
-        [cores=SERVER:CLIENT] [picture=docs/serving.svg]
+        [cores=SERVER:CLIENT] [settings="limits.queue_seconds=1 …"] [picture=docs/serving.svg]
 
 Each server has a process of its own, bound to the cores `SERVER` (by default the second half of those that there are),
 and is loaded from this process, bound to `CLIENT` (the first half). Sentences are those of the shipped corpus, one a
-request. `clients` takes the servers in turns. The curve is drawn to `picture`.
+request. `settings` are more of this program's. `clients` takes the servers in turns. The curve is drawn to `picture`.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from sitrep.model.hardware import cpu_name
 
 PICTURE = Path(__file__).parents[1] / "docs" / "serving.svg"
 PARTS = ("start", "clients", "curve", "overload")
-FACTORS = (0.1, 0.2, 0.35, 0.5, 0.75, 0.9, 1.0, 1.25, 1.5, 2.0)
+FACTORS = (0.1, 0.2, 0.35, 0.5, 0.75, 0.9, 1.0, 1.25, 1.5, 2.0, 3.0)
 """Offered load, as shares of what this program carries."""
 LOST = 0.5
 """Share of answers at which the curve of a server ends: what is offered beyond shows nothing new."""
@@ -49,12 +49,13 @@ class Benchmark:
         self.clients, self.rounds = int(given.get("clients", "32")), int(given.get("rounds", "3"))
         self.picture = Path(given.get("picture", PICTURE))
         self.cores = use_cores(given.get("cores"))
+        self.settings = given.get("settings", "").split()
         self.texts = list(corpus.load()["text"])[::7]
         self.capacity = 0.0
 
     def open(self, name: str) -> Server:
         """A server that is ready and warm."""
-        server = Server(name, self.folder, self.cores)
+        server = Server(name, self.folder, self.cores, self.settings)
         asyncio.run(closed_loop(server.port, self.texts, self.clients, 2.0))
         return server
 
@@ -64,7 +65,7 @@ class Benchmark:
         for name in self.servers:
             taken = []
             for _ in range(self.rounds):
-                with Server(name, self.folder, self.cores) as server:
+                with Server(name, self.folder, self.cores, self.settings) as server:
                     taken.append(server.ready_seconds)
             print(f"| {NAMES[name]} | {statistics.median(taken):.1f} ({', '.join(f'{x:.1f}' for x in taken)}) |")
 
@@ -118,9 +119,10 @@ class Benchmark:
         print("|---|---|---|---|---|---|---|")
         for name in self.servers:
             points = curves[NAMES[name]] = []
+            server: Server | None = None
             for factor in FACTORS:
-                with self.open(name) as server:  # anew each time, as some keep what nobody waits for any more
-                    load = asyncio.run(open_loop(server.port, self.texts, factor * capacity, self.seconds))
+                server = server or self.open(name)
+                load = asyncio.run(open_loop(server.port, self.texts, factor * capacity, self.seconds))
                 offered = len(load.exchanges) / self.seconds
                 point = Point(offered, load.throughput, load.percentile(99) / 1000)
                 points.append(point)
@@ -128,10 +130,16 @@ class Benchmark:
                 lost = len(load.exchanges) - len(load.answered) - refused
                 print(
                     f"| {NAMES[name]} | {offered:.0f} | {point.answered:.0f} | {refused} | {lost} "
-                    f"| {load.percentile(50):.0f} | {load.percentile(99):.0f} |", flush=True,
-                )  # fmt: skip
+                    f"| {load.percentile(50):.0f} | {load.percentile(99):.0f} |",
+                    flush=True,
+                )
+                if lost:  # it may go on with what nobody waits for any more
+                    server.close()
+                    server = None
                 if name != "sitrep" and point.answered < LOST * offered:
                     break
+            if server:
+                server.close()
         draw(curves, self.picture)
 
     def overload(self) -> None:
@@ -184,7 +192,16 @@ def main() -> None:
     """Measure what was asked for."""
     benchmark = Benchmark(
         options(
-            "checkpoint", "servers", "parts", "seconds", "overload_seconds", "clients", "rounds", "cores", "picture"
+            "checkpoint",
+            "servers",
+            "parts",
+            "seconds",
+            "overload_seconds",
+            "clients",
+            "rounds",
+            "cores",
+            "settings",
+            "picture",
         )
     )
     print(f"{cpu_name()}; {benchmark.cores}; sentences of the shipped corpus, one a request")

@@ -10,7 +10,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -61,19 +61,20 @@ class Server:
         name: One of :data:`NAMES`.
         folder: Of the checkpoint.
         cores: That there are.
+        settings: More of them, for this program's own.
 
     Attributes:
         port: That it listens on.
         ready_seconds: From the start of its process to when it says that it is ready, or to its first answer.
     """
 
-    def __init__(self, name: str, folder: str, cores: Cores) -> None:
+    def __init__(self, name: str, folder: str, cores: Cores, settings: Sequence[str] = ()) -> None:
         with socket.socket() as found:
             found.bind(("127.0.0.1", 0))
             self.port = found.getsockname()[1]
         if name == "sitrep":
             script = BESIDE.parent / "scripts" / "serve.py"
-            command = [str(script), f"checkpoint={folder}", f"port={self.port}"]
+            command = [str(script), f"checkpoint={folder}", f"port={self.port}", *settings]
         else:
             command = [str(BESIDE / "serving_peers.py"), name, folder, str(self.port)]
         threads = {"OMP_NUM_THREADS": str(len(cores.server))}
