@@ -176,4 +176,11 @@ def _load(checkpoint: Checkpoint, folder: Path) -> Any:
                 f"{folder}: the weights do not fit config.json: {problem.replace('_', ' ')}: {found[0]}"
                 + (f" and {len(found) - 1} more" if len(found) > 1 else "")
             )
+    _copy_from_files(model)
     return wrap_classifier(model, checkpoint.context)
+
+
+def _copy_from_files(model: Any) -> None:
+    """Weights are mapped from their file at first: one that is written over would change them, or end the process."""
+    for tensor in (*model.parameters(), *model.buffers()):
+        tensor.data = tensor.data.clone()

@@ -7,6 +7,7 @@ import sys
 import time
 import traceback
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -170,8 +171,9 @@ def as_problem(error: Exception) -> Problem:
     """What is answered to an error; one of the program's own is logged, without its text, which may be the user's."""
     if isinstance(error, Problem):
         return error
-    places = "".join(traceback.format_tb(error.__traceback__))
-    logging.getLogger("sitrep.serving").error("%s\n%s", type(error).__name__, places)
+    own = [place for place in traceback.extract_tb(error.__traceback__) if "sitrep" in place.filename]
+    places = ", ".join(f"{place.name} ({Path(place.filename).name}:{place.lineno})" for place in own)
+    logging.getLogger("sitrep.serving").error("error of the program: %s in %s", type(error).__name__, places)
     return Problem("internal_error", f"an error of the program: {type(error).__name__}")
 
 

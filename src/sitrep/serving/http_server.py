@@ -126,7 +126,7 @@ class DrainingServer(uvicorn.Server):
         """End when what was admitted is answered, or the time for that is over; asked again, end now."""
         if self._loop is None:
             self.should_exit = True
-        else:
+        elif not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._begin_to_drain)
 
     def _begin_to_drain(self) -> None:

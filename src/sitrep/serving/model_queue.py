@@ -83,6 +83,9 @@ class ModelQueue:
         run: Answers one batch of rows; logits in the order of their answers.
         batch_tokens: Budget of a round.
         observer: Told of batches.
+
+    Attributes:
+        tokens_per_second: Speed of the last full rounds; ``None`` before the first.
     """
 
     def __init__(
@@ -180,9 +183,9 @@ class ModelQueue:
         began, lengths = time.perf_counter(), [len(row.ids) for _, row in taken]
         for places in batches_by_length(lengths, self._batch_tokens):
             self._answer([taken[place] for place in places])
-        speed = sum(lengths) / max(time.perf_counter() - began, 1e-6)
-        known = self.tokens_per_second
-        self.tokens_per_second = speed if known is None else (1 - RECENT) * known + RECENT * speed
+        if sum(lengths) >= self._batch_tokens / 2:  # few tokens take nearly as long as many, and say nothing of a full queue
+            speed, known = sum(lengths) / max(time.perf_counter() - began, 1e-6), self.tokens_per_second
+            self.tokens_per_second = speed if known is None else (1 - RECENT) * known + RECENT * speed
         ended: list[Work] = []
         with self._changed:
             for work in dict.fromkeys(work for work, _ in taken):
