@@ -71,7 +71,9 @@ class StubEngine:
         self.batches = []
 
     def logits(self, batch):
-        rows = [ids[real.astype(bool)].tolist() for ids, real in zip(batch.input_ids, batch.attention_mask, strict=True)]
+        rows = [
+            ids[real.astype(bool)].tolist() for ids, real in zip(batch.input_ids, batch.attention_mask, strict=True)
+        ]
         self.batches.append(len(rows))
         self.act(rows)
         answers = np.zeros((int((batch.starts >= 0).sum()), self.classes), dtype=np.float32)

@@ -52,7 +52,9 @@ def test_uncalibrated_scores_are_those_of_a_plain_pipeline(server, run_directory
     plain = pipeline("text-classification", model=str(run_directory / "checkpoint"), top_k=None)(TEXTS)
     answer = server.client.post("/predict?calibrated=false", json={"inputs": TEXTS}).json()
     for ours, theirs in zip(answer, plain, strict=True):
-        assert {s["label"]: s["score"] for s in ours} == pytest.approx({s["label"]: s["score"] for s in theirs}, abs=1e-5)
+        assert {s["label"]: s["score"] for s in ours} == pytest.approx(
+            {s["label"]: s["score"] for s in theirs}, abs=1e-5
+        )
     assert answer != server.client.post("/predict", json={"inputs": TEXTS}).json()
 
 

@@ -146,7 +146,10 @@ def test_endless_chunked_body_is_cut_off(server):
 def test_client_of_one_byte_a_second_is_told_to_go(run_directory, predictor):
     limits = {"body_seconds": 0.4, "header_seconds": 0.4}
     with served(run_directory, predictor, limits=limits) as server:
-        for start in (b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\n", b"POST /predict HTTP"):
+        for start in (
+            b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\n",
+            b"POST /predict HTTP",
+        ):
             with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
                 connection.sendall(start)
                 began, answer = time.monotonic(), b""
@@ -466,11 +469,17 @@ def test_other_web_pages_and_other_names_are_refused(run_directory, predictor, h
 def test_origin_that_is_named_may_use_the_server_from_a_browser(run_directory, predictor):
     origin = "https://desk.example"
     with served(run_directory, predictor, cors_origins=[origin], token="secret") as server:
-        asked = {"Origin": origin, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
+        asked = {
+            "Origin": origin,
+            "Access-Control-Request-Method": "POST",
+            "Access-Control-Request-Headers": "authorization",
+        }
         before = server.client.options("/predict", headers=asked)
         assert [before.status_code, before.headers["access-control-allow-origin"]] == [200, origin]
         headers = {"Origin": origin, "Authorization": "Bearer secret"}
-        assert server.client.post("/predict", json=GOOD, headers=headers).headers["access-control-allow-origin"] == origin
+        assert (
+            server.client.post("/predict", json=GOOD, headers=headers).headers["access-control-allow-origin"] == origin
+        )
         assert server.client.post("/predict", json=GOOD, headers={"Origin": "https://x.example"}).status_code == 403
 
 
@@ -478,7 +487,13 @@ def test_token_is_wanted_for_all_but_health(run_directory, predictor):
     with served(run_directory, predictor, token="secret") as server:
         for path in ("/livez", "/readyz", "/"):
             assert server.client.get(path).status_code == 200
-        for method, path in (("POST", "/predict"), ("POST", "/"), ("POST", "/pages"), ("GET", "/metrics"), ("GET", "/info")):
+        for method, path in (
+            ("POST", "/predict"),
+            ("POST", "/"),
+            ("POST", "/pages"),
+            ("GET", "/metrics"),
+            ("GET", "/info"),
+        ):
             for headers in ({}, {"Authorization": "Bearer secreT"}, {"Authorization": "secret"}):
                 answer = server.client.request(method, path, headers=headers)
                 assert [answer.status_code, answer.json()["error"]["code"]] == [401, "unauthorized"]
