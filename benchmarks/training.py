@@ -10,7 +10,6 @@ backbone and optimiser; the first steps are not counted.
 import statistics
 import tempfile
 from pathlib import Path
-from typing import Any
 
 from arguments import part_arguments
 from stopwatch import stopwatch
