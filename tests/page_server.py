@@ -43,6 +43,7 @@ def labelled(passages, rules):
 def answer_of(body, kind, article_id, rules):
     if kind == "application/json":
         sent = json.loads(body)
+        assert sent["article_id"] == article_id
         body = sent.get("text") or sent["html"]
         page = read_html(body) if "html" in sent else body
     else:
@@ -83,7 +84,7 @@ class Handler(BaseHTTPRequestHandler):
         elif self.refused():
             pass
         elif self.path == "/info":
-            self.send(200, "application/json", json.dumps({"checkpoint": {"name": "tiny", "sha256": "0" * 64}}))
+            self.send(200, "application/json", json.dumps({"checkpoint": {"name": "tiny (00000000)"}}))
         else:
             self.send(404, "application/json", json.dumps({"error": {"code": "not_found", "message": "not here"}}))
 

@@ -1,12 +1,21 @@
 """The page for people in a real browser: labelled, corrected and downloaded as a person does it."""
 
+import csv
+import io
 import json
+import os
+import re
+import subprocess
+import sys
+import threading
+from contextlib import contextmanager
 from dataclasses import replace
+from html import escape
 
 import pytest
 from browser import NEEDS_BROWSER, WIDTHS_PIXELS
 from browser_session import browsing
-from conftest import TAXONOMY
+from conftest import PROJECT, TAXONOMY, rows, train_settings, write_jsonl
 from page_server import serving
 from test_labelled_pages import HOSTILE
 
@@ -14,6 +23,7 @@ from sitrep.data.columns import Columns
 from sitrep.data.reading import read_labelled
 from sitrep.labels import Taxonomy
 from sitrep.serving.page import keys_of, render_page
+from sitrep.training.run import train
 
 pytestmark = [pytest.mark.slow, NEEDS_BROWSER]
 ATTACK, STATEMENT, TOLL, BOILERPLATE, NONE = TAXONOMY.labels
@@ -66,9 +76,7 @@ def go_to(page, place):
 
 
 def test_pasted_text_comes_back_coloured_with_figures_and_review_marks(page):
-    assert page.until("document.getElementById('checkpoint').textContent").startswith(
-        "Answered by checkpoint tiny (0000"
-    )
+    page.until("document.getElementById('checkpoint').textContent === 'Answered by tiny (00000000).'")
     paste(page, TEXT)
     sentences = [
         "Shells hit the bridge.",
@@ -285,6 +293,60 @@ def test_page_fits_the_screen_and_every_field_has_a_name(browser, rules, width, 
       !(field.labels?.length || field.ariaLabel || field.textContent.trim())).length"""
     assert browser.ask(unnamed) == 0
     assert browser.faults() == []
+
+
+@contextmanager
+def server_of(run_directory, **environment):
+    """The server itself, with a model that has learnt the toy corpus."""
+    command = [sys.executable, str(PROJECT / "scripts" / "serve.py"), f"checkpoint={run_directory}", "port=0"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ | environment)
+    try:
+        line = next(line for line in process.stderr if line.startswith("ready"))
+        threading.Thread(target=process.stderr.read, daemon=True).start()
+        yield f"{line.rpartition(' ')[2].strip()}/"
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def test_the_server_itself_labels_what_is_pasted_and_what_is_corrected_is_training_data(
+    browser, run_directory, tmp_path
+):
+    sentences = ["Shells hit the bridge in district 3 on day 1.", "Four were killed in district 3 on day 2.", HOSTILE]
+    page = f"<title>Town news</title>{''.join(f'<p>{escape(sentence)}</p>' for sentence in sentences)}"
+    with server_of(run_directory, SITREP_TOKEN="secret") as address:
+        browser.events.clear()
+        browser.open(address)
+        browser.until("!document.getElementById('access').hidden")
+        browser.type("secret")
+        browser.ask("document.querySelector('#access button').click()")
+        browser.until(
+            f"document.getElementById('checkpoint').textContent.startsWith('Answered by {run_directory.name} (')"
+        )
+        paste(browser, page)
+        assert browser.ask("document.querySelector('main h2').textContent") == "Town news"
+        assert " ".join(browser.ask(SHOWN)) == " ".join(sentences)
+        go_to(browser, 0)
+        browser.press("4")
+        browser.ask("document.getElementById('save').click()")
+        path = tmp_path / "corrections.jsonl"
+        path.write_bytes(browser.downloaded("corrections-*.jsonl"))
+        name = re.sub(r":0$", "", json.loads(path.read_text())["id"])
+        browser.ask("document.querySelector('main .row button[aria-label=\"Download CSV\"]').click()")
+        (first, *_) = csv.DictReader(io.StringIO(browser.downloaded("*.csv").decode()))
+        assert (first["id"], first["text"], first["title"]) == (f"{name}:0", sentences[0], "Town news")
+        (tmp_path / "four.txt").write_text("Four were killed.")
+        browser.choose_files("#files", tmp_path / "four.txt")
+        browser.until("document.querySelectorAll('main section').length === 2")
+        assert browser.ask(WRONG) == []
+    browser.ask("document.getElementById('pasted').focus()")
+    browser.press("Enter", control=True)
+    assert "the server does not answer" in browser.until(f"{WRONG}.length && {WRONG}")[0]
+    assert browser.faults() == []
+    (row,) = read_labelled(str(path), Columns())
+    assert (row.text, row.label, row.article_id, row.position) == (sentences[0], BOILERPLATE, name, 0)
+    data = write_jsonl(tmp_path / "data.jsonl", [*rows(), json.loads(path.read_text())])
+    train(train_settings(data, tmp_path / "run"))
 
 
 def test_each_label_has_a_key_of_its_own():

@@ -155,6 +155,14 @@ def test_page_comes_back_as_the_file_that_predict_writes(server, predictor, tmp_
         assert "<!doctype html>" in answer.text.lower()
 
 
+def test_scripts_in_a_page_come_back_as_text(server):
+    page = "<p>four were killed &lt;script&gt;alert(1)&lt;/script&gt;</p><script>alert(2)</script>"
+    answer = server.client.post("/pages", content=page, headers={"Content-Type": "text/html", "Accept": "text/html"})
+    assert "<script>alert" not in answer.text
+    assert "&lt;script&gt;alert(1)" in answer.text
+    assert "default-src 'none'" in answer.text
+
+
 @pytest.mark.parametrize(
     ("accept", "kind"),
     [

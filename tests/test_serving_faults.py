@@ -94,7 +94,9 @@ REFUSED = {
     "a page that shows nothing": (
         "/pages", b"<html><script>x</script></html>", {"Content-Type": "text/html"}, 422, "unreadable_input", "body",
     ),
-    "text that is no UTF-8": ("/pages", b"\xff\xfe\xff", {"Content-Type": "text/plain"}, 422, "unreadable_input", "body"),
+    "text that is no UTF-8": (
+        "/pages", b"\xff\xfe\xff", {"Content-Type": "text/plain"}, 422, "unreadable_input", "body",
+    ),
     "an encoding that there is not": (
         "/pages", b"a", {"Content-Type": "text/plain; charset=klingon"}, 422, "unreadable_input", "body",
     ),

@@ -1,6 +1,7 @@
 """The application: its routes, and the layers that every request passes."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 from fastapi import FastAPI, Query, Request, Response
@@ -11,13 +12,11 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse
 
 from sitrep import __version__
-from sitrep.labels import Task
+from sitrep.serving.api_description import describe_api, docs_page
 from sitrep.serving.bodies import JSON, BodyReader, check_type, media_type, read_json
-from sitrep.serving.description import describe_api, docs_page
 from sitrep.serving.guards import HEALTH, LOOPBACK, TOLD, App, OriginGuard, RequestRecord, TokenGuard
 from sitrep.serving.information import information
-from sitrep.serving.page import HEADERS as PAGE_HEADERS
-from sitrep.serving.page import render_page
+from sitrep.serving.page import HEADERS, page_for
 from sitrep.serving.pages_endpoint import ANSWERS, ARTICLE_ID, PageRequest, choose_answer, label_page
 from sitrep.serving.problems import Problem
 from sitrep.serving.service import LabellingService
@@ -29,6 +28,7 @@ PAGE_POLICY = "frame-ancestors 'self'"
 
 Calibrated = Query(default=None, description="`false`: scores of a plain pipeline; by default as the server was set")
 ArticleId = Query(default=ARTICLE_ID, min_length=1, max_length=500, description="What the ids of sentences begin with")
+Coloured = Query(default=False, description="With JSON: the page as a section of HTML too, in the field `coloured`")
 
 
 def build_application(service: LabellingService, token: str | None = None) -> App:
@@ -42,18 +42,17 @@ def build_application(service: LabellingService, token: str | None = None) -> Ap
     app = FastAPI(title="sitrep", version=__version__, docs_url=None, redoc_url=None, redirect_slashes=False)
     _add_labelling(app, service)
     _add_telling(app, service)
-    _add_page(app, service)
     app.add_exception_handler(Problem, _answer_problem)
     app.add_exception_handler(HTTPException, _answer_http)
     app.add_exception_handler(RequestValidationError, _answer_validation)
     app.add_exception_handler(Exception, _answer_bug)
     describe_api(app)
     routes = {route.path for route in app.routes if hasattr(route, "path")}
-    layers: App = app  # type: ignore[assignment]
+    layers: App = app
     if token:
-        layers = TokenGuard(layers, token, HEALTH | {"/", "/docs"})
+        layers = TokenGuard(layers, token, {*HEALTH, "/", "/docs"})
     if settings.cors_origins:
-        layers = CORSMiddleware(  # type: ignore[assignment]
+        layers = CORSMiddleware(
             layers,
             settings.cors_origins,
             allow_methods=["GET", "POST"],
@@ -77,12 +76,14 @@ def _add_labelling(app: FastAPI, service: LabellingService) -> None:
             answer, cut = await label_texts(service, wanted, calibrated, _gone(request), request.scope[TOLD])
         return JSONResponse(answer, headers={"X-Truncated-Inputs": str(cut)} if cut else None)
 
-    async def pages(request: Request, calibrated: bool | None = Calibrated, article_id: str = ArticleId) -> Response:
+    async def pages(
+        request: Request, calibrated: bool | None = Calibrated, article_id: str = ArticleId, coloured: bool = Coloured
+    ) -> Response:
         """Cut a page into sentences and label each."""
         kind = choose_answer(request.headers.get("accept"))
         with bodies.holding() as held:
             body = await bodies.read(request.headers, request.receive, held)
-            wanted = PageRequest.of(request.headers, body, article_id, service.limits)
+            wanted = replace(PageRequest.of(request.headers, body, article_id, service.limits), coloured=coloured)
             answer = await label_page(service, wanted, kind, calibrated, _gone(request), request.scope[TOLD])
         headers = {"Content-Type": ANSWERS[kind], "Vary": "Accept"}
         if kind == "text/html":
@@ -95,6 +96,12 @@ def _add_labelling(app: FastAPI, service: LabellingService) -> None:
 
 
 def _add_telling(app: FastAPI, service: LabellingService) -> None:
+    shown = page_for(service.served.checkpoint, service.settings.calibrated)
+
+    async def page() -> Response:
+        """The page for people."""
+        return Response(shown, headers=HEADERS, media_type="text/html; charset=utf-8")
+
     async def info() -> Response:
         """Labels, checkpoint, engine and limits."""
         return JSONResponse(await service.in_thread(lambda: information(service)))
@@ -121,21 +128,8 @@ def _add_telling(app: FastAPI, service: LabellingService) -> None:
         ("/info", info), ("/livez", livez), ("/readyz", readyz), ("/metrics", metrics), ("/docs", docs),
     ):  # fmt: skip
         app.add_api_route(path, function, methods=["GET"], response_model=None)
-    app.add_api_route("/health", readyz, methods=["GET"], response_model=None, include_in_schema=False)
-
-
-def _add_page(app: FastAPI, service: LabellingService) -> None:
-    checkpoint = service.served.checkpoint
-    decided = service.settings.calibrated and bool(
-        checkpoint.validation and checkpoint.validation.acceptance_thresholds
-    )
-    content = render_page(checkpoint.taxonomy, checkpoint.task is Task.multi_label, decided)
-
-    async def page() -> Response:
-        """The page for people."""
-        return Response(content, media_type="text/html; charset=utf-8", headers=PAGE_HEADERS)
-
     app.add_api_route("/", page, methods=["GET"], response_model=None, include_in_schema=False)
+    app.add_api_route("/health", readyz, methods=["GET"], response_model=None, include_in_schema=False)
 
 
 async def _parsed(service: LabellingService, body: bytes) -> Any:

@@ -43,7 +43,7 @@ class Work:
 
     rows: list[EncodedRow]
     logits: np.ndarray
-    done: Callable[["Work"], None]
+    done: Callable[["Work"], object]
     tokens: int = 0
     entered: float = 0.0
     started: float | None = None
@@ -183,9 +183,7 @@ class ModelQueue:
         began, lengths = time.perf_counter(), [len(row.ids) for _, row in taken]
         for places in batches_by_length(lengths, self._batch_tokens):
             self._answer([taken[place] for place in places])
-        if (
-            sum(lengths) >= self._batch_tokens / 2
-        ):  # few tokens take nearly as long as many, and say nothing of a full queue
+        if sum(lengths) >= self._batch_tokens / 2:  # fewer say nothing of a full queue
             speed, known = sum(lengths) / max(time.perf_counter() - began, 1e-6), self.tokens_per_second
             self.tokens_per_second = speed if known is None else (1 - RECENT) * known + RECENT * speed
         ended: list[Work] = []

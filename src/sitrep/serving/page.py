@@ -5,7 +5,8 @@ from markupsafe import Markup
 from sitrep.labelled_pages.coloured import SCRIPT, STYLE
 from sitrep.labelled_pages.colours import LabelCounts, looks_of
 from sitrep.labelled_pages.frame import frame, template
-from sitrep.labels import Taxonomy
+from sitrep.labels import Task, Taxonomy
+from sitrep.model.checkpoint import Checkpoint
 
 OWN = "sitrep.serving"
 SCRIPTS = (SCRIPT, "requests.js", "corrections.js", "served.js")
@@ -45,6 +46,13 @@ def render_page(taxonomy: Taxonomy, several: bool, decided: bool) -> str:
         filing=filing + (Markup(" data-several") if several else ""),
         **frame([STYLE, "served.css"], SCRIPTS, OWN, ALLOWED),
     )
+
+
+def page_for(checkpoint: Checkpoint, calibrated: bool) -> str:
+    """The page of a server that answers with a checkpoint, by what was fitted on validation or not."""
+    fit = checkpoint.validation if calibrated else None
+    decided = fit is not None and bool(fit.acceptance_thresholds)
+    return render_page(checkpoint.taxonomy, checkpoint.task is Task.multi_label, decided)
 
 
 def keys_of(taxonomy: Taxonomy) -> dict[str, str]:

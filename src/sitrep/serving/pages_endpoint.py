@@ -14,10 +14,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from sitrep.decisions import probabilities_of
 from sitrep.errors import UserError
 from sitrep.inference.outputs import as_row, open_output
+from sitrep.inference.page_outputs import assembled
 from sitrep.inference.page_structure import with_main_text
 from sitrep.inference.predictor import Predictor
 from sitrep.inference.read_passages import ReadPassages
 from sitrep.inference.table_files import json_line
+from sitrep.labelled_pages.assembly import LabelledPage
+from sitrep.labelled_pages.coloured import render_section
+from sitrep.labelled_pages.colours import looks_of
 from sitrep.model.encoding import EncodedRow
 from sitrep.pages.html import read_html
 from sitrep.pages.passages import article_passages, page_passages
@@ -70,6 +74,7 @@ class PageRequest:
         article_id: As in :class:`PageBody`.
         url: As there.
         encoding: That the request names, of bytes.
+        coloured: Whether an answer in JSON holds the page as coloured HTML too.
     """
 
     content: str | bytes
@@ -78,6 +83,7 @@ class PageRequest:
     article_id: str = ARTICLE_ID
     url: str | None = None
     encoding: str | None = None
+    coloured: bool = False
 
     @classmethod
     def of(cls, headers: Mapping[str, str], body: bytes, article_id: str, limits: ServingLimits) -> "PageRequest":
@@ -201,8 +207,20 @@ def _answer(
         "counts": dict.fromkeys(predictor.taxonomy.labels, 0) | Counter(found.label for found in predictions),
         "review": sum(found.decision == "review" for found in predictions),
     }
+    if request.coloured:
+        head["coloured"] = _as_section(predictor, predictions)
     rows = ", ".join(json_line(as_row(found)) for found in predictions)
     return f'{json.dumps(head, ensure_ascii=False)[:-1]}, "sentences": [{rows}]}}'.encode("utf-8", "backslashreplace")
+
+
+def _as_section(predictor: Predictor, predictions: list[Prediction]) -> str:
+    """The page as it stands in a coloured file, for whoever has the style and the script of those."""
+    pages: list[LabelledPage] = []
+    with assembled(pages.append) as add:
+        for found in predictions:
+            add(found)
+    looks = looks_of(predictor.taxonomy)
+    return "".join(render_section(page, looks) for page in pages)
 
 
 def _as_file(predictor: Predictor, predictions: list[Prediction], kind: str) -> bytes:

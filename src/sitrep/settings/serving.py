@@ -21,7 +21,7 @@ class ServingLimits:
     queue_tokens: int = 262_144
     """Tokens that wait for the model; a request that does not fit is refused with 429."""
     queue_seconds: float = 10.0
-    """Time that a full queue takes, by the speed that was measured last; counts where it is less than `queue_tokens`."""
+    """Time that a full queue takes, by the speed of late; counts where that is less than `queue_tokens`."""
     request_seconds: float = 60.0
     """From the last byte of a request to its answer; then 504."""
     body_seconds: float = 20.0
@@ -47,7 +47,7 @@ class ServeSettings:
     checkpoint: str = "outputs/train/latest"
     """Run folder, or the `checkpoint` folder inside it, or any Hugging Face folder with our labels."""
     host: str = "127.0.0.1"
-    """Address to listen on; `0.0.0.0` or `::`: every one of the machine, and then set `SITREP_TOKEN` in the environment."""
+    """Address to listen on; `0.0.0.0` or `::`: every one of the machine; then set `SITREP_TOKEN` in the environment."""
     port: int = 8000
     """Port to listen on; 0: any that is free."""
     calibrated: bool = True

@@ -136,10 +136,11 @@
     waiting = waiting.then(() => labelAll(wanted));
   };
 
-  const textOf = text => ({
-    name: `pasted-${sitrep.time()}-${number += 1}`,
-    body: { type: "application/json", content: JSON.stringify(html.test(text) ? { html: text } : { text }) },
-  });
+  const textOf = text => {
+    const name = `pasted-${sitrep.time()}-${number += 1}`;
+    const content = JSON.stringify({ [html.test(text) ? "html" : "text"]: text, article_id: name });
+    return { name, body: { type: "application/json", content } };
+  };
   const kindOf = file => {
     if (/\.x?html?$/i.test(file.name) || /html/.test(file.type)) return "text/html";
     return /\.(?:txt|text|md)$/i.test(file.name) || file.type === "text/plain" ? "text/plain" : null;
@@ -189,9 +190,8 @@
 
   const describe = async () => {
     const info = await (await sitrep.ask("info", "application/json", null, say)).json();
-    const { name, sha256 } = info.checkpoint;
-    document.getElementById("checkpoint").textContent =
-      `Answered by checkpoint ${name}${sha256 ? ` (${sha256.slice(0, 12)})` : ""}. What you send stays with this server.`;
+    document.getElementById("checkpoint").textContent = `Answered by ${info.checkpoint.name}.`
+      + (info.checkpoint_changed ? " Its folder holds another one by now, which answers when the server is started again." : "");
     say("");
   };
   describe().catch(error => complain(error.message));
