@@ -14,7 +14,7 @@ from sitrep.serving.application import build_application
 from sitrep.serving.http_server import DrainingServer, open_socket
 from sitrep.serving.served_checkpoint import ServedCheckpoint
 from sitrep.serving.service import LabellingService
-from sitrep.settings import Precision, ServeSettings, ServingLimits
+from sitrep.settings import EngineName, Precision, ServeSettings, ServingLimits
 
 POISON = "poison"
 
@@ -62,6 +62,7 @@ class StubEngine:
         act: Called with the token numbers of each row.
     """
 
+    name = EngineName.torch
     device = "cpu"
     precision = PrecisionChoice(Precision.fp32, "a test")
 

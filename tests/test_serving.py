@@ -197,7 +197,7 @@ def test_information_names_labels_checkpoint_engine_and_all_limits(server, predi
     content = server.client.get("/info").json()
     assert content["limits"] == asdict(server.service.limits)
     assert content["codebook"]["labels"] == dict(predictor.taxonomy.meanings)
-    assert content["engine"]["precision"] == "fp32"
+    assert [content["engine"]["name"], content["engine"]["precision"]] == ["torch", "fp32"]
     assert len(content["checkpoint"]["sha256"]) == 64
     assert content["model_type"]["classifier"]["id2label"]["0"] == predictor.class_names[0]
 

@@ -16,7 +16,7 @@ def information(service: LabellingService) -> dict[str, Any]:
     if predictor is not None:
         precision = predictor.engine.precision
         engine = {
-            "name": type(predictor.engine).__name__.removesuffix("Engine").lower(),
+            "name": predictor.engine.name.name,
             "device": predictor.engine.device,
             "precision": precision.precision.name,
             "precision_reason": precision.reason,

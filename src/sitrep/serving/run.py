@@ -41,7 +41,10 @@ def serve(settings: ServeSettings) -> None:
 
     def load() -> Predictor:
         predictor = Predictor.from_checkpoint(
-            served.checkpoint, precision=settings.inference.precision, batch_tokens=settings.inference.batch_tokens
+            served.checkpoint,
+            engine=settings.engine,
+            precision=settings.inference.precision,
+            batch_tokens=settings.inference.batch_tokens,
         )
         predictor.label(["Four were killed."])  # whatever the first call prepares is prepared before anybody waits
         return predictor

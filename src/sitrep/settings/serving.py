@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field, fields
 
+from sitrep.settings.choices import EngineName
 from sitrep.settings.jobs import InferenceSettings
 from sitrep.settings.rules import expand_home, require
 
@@ -60,6 +61,8 @@ class ServeSettings:
     """A line of JSON for each request on standard error, without its text."""
     threads: int = 2
     """Threads that cut pages into sentences and tokenize."""
+    engine: EngineName = EngineName.auto
+    """As in `scripts/predict.py`."""
     limits: ServingLimits = field(default_factory=ServingLimits)
     inference: InferenceSettings = field(default_factory=InferenceSettings)
 
