@@ -1,6 +1,7 @@
 """Bad input, bad clients and a failing model: each request has its own fate, and the server goes on."""
 
 import asyncio
+import contextlib
 import gzip
 import json
 import random
@@ -184,6 +185,21 @@ def test_client_of_one_byte_a_second_is_told_to_go(run_directory, predictor):
         assert server.client.post("/predict", json=GOOD).status_code == 200
 
 
+def test_client_that_takes_no_answer_is_cut_off(run_directory, predictor):
+    with served(run_directory, predictor, limits={"answer_seconds": 0.3}) as server:
+        with socket.socket() as connection:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            connection.connect(("127.0.0.1", server.port))
+            connection.settimeout(2)
+            request = b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n"
+            with contextlib.suppress(OSError):
+                for _ in range(3000):
+                    connection.sendall(request)
+            wait_until(lambda: not server.server.server_state.connections)
+        wait_until(lambda: server.service.in_flight == 0)
+        assert server.client.post("/predict", json=GOOD).status_code == 200
+
+
 def test_poisoned_request_fails_alone_and_the_server_stays_ready(run_directory, predictor):
     bad = predictor.encoder.tokenize([POISON])[0][0]
     gate = Gate()
@@ -351,6 +367,7 @@ def test_work_of_a_client_that_has_gone_never_runs(run_directory, predictor):
         assert left not in seen
 
 
+@pytest.mark.slow
 def test_whatever_is_admitted_is_answered_fails_or_is_dropped(run_directory, predictor):
     bad = predictor.encoder.tokenize([POISON])[0][0]
     rng = random.Random(1)
@@ -419,6 +436,7 @@ def test_server_whose_checkpoint_cannot_be_loaded_ends_with_the_reason(run_direc
         assert str(server.server.failure) == "the weights are gone"
 
 
+@pytest.mark.slow
 def test_server_that_is_asked_to_end_answers_what_it_has_and_admits_no_more(run_directory, predictor):
     gate = Gate()
     with served(run_directory, with_engine(predictor, StubEngine(5, gate))) as server:
@@ -438,6 +456,7 @@ def test_server_that_is_asked_to_end_answers_what_it_has_and_admits_no_more(run_
         assert not server.thread.is_alive()
 
 
+@pytest.mark.slow
 def test_end_comes_within_its_deadline_though_the_model_hangs(run_directory, predictor):
     gate = Gate()
     limits = {"drain_seconds": 0.3}
