@@ -92,9 +92,9 @@ def test_module_keeps_to_its_libraries(path):
     package = package_of(path)
     if (package, path.name) != ("cli", "composition.py"):
         assert not uses(path, "hydra", "omegaconf")
-    if package in {"inference", "pages", "storage", "settings"}:
+    if package in {"inference", "pages", "serving", "storage", "settings"}:
         assert not uses(path, "datasets")
-    if package in {"", "settings", "storage", "metrics", "pages"}:
+    if package in {"", "settings", "serving", "storage", "metrics", "pages"}:
         assert not uses(path, "torch", "transformers", "datasets")
     assert not uses(path, "pickle", "joblib", "cloudpickle", "dill")
 
@@ -106,7 +106,15 @@ def test_picture_of_the_packages_shows_their_real_levels():
 
 
 @pytest.mark.parametrize(
-    "module", ["sitrep.inference.run", "sitrep.evaluation.run", "sitrep.training.run", "sitrep.data.loading"]
+    "module",
+    [
+        "sitrep.inference.run",
+        "sitrep.evaluation.run",
+        "sitrep.training.run",
+        "sitrep.data.loading",
+        "sitrep.serving.run",
+        "sitrep.serving.application",
+    ],
 )
 def test_packages_import_without_the_heavy_libraries(module):
     code = f"import sys, {module}; print(sorted({{'torch', 'transformers', 'datasets', 'sklearn'}} & set(sys.modules)))"

@@ -16,6 +16,9 @@ CLOSE = {"Connection": "close"}
 READ_ON = 4
 """Times the limit that is read and thrown away before a refusal, as many clients do not listen while they send."""
 
+JSON_DEPTH = 200
+"""Levels of nesting that the parser reads; a limit of its own."""
+
 JSON, TEXT, HTML = "application/json", "text/plain", "text/html"
 
 

@@ -43,10 +43,12 @@ def open_socket(host: str, port: int) -> socket.socket:
 
 
 class ImpatientProtocol(HttpToolsProtocol):
-    """Closes a connection whose request does not come within the time for headers."""
+    """Closes a connection whose request does not come within the time for headers, or that takes no answer."""
 
     header_seconds = 10.0
+    answer_seconds = 30.0
     _waiting: asyncio.TimerHandle | None = None
+    _stuck: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
         """Of asyncio."""
@@ -56,7 +58,19 @@ class ImpatientProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Of asyncio."""
         self._wait_no_more()
+        self._take_on()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Of asyncio: the client does not take what was sent."""
+        super().pause_writing()
+        if self._stuck is None:
+            self._stuck = self.loop.call_later(self.answer_seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Of asyncio."""
+        self._take_on()
+        super().resume_writing()
 
     def on_message_begin(self) -> None:
         """Of the parser."""
@@ -77,6 +91,11 @@ class ImpatientProtocol(HttpToolsProtocol):
             self._waiting.cancel()
             self._waiting = None
 
+    def _take_on(self) -> None:
+        if self._stuck is not None:
+            self._stuck.cancel()
+            self._stuck = None
+
     def _give_up(self) -> None:
         self._waiting = None
         self.transport.close()
@@ -96,7 +115,8 @@ class DrainingServer(uvicorn.Server):
         self, app: App, settings: ServeSettings, service: LabellingService, load: Callable[[], Awaitable[None]]
     ) -> None:
         limits = settings.limits
-        protocol = type("Protocol", (ImpatientProtocol,), {"header_seconds": limits.header_seconds})
+        times = {"header_seconds": limits.header_seconds, "answer_seconds": limits.answer_seconds}
+        protocol = type("Protocol", (ImpatientProtocol,), times)
         super().__init__(
             uvicorn.Config(
                 app, http=protocol, ws="none", lifespan="off", log_config=None, access_log=False, server_header=False,

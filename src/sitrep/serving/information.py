@@ -3,6 +3,7 @@
 from typing import Any
 
 from sitrep import __version__
+from sitrep.serving.bodies import JSON_DEPTH
 from sitrep.serving.service import LabellingService
 from sitrep.settings.description import as_plain
 
@@ -37,7 +38,7 @@ def information(service: LabellingService) -> dict[str, Any]:
         "temperature": predictor.temperature if predictor else None,
         "acceptance_thresholds": dict(predictor.acceptance_thresholds) if predictor else None,
         "engine": engine,
-        "limits": as_plain(limits),
+        "limits": as_plain(limits) | {"json_depth": JSON_DEPTH},
         "model_id": served.name,
         "model_sha": served.sha256,
         "model_dtype": engine["precision"] if engine else None,

@@ -33,6 +33,8 @@ from sitrep.serving.texts_endpoint import check_text, validated
 from sitrep.settings import ServingLimits
 
 CSV = "text/csv"
+SHOWN = 10
+"""Characters of HTML for each that it shows, about; most pages have more."""
 ANSWERS = {JSON: JSON, CSV: f"{CSV}; charset=utf-8", HTML: f"{HTML}; charset=utf-8"}
 """Content type of each kind of answer, that of the first by default."""
 
@@ -165,9 +167,8 @@ async def label_page(
         Problem: If the page cannot be labelled.
     """
     predictor = service.choose(calibrated)
-    cut, logits = await service.label(
-        partial(_read, predictor, request, service.limits), len(request.content), gone, told
-    )
+    characters = len(request.content) // (SHOWN if request.is_html else 1)
+    cut, logits = await service.label(partial(_read, predictor, request, service.limits), characters, gone, told)
     return await service.in_thread(partial(_answer, service, predictor, request, cut, logits, kind))
 
 

@@ -106,7 +106,7 @@ class LabellingService:
 
         Args:
             read: Called in a thread: gives what the caller wants back, the rows, and the number of sentences.
-            characters: Of the request.
+            characters: Of the request, as far as they can be told before; tokens are counted later.
             gone: As :data:`Gone`.
             told: Gets figures for the log.
 
@@ -117,7 +117,7 @@ class LabellingService:
             Problem: If it cannot be answered.
         """
         deadline = time.perf_counter() + self.limits.request_seconds
-        guess = characters // CHARACTERS_A_TOKEN
+        guess = min(characters // CHARACTERS_A_TOKEN, self.limits.queue_tokens)
         self._check_room(guess)
         watcher = asyncio.ensure_future(gone())
         self._reserved += guess
@@ -129,13 +129,16 @@ class LabellingService:
                 self._reserved -= guess
             self.measurements.tokenizing.observe(time.perf_counter() - began)
             logits = np.empty((count, len(self.choose(None).class_names)), dtype=np.float32)
-            work = self._admit(rows, logits, told)
-            await self._wait(work, watcher, deadline, told)
+            work, done = self._admit(rows, logits, told)
+            await self._wait(work, done, watcher, deadline, told)
             return found, logits
         finally:
             watcher.cancel()
 
-    def _admit(self, rows: list[EncodedRow], logits: np.ndarray, told: dict[str, Any]) -> Work:
+    def _admit(
+        self, rows: list[EncodedRow], logits: np.ndarray, told: dict[str, Any]
+    ) -> tuple[Work, "asyncio.Future[None]"]:
+        """Put work into the queue; its future is done when it is."""
         loop, queue = asyncio.get_running_loop(), self._queue
         assert queue is not None
         future: asyncio.Future[None] = loop.create_future()
@@ -145,21 +148,26 @@ class LabellingService:
                 future.set_result(None)
 
         work = Work(rows, logits, done=lambda _: loop.call_soon_threadsafe(end))
-        work.future = future  # type: ignore[attr-defined]
         self._check_room(work.tokens)
         told |= {"sentences": len(logits), "tokens": work.tokens}
         self.measurements.admitted.inc()
         queue.put(work)
-        return work
+        return work, future
 
-    async def _wait(self, work: Work, watcher: "asyncio.Future[None]", deadline: float, told: dict[str, Any]) -> None:
+    async def _wait(
+        self,
+        work: Work,
+        done: "asyncio.Future[None]",
+        watcher: "asyncio.Future[None]",
+        deadline: float,
+        told: dict[str, Any],
+    ) -> None:
         """Until the work is done, nobody wants it, or time is up; it is counted once, whichever it is."""
-        future: asyncio.Future[None] = work.future  # type: ignore[attr-defined]
         reason = "ended"  # the server ends before the answer
         try:
             left = max(deadline - time.perf_counter(), 0)
-            await asyncio.wait((future, watcher), timeout=left, return_when=asyncio.FIRST_COMPLETED)
-            reason = "" if future.done() else "client_gone" if watcher.done() else "out_of_time"
+            await asyncio.wait((done, watcher), timeout=left, return_when=asyncio.FIRST_COMPLETED)
+            reason = "" if done.done() else "client_gone" if watcher.done() else "out_of_time"
         finally:
             if reason:
                 assert self._queue is not None

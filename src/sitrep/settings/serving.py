@@ -29,6 +29,8 @@ class ServingLimits:
     """For the body of a request to come; then 408."""
     header_seconds: float = 10.0
     """For its headers; then the connection is closed."""
+    answer_seconds: float = 30.0
+    """That a client may take nothing of what it is sent; then the connection is closed."""
     keep_alive_seconds: float = 75.0
     """That a connection without a request is kept open."""
     drain_seconds: float = 30.0
