@@ -38,6 +38,7 @@ EXTRAS = {
     ),
     **dict.fromkeys(("sklearn", "torch", "transformers"), "train"),
     **dict.fromkeys(("onnx", "onnxscript"), "export"),
+    **dict.fromkeys(("fastapi", "prometheus_client", "uvicorn"), "serve"),
 }
 """Packages that a light installation lacks, and the extra that brings each."""
 

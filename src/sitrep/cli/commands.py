@@ -67,6 +67,7 @@ COMMANDS = {
         "Serve a checkpoint over HTTP: a page for people, an API for programs.",
         settings.ServeSettings,
         "sitrep.serving.run:serve",
+        needs=("fastapi", "uvicorn", "prometheus_client"),
     ),
     "compare": Command(
         "Compare two or more runs that were scored on the same units, test their differences, and write a report.",

@@ -6,7 +6,6 @@ import os
 import sys
 import time
 
-from sitrep.errors import UserError
 from sitrep.settings import ServeSettings
 
 TOKEN = "SITREP_TOKEN"
@@ -19,17 +18,12 @@ def serve(settings: ServeSettings) -> None:
     Raises:
         UserError: If the checkpoint cannot be loaded or the port cannot be had.
     """
-    try:
-        from sitrep.serving.application import build_application
-        from sitrep.serving.http_server import DrainingServer, open_socket
-        from sitrep.serving.service import LabellingService
-    except ModuleNotFoundError as error:
-        if error.name and error.name.partition(".")[0] == "sitrep":
-            raise
-        raise UserError(f"{error.name} is not installed; the server needs it: pip install 'sitrep[serve]'") from None
     from sitrep.inference.predictor import Predictor
+    from sitrep.serving.application import build_application
     from sitrep.serving.guards import LOOPBACK
+    from sitrep.serving.http_server import DrainingServer, open_socket
     from sitrep.serving.served_checkpoint import ServedCheckpoint
+    from sitrep.serving.service import LabellingService
 
     began, token = time.monotonic(), os.environ.get(TOKEN) or None
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
