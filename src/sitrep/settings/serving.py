@@ -21,7 +21,7 @@ class ServingLimits:
     """Characters of one text or page."""
     queue_tokens: int = 262_144
     """Tokens that wait for the model; a request that does not fit is refused with 429."""
-    queue_seconds: float = 10.0
+    queue_seconds: float = 1.0
     """Time that a full queue takes, by the speed of late; counts where that is less than `queue_tokens`."""
     request_seconds: float = 60.0
     """From the last byte of a request to its answer; then 504."""

@@ -188,11 +188,11 @@
     else if (text.trim()) take([textOf(text)]);
   });
 
+  // Says nothing of its progress: a page that is labelled meanwhile has the word.
   const describe = async () => {
-    const info = await (await sitrep.ask("info", "application/json", null, say)).json();
+    const info = await (await sitrep.ask("info", "application/json", null, () => {})).json();
     document.getElementById("checkpoint").textContent = `Answered by ${info.checkpoint.name}.`
       + (info.checkpoint_changed ? " Its folder holds another one by now, which answers when the server is started again." : "");
-    say("");
   };
   describe().catch(error => complain(error.message));
 })();
