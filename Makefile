@@ -25,8 +25,9 @@ train: $(INSTALLED)
 serve: $(INSTALLED)
 	$(BIN)/python scripts/serve.py
 
+# A process for each core, with one thread: two cores are done in 0.6 of the time.
 test: $(INSTALLED)
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=logical --maxprocesses=8 --dist=worksteal
 
 # Lint, types, and the tests that take under a second each: in under a minute.
 quick: $(INSTALLED)

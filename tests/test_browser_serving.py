@@ -302,11 +302,14 @@ def server_of(run_directory, **environment):
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ | environment)
     try:
         line = next(line for line in process.stderr if line.startswith("ready"))
-        threading.Thread(target=process.stderr.read, daemon=True).start()
+        rest = threading.Thread(target=process.stderr.read, daemon=True)
+        rest.start()
         yield f"{line.rpartition(' ')[2].strip()}/"
     finally:
         process.terminate()
         process.wait(60)
+        rest.join(60)
+        process.stderr.close()
 
 
 def test_the_server_itself_labels_what_is_pasted_and_what_is_corrected_is_training_data(

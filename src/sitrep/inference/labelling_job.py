@@ -60,7 +60,8 @@ def label_in_parts(settings: PredictSettings, source: InputSource, texts: PageTe
         job = _prepared(settings, source, checkpoint, folder, console, lambda: texts.check_free(below))
         if job.manifest.parts:
             words = "is complete" if job.manifest.complete else "goes on"
-            console.print(f"{folder.path}: {words}, {len(job.manifest.parts)} parts are done", highlight=False)
+            line = f"{folder.path}: {words}, {len(job.manifest.parts)} parts are done"
+            console.print(line, highlight=False, markup=False, soft_wrap=True)
         if job.predictor:
             with texts.growing(below):
                 job.do_parts(job.predictor, shard, console)
@@ -250,7 +251,7 @@ class _Job:
         decided = bool(fit and fit.acceptance_thresholds)
         say_summary(console, self.manifest.tally, labels, pages, seconds, clock)
         say_remarks(console, self.manifest.tally, decided, self.manifest.duplicates)
-        console.print(f"written to {self.folder.path}", highlight=False, soft_wrap=True)
+        console.print(f"written to {self.folder.path}", highlight=False, markup=False, soft_wrap=True)
 
     def _first_pages(self) -> Iterator[PageCounts]:
         path = self.folder.path / JOB_PAGES

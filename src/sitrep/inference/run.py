@@ -86,7 +86,7 @@ def predict(settings: PredictSettings) -> None:
         say_summary(console, tally, checkpoint.labels, listed, time.perf_counter() - began, clock)
     say_remarks(console, tally, bool(predictor.acceptance_thresholds), repeats.summary() if repeats else None)
     if settings.output != STANDARD_OUTPUT:
-        console.print(f"written to {settings.output}", highlight=False, soft_wrap=True)
+        console.print(f"written to {settings.output}", highlight=False, markup=False, soft_wrap=True)
     left_out.raise_if_any()
 
 
