@@ -26,7 +26,7 @@ def compiled(folder: str) -> Answer:
 
 def openvino(folder: str, kind: str) -> Answer:
     """OpenVINO's own conversion of the model of transformers, in one stream with all cores."""
-    import openvino  # type: ignore[import-untyped]
+    import openvino
     import torch
 
     predictor = Predictor.from_checkpoint(folder, precision="fp32")
