@@ -7,7 +7,6 @@ import sys
 import threading
 from typing import Any
 
-import litserve
 import uvicorn
 from fastapi import FastAPI
 from pydantic import BaseModel
@@ -58,40 +57,45 @@ def plain(folder: str, own_engine: bool) -> FastAPI:
     return app
 
 
-class Batched(litserve.LitAPI):  # type: ignore[misc]  # the library ships no types
-    """Our engine behind LitServe's batching.
+def batched(folder: str) -> Any:
+    """LitServe around our engine; the library comes with the extra ``bench``."""
+    import litserve
 
-    Args:
-        folder: Of the checkpoint.
-    """
+    class Batched(litserve.LitAPI):  # type: ignore[misc]  # the library ships no types
+        """Our engine behind LitServe's batching.
 
-    def __init__(self, folder: str) -> None:
-        super().__init__(max_batch_size=BATCH, batch_timeout=WAIT_SECONDS)
-        self.folder = folder
+        Args:
+            folder: Of the checkpoint.
+        """
 
-    def setup(self, device: str) -> None:
-        """Load the checkpoint, in the process that runs it."""
-        self.predictor = Predictor.from_checkpoint(self.folder)
+        def __init__(self, folder: str) -> None:
+            super().__init__(max_batch_size=BATCH, batch_timeout=WAIT_SECONDS)
+            self.folder = folder
 
-    def decode_request(self, request: dict[str, Any], **_: Any) -> Any:
-        """The sentence."""
-        return request["inputs"]
+        def setup(self, device: str) -> None:
+            """Load the checkpoint, in the process that runs it."""
+            self.predictor = Predictor.from_checkpoint(self.folder)
 
-    def predict(self, x: Any, **_: Any) -> Any:
-        """Probabilities of a batch of sentences."""
-        return self.predictor.predict_proba(x)
+        def decode_request(self, request: dict[str, Any], **_: Any) -> Any:
+            """The sentence."""
+            return request["inputs"]
 
-    def encode_response(self, output: Any, **_: Any) -> Any:
-        """Labels and scores of one of them."""
-        return scores(self.predictor.class_names, output)
+        def predict(self, x: Any, **_: Any) -> Any:
+            """Probabilities of a batch of sentences."""
+            return self.predictor.predict_proba(x)
+
+        def encode_response(self, output: Any, **_: Any) -> Any:
+            """Labels and scores of one of them."""
+            return scores(self.predictor.class_names, output)
+
+    return litserve.LitServer(Batched(folder), accelerator="cpu")
 
 
 def main() -> None:
     """Serve until the process is ended."""
     kind, folder, port = sys.argv[1], sys.argv[2], int(sys.argv[3])
     if kind == "litserve":
-        server = litserve.LitServer(Batched(folder), accelerator="cpu")
-        server.run(host="127.0.0.1", port=port, generate_client_file=False, log_level="warning")
+        batched(folder).run(host="127.0.0.1", port=port, generate_client_file=False, log_level="warning")
     else:
         uvicorn.run(plain(folder, kind == "engine"), host="127.0.0.1", port=port, log_level="warning")
 

@@ -21,7 +21,8 @@ MOST_MEGABYTES = 300
 
 
 def test_installation_without_torch_is_small_and_predicts_from_an_exported_folder(run_directory, tmp_path):
-    folder = export(compose_settings("export", ExportSettings, [f"checkpoint={run_directory}", "training_data=named"]))
+    given = [f"checkpoint={run_directory}", "training_data=named", f"output={tmp_path / 'onnx'}"]
+    folder = export(compose_settings("export", ExportSettings, given))
     venv.create(tmp_path / "venv", with_pip=True)
     programs = tmp_path / "venv" / ("Scripts" if os.name == "nt" else "bin")
     pip = [programs / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
