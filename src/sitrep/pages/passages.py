@@ -1,6 +1,6 @@
 """From the text of a page to passages that wait for their prediction."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from sitrep.pages.html import Page
@@ -24,17 +24,8 @@ def article_passages(
         fields: Carried through with every passage.
         first_position: Of the first passage, where the text is not the beginning of its article.
     """
-    for place, (start, end) in enumerate(iter_sentence_spans(text)):
-        yield Passage(
-            id=f"{name or article_id}:{place}",
-            article_id=article_id,
-            position=first_position + place,
-            start=start,
-            end=end,
-            text=text[start:end],
-            fields=fields or {},
-            source=text,
-        )
+    shared = fields or {}
+    yield from _cut(text, article_id, name, first_position, lambda start: shared)
 
 
 NO_PAGE_COLUMNS = dict.fromkeys(
@@ -63,16 +54,28 @@ def page_passages(
     shared = NO_PAGE_COLUMNS | dict(fields or {}) | page.columns() | given
     blocks = iter(page.blocks)
     block = next(blocks)
-    for place, (start, end) in enumerate(iter_sentence_spans(page.text)):
+
+    def fields_at(start: int) -> Mapping[str, Any]:
+        nonlocal block
         while start >= block.end:
             block = next(blocks)
+        return {**shared, "xpath": block.xpath, "tag": block.tag, "link_density": block.link_density}
+
+    yield from _cut(page.text, article_id, name, first_position, fields_at)
+
+
+def _cut(
+    text: str, article_id: str, name: str | None, first_position: int, fields_at: Callable[[int], Mapping[str, Any]]
+) -> Iterator[Passage]:
+    """Passages of a text; ``fields_at`` is asked for the fields of each by where it begins, in their order."""
+    for place, (start, end) in enumerate(iter_sentence_spans(text)):
         yield Passage(
             id=f"{name or article_id}:{place}",
             article_id=article_id,
             position=first_position + place,
             start=start,
             end=end,
-            text=page.text[start:end],
-            fields={**shared, "xpath": block.xpath, "tag": block.tag, "link_density": block.link_density},
-            source=page.text,
+            text=text[start:end],
+            fields=fields_at(start),
+            source=text,
         )
