@@ -25,6 +25,9 @@ LEVELS = {
     "quality": 5,
     "export": 5,
     "serving": 5,
+    "labelling": 5,
+    "adaptation": 5,
+    "counting": 5,
     "report": 6,
     "cli": 8,
 }

@@ -10,7 +10,10 @@ from sitrep.cli.configs import configs_folder
 from sitrep.errors import UsageError
 from sitrep.storage.tables import ROW_SUFFIXES
 
-PATHS = {"input", "output", "pages_text", "checkpoint", "output_dir", "model.name", "apply", "a", "b", "labels"}
+PATHS = {
+    *("input", "output", "pages_text", "checkpoint", "output_dir", "model.name", "apply", "a", "b", "labels"),
+    *("sample", "predictions", "decided", "coder"),
+}
 """Settings whose value is taken as it is written: a file name may hold blanks, commas, brackets and quotes."""
 
 PATH_LISTS = {
@@ -19,6 +22,7 @@ PATH_LISTS = {
     "behaviour_files",
     "validation_files",
     "others",
+    "inputs",
 }
 """Lists of such."""
 
