@@ -26,6 +26,7 @@ LEVELS = {
     "export": 5,
     "serving": 5,
     "labelling": 5,
+    "agreement": 5,
     "adaptation": 5,
     "counting": 5,
     "report": 6,

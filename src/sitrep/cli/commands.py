@@ -102,7 +102,7 @@ COMMANDS = {
     "label agree": Command(
         "Say how far coders agree, what they part on, and what is decided.",
         settings.AgreeSettings,
-        "sitrep.labelling.run:agree",
+        "sitrep.agreement.run:agree",
         needs=("scipy",),
     ),
     "label adapt": Command(
