@@ -16,7 +16,7 @@ from sitrep.sentences import Passage
 
 CONTEXT_LINES = 3
 """Lines before and behind a unit that its coder reads."""
-LOOKED_AT = 10
+LOOKED_AT = 5
 """Times as many uncertain units as are wanted are looked at, so that they can be unlike each other."""
 MOST_LOOKED_AT = 20_000
 """Units at most whose texts are held in memory for that."""
