@@ -1,14 +1,19 @@
 """What goes to those who label and what comes back, the same for every format."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sitrep.data.own_labels import SampledUnit
+from sitrep.errors import UserError
 from sitrep.labels import Taxonomy
 
 UNIT_ID = "unit_id"
 """What our id is called where a program has an id of its own."""
+
+UNSURE = "unsure"
+"""What a coder chooses who is not sure, where a format has nothing but labels for it."""
 
 
 @dataclass(frozen=True)
@@ -74,3 +79,18 @@ class Exchange:
     next_step: str
     beside: tuple[str, Callable[[Taxonomy], str]] | None = None
     needs: str | None = None
+
+
+def unit_id(fields: Mapping[str, Any], place: str) -> str:
+    """Our id in what another program gives back.
+
+    Raises:
+        UserError: If it is not there.
+    """
+    found = fields.get(UNIT_ID)
+    if not isinstance(found, str):
+        raise UserError(
+            f"{place}: no {UNIT_ID}; it was not made of what scripts/label.py exported, or the program left the data "
+            "out of its own export"
+        )
+    return found

@@ -1,7 +1,35 @@
-"""Which module writes and reads which format."""
+"""Which functions write and read which format."""
 
+from sitrep.labelling.doccano import project_labels, read_dataset, write_dataset
 from sitrep.labelling.exchange import Exchange
+from sitrep.labelling.label_studio import labelling_configuration, read_export, write_tasks
+from sitrep.labelling.prodigy import read_annotations, write_stream
+from sitrep.labelling.sheets import read_csv, read_xlsx, write_csv, write_xlsx
 from sitrep.settings.choices import LabelFormat
 
-EXCHANGES: dict[LabelFormat, Exchange] = {}
+FILL_IN = "fill in the column label"
+EXCHANGES = {
+    LabelFormat["label-studio"]: Exchange(
+        ".json",
+        write_tasks,
+        read_export,
+        "import it into a project, and paste the configuration into Settings > Labeling Interface > Code",
+        beside=("-config.xml", labelling_configuration),
+    ),
+    LabelFormat.doccano: Exchange(
+        ".jsonl",
+        write_dataset,
+        read_dataset,
+        "import it into a project of text classification, and the labels on its page Labels",
+        beside=("-labels.json", project_labels),
+    ),
+    LabelFormat.prodigy: Exchange(
+        ".jsonl",
+        write_stream,
+        read_annotations,
+        "prodigy mark DATASET FILE --view-id choice, with choice_style multiple and show_flag in prodigy.json",
+    ),
+    LabelFormat.csv: Exchange(".csv", write_csv, read_csv, FILL_IN),
+    LabelFormat.xlsx: Exchange(".xlsx", write_xlsx, read_xlsx, FILL_IN, needs="openpyxl"),
+}
 """By format."""

@@ -69,8 +69,9 @@ class ExportSampleSettings:
         find_taxonomy(self.labels)
         require(0 <= self.overlap <= 1, "overlap", self.overlap, "must lie in [0, 1]")
         require(0 <= self.seed < 2**32, "seed", self.seed, "must lie between 0 and 4294967295")
-        rule = "every coder has a name of its own"
-        require(len(set(self.coders) - {""}) == len(self.coders), "coders", self.coders, rule)
+        rule = "every coder has a name of its own, that a file may have"
+        fit = all(name and not set(name) & set("/\\\0") for name in self.coders)
+        require(fit and len(set(self.coders)) == len(self.coders), "coders", self.coders, rule)
 
 
 @dataclass
