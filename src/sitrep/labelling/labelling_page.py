@@ -16,7 +16,7 @@ from sitrep.labelled_pages.coloured import STYLE
 from sitrep.labelled_pages.colours import PLAIN, Look, looks_of
 from sitrep.labelled_pages.frame import frame, template
 from sitrep.labelling.codebook_hints import hints_of
-from sitrep.labelling.exchange import Answer, Assignment, Exchange
+from sitrep.labelling.exchange import Answer, Assignment
 from sitrep.labels import Taxonomy
 from sitrep.storage.complete import shown
 from sitrep.storage.tables import TableRow, read_rows
@@ -129,11 +129,3 @@ def _as_json(unit: SampledUnit, show_guess: bool) -> dict[str, Any]:
     shown_of_page = {"before": list(unit.before), "after": list(unit.after), "page": unit.article_id}
     guess = {"guess": unit.guess} if show_guess and unit.guess is not None else {}
     return {"id": unit.id, "hash": unit.text_hash, "text": unit.text, **shown_of_page, **guess}
-
-
-PAGE = Exchange(
-    ending=".html",
-    write=write_page,
-    read=read_page_labels,
-    next_step="open it in a browser, label by the keyboard, and save with s",
-)
