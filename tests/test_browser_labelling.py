@@ -202,9 +202,7 @@ def test_what_was_said_is_there_again_after_the_page_was_left(page, tmp_path):
     session.press("?", shift=True)
     session.press("c")
     session.type("half a com")
-    session.ask("window.isOld = true")
-    session.call("Page.reload")
-    session.until("!window.isOld && document.readyState === 'complete'")
+    session.open(session.ask("location.href"))
     dialogs = [event for event in session.events if event.get("method") == "Page.javascriptDialogOpening"]
     assert [dialog["params"]["type"] for dialog in dialogs] == ["beforeunload"]
     assert session.ask(COUNTS) == "3 of 200 labelled, 1 unsure"
