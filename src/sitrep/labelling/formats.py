@@ -3,6 +3,7 @@
 from sitrep.labelling.doccano import project_labels, read_dataset, write_dataset
 from sitrep.labelling.exchange import Exchange
 from sitrep.labelling.label_studio import labelling_configuration, read_export, write_tasks
+from sitrep.labelling.labelling_page import read_page_labels, write_page
 from sitrep.labelling.prodigy import read_annotations, write_stream
 from sitrep.labelling.sheets import read_csv, read_xlsx, write_csv, write_xlsx
 from sitrep.settings.choices import LabelFormat
@@ -31,5 +32,8 @@ EXCHANGES = {
     ),
     LabelFormat.csv: Exchange(".csv", write_csv, read_csv, FILL_IN, in_place=True),
     LabelFormat.xlsx: Exchange(".xlsx", write_xlsx, read_xlsx, FILL_IN, in_place=True, needs="openpyxl"),
+    LabelFormat.page: Exchange(
+        ".html", write_page, read_page_labels, "open it in a browser, label by the keyboard, and save with the key s"
+    ),
 }
 """By format."""
