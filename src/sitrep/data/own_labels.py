@@ -81,6 +81,8 @@ class SampledUnit:
     def __post_init__(self) -> None:
         # Half a character, which no file of ours holds, becomes what it is written as, so that the hash fits.
         object.__setattr__(self, "text", without_half_characters(self.text))
+        for name in ("before", "after"):
+            object.__setattr__(self, name, tuple(map(without_half_characters, getattr(self, name))))
 
     @property
     def text_hash(self) -> str:
