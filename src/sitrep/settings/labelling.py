@@ -161,12 +161,17 @@ class AdaptSettings:
     """Run folder, or the `checkpoint` folder inside it."""
     target_precision: float = 0.95
     """Wanted share of right labels among predictions that need no check."""
+    learning_rate: float | None = None
+    """Highest learning rate; `null`: a quarter of the one that the checkpoint was trained with."""
     seed: int = 1
     """Of folds, batches and draws."""
+    inference: InferenceSettings = field(default_factory=InferenceSettings)
     output_dir: str = "outputs/adapt/{time}"
     """Folder of the result, which must not exist yet; `{time}` becomes the time of its start."""
 
     def __post_init__(self) -> None:
         expand_home(self, "labels", "checkpoint", "output_dir")
+        rule = "must be above 0"
+        require(self.learning_rate is None or self.learning_rate > 0, "learning_rate", self.learning_rate, rule)
         require(0 < self.target_precision < 1, "target_precision", self.target_precision, "must lie between 0 and 1")
         require(0 <= self.seed < 2**32, "seed", self.seed, "must lie between 0 and 4294967295")
