@@ -10,10 +10,10 @@ from pathlib import Path
 from sitrep.data.own_labels import HASH_DIGITS, CoderLabel, SampledUnit
 from sitrep.errors import UserError
 from sitrep.labelling.exchange import UNSURE, Answer
-from sitrep.storage.sent_texts import reads_alike
 from sitrep.labels import Taxonomy
 from sitrep.normalization import identifier
 from sitrep.storage.complete import shown
+from sitrep.storage.sent_texts import reads_alike
 
 HASH = re.compile(rf"[0-9a-f]{{{HASH_DIGITS}}}")
 SHOWN_PLACES = 5

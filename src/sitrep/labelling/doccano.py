@@ -8,9 +8,9 @@ from typing import Any
 from sitrep.data.own_labels import SampledUnit
 from sitrep.errors import UserError
 from sitrep.labelling.exchange import UNIT_ID, UNSURE, Answer, Assignment, unit_id
-from sitrep.storage.sent_texts import showable
 from sitrep.labels import Taxonomy
 from sitrep.storage.json_lines import json_line
+from sitrep.storage.sent_texts import showable
 from sitrep.storage.tables import TableRow, read_rows
 
 COMMENTS = "Comments"

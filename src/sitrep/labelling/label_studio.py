@@ -9,10 +9,10 @@ from xml.etree import ElementTree
 from sitrep.data.own_labels import SampledUnit
 from sitrep.errors import UserError
 from sitrep.labelling.exchange import UNIT_ID, UNSURE, Answer, Assignment, unit_id
-from sitrep.storage.sent_texts import showable
 from sitrep.labels import Taxonomy
 from sitrep.sentences import probability_of
 from sitrep.storage.complete import shown
+from sitrep.storage.sent_texts import showable
 from sitrep.storage.tables import check_readable
 
 COMMENT = "comment"

@@ -14,8 +14,8 @@ from typing import Any
 from sitrep.data.own_labels import SampledUnit
 from sitrep.errors import UserError, not_installed
 from sitrep.labelling.exchange import Answer, Assignment
-from sitrep.storage.sent_texts import ESCAPE, cell_text
 from sitrep.storage.complete import shown
+from sitrep.storage.sent_texts import ESCAPE, cell_text
 from sitrep.storage.separated import separated_rows
 from sitrep.storage.spreadsheets import SpreadsheetWriter
 from sitrep.storage.tables import check_readable, text_lines
