@@ -46,7 +46,8 @@ def print_agreement(examined: ExaminedCoders, folder: Path, console: Console) ->
 
     coders = ", ".join(examined.coded.coders)
     say(f"{len(examined.coded.shared):,} units of {examined.pages:,} pages were labelled by two or more of {coders}")
-    say(f"Krippendorff's alpha {alpha_words(found.overall)}: {worth(found.overall)}")
+    value = "is" if found.overall.value is None else f"{alpha_words(found.overall)}:"
+    say(f"Krippendorff's alpha {value} {worth(found.overall)}")
     table = Table()
     for heading in ("label", "alpha", "95 % interval", *examined.coded.coders):
         table.add_column(Text(shown(heading)), justify="left" if heading == "label" else "right")
