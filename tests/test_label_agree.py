@@ -17,7 +17,6 @@ from sitrep.settings import AgreeSettings
 
 ATTACK, STATEMENT, TOLL, BOILERPLATE, NONE = TAXONOMY.labels
 SHORT = {"a": ATTACK, "s": STATEMENT, "t": TOLL, "b": BOILERPLATE, "n": NONE}
-OUTLET = {"fields": {"outlet": "daily"}}
 NASTY = "=1+1\t@x\r\n\u202eright\u202c \0 </script><script>window.ran = 1</script> | 👩🏽‍🚒"
 
 

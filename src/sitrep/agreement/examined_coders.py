@@ -6,7 +6,7 @@ from typing import Any
 
 from sitrep.agreement.coder_files import CodedUnits
 from sitrep.agreement.reliability import PairAgreement, Reliability
-from sitrep.agreement.third_reader import Outcome
+from sitrep.agreement.third_reader import DecidedUnits
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class ExaminedCoders:
     reliability: Reliability
     pairs: list[PairAgreement]
     model: list[PairAgreement]
-    outcome: Outcome
+    outcome: DecidedUnits
     settings: dict[str, Any]
 
     @property

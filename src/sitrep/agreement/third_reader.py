@@ -21,7 +21,7 @@ UNANIMOUS, MAJORITY, THIRD_READER = "unanimous", "majority", "third reader"
 
 
 @dataclass(frozen=True)
-class Outcome:
+class DecidedUnits:
     """What became of all units.
 
     Attributes:
@@ -52,7 +52,7 @@ class Decision:
     note: str
 
 
-def decide(coded: CodedUnits, decisions: Mapping[str, Decision]) -> Outcome:
+def decide(coded: CodedUnits, decisions: Mapping[str, Decision]) -> DecidedUnits:
     """Give each unit its label, if there is one.
 
     A unit that one coder alone labelled keeps that label. Else it has the one that more than half of its coders gave;
@@ -73,7 +73,7 @@ def decide(coded: CodedUnits, decisions: Mapping[str, Decision]) -> Outcome:
             disputed.append(one)
         else:
             decided.append(found)
-    return Outcome(tuple(decided), tuple(disputed), parted, further)
+    return DecidedUnits(tuple(decided), tuple(disputed), parted, further)
 
 
 def _decided(one: CodedUnit, decision: Decision | None, taxonomy: Taxonomy) -> CoderLabel | None:
