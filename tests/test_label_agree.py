@@ -21,12 +21,10 @@ NASTY = "=1+1\t@x\r\n\u202eright\u202c \0 </script><script>window.ran = 1</scrip
 
 
 def units(number):
-    design = (Drawn.random, 0.5)
+    made = [(n, f"p{n // 2}", (f"before {n}",), (f"after {n}",)) for n in range(number)]
     return [
-        SampledUnit(
-            f"p{n // 2}:{n}", f"p{n // 2}", n, f"text {n}", (f"before {n}",), (f"after {n}",), *design, **OUTLET
-        )
-        for n in range(number)
+        SampledUnit(f"{page}:{n}", page, n, f"text {n}", before, after, Drawn.random, 0.5, fields={"outlet": "daily"})
+        for n, page, before, after in made
     ]
 
 
