@@ -28,7 +28,7 @@ from typing import Any
 from sitrep.errors import UserError
 from sitrep.labels import Taxonomy
 from sitrep.storage.complete import complete_file, shown
-from sitrep.storage.json_lines import json_line
+from sitrep.storage.json_lines import json_line, without_half_characters
 from sitrep.storage.tables import TableRow, read_rows
 
 HASH_DIGITS = 16
@@ -77,6 +77,12 @@ class SampledUnit:
     guess: str | None = None
     probabilities: Mapping[str, float] | None = None
     fields: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        # Half a character, which no file of ours holds, becomes what it is written as, so that the hash fits.
+        object.__setattr__(self, "text", without_half_characters(self.text))
+        for name in ("before", "after"):
+            object.__setattr__(self, name, tuple(map(without_half_characters, getattr(self, name))))
 
     @property
     def text_hash(self) -> str:

@@ -192,7 +192,7 @@ def _known(name: str, spelt: Mapping[str, str], taxonomy: Taxonomy) -> str:
     if wanted in spelt:
         return spelt[wanted]
     near = difflib.get_close_matches(wanted, spelt, n=1)
-    meant = f"; {spelt[near[0]]!r} perhaps?" if near else ""
+    meant = f"; {spelt[near[0]]!r} perhaps?" if near else "."
     raise ValueError(f"there is no label {name!r}{meant} There are {', '.join(taxonomy.known)}")
 
 

@@ -38,14 +38,14 @@ def deal(
     return dealt
 
 
-def shuffled(units: Iterable[SampledUnit], seed: int) -> list[SampledUnit]:
-    """Units in the order in which they are labelled.
+def shuffled(units: Iterable[SampledUnit], seed: int, coder: str = "") -> list[SampledUnit]:
+    """Units in the order in which they are labelled, for every coder another.
 
     Pages come in any order, so that neither time nor outlet nor how they were drawn leads; units of a page stay
     together in theirs, as the coder reads it once.
     """
     pages = list(_pages(units).values())
-    random.Random(f"{seed}:order").shuffle(pages)
+    random.Random(f"{seed}:order:{coder}").shuffle(pages)
     return [unit for page in pages for unit in sorted(page, key=lambda unit: unit.position)]
 
 

@@ -9,7 +9,6 @@ from sitrep.data.own_labels import SampledUnit
 from sitrep.errors import UserError
 from sitrep.labelling.exchange import UNIT_ID, UNSURE, Answer, Assignment, unit_id
 from sitrep.labels import Taxonomy
-from sitrep.storage.json_lines import json_line
 from sitrep.storage.sent_texts import showable
 from sitrep.storage.tables import TableRow, read_rows
 
@@ -34,7 +33,7 @@ def write_dataset(path: Path, units: Sequence[SampledUnit], assignment: Assignme
             }
             if assignment.coder is not None:
                 row["coder"] = assignment.coder
-            file.write(json_line(row) + "\n")
+            file.write(json.dumps(row) + "\n")  # in ASCII: some programs take U+2028 for the end of a line
 
 
 def project_labels(taxonomy: Taxonomy) -> str:

@@ -70,6 +70,7 @@ class Exchange:
         read: Reads what a coder filled in, or what the program exports. Rows without a label are given too.
         next_step: What to do with the file.
         beside: Ending and content of a file that the program wants besides; ``None``: it wants none.
+        in_place: Whether the file itself is filled in, and no other comes back.
         needs: Package that it cannot do without, and that a light installation lacks.
     """
 
@@ -78,6 +79,7 @@ class Exchange:
     read: Callable[[Path], Iterator[Answer]]
     next_step: str
     beside: tuple[str, Callable[[Taxonomy], str]] | None = None
+    in_place: bool = False
     needs: str | None = None
 
 

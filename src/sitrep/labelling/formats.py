@@ -8,7 +8,7 @@ from sitrep.labelling.prodigy import read_annotations, write_stream
 from sitrep.labelling.sheets import read_csv, read_xlsx, write_csv, write_xlsx
 from sitrep.settings.choices import LabelFormat
 
-FILL_IN = "fill in the column label"
+FILL_IN = "fill in the column label, and labels where other classes apply too"
 EXCHANGES = {
     LabelFormat["label-studio"]: Exchange(
         ".json",
@@ -30,8 +30,8 @@ EXCHANGES = {
         read_annotations,
         "prodigy mark DATASET FILE --view-id choice, with choice_style multiple and show_flag in prodigy.json",
     ),
-    LabelFormat.csv: Exchange(".csv", write_csv, read_csv, FILL_IN),
-    LabelFormat.xlsx: Exchange(".xlsx", write_xlsx, read_xlsx, FILL_IN, needs="openpyxl"),
+    LabelFormat.csv: Exchange(".csv", write_csv, read_csv, FILL_IN, in_place=True),
+    LabelFormat.xlsx: Exchange(".xlsx", write_xlsx, read_xlsx, FILL_IN, in_place=True, needs="openpyxl"),
     LabelFormat.page: Exchange(
         ".html", write_page, read_page_labels, "open it in a browser, label by the keyboard, and save with the key s"
     ),

@@ -25,7 +25,7 @@ def write_tasks(path: Path, units: Sequence[SampledUnit], assignment: Assignment
     Our id is `unit_id`: `id` is overwritten by Label Studio's own in JSON-MIN.
     """
     tasks = [_task(unit, assignment) for unit in units]
-    path.write_text(json.dumps(tasks, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(tasks, indent=1) + "\n", encoding="utf-8")
 
 
 def labelling_configuration(taxonomy: Taxonomy) -> str:

@@ -1,12 +1,12 @@
 """Prodigy, interface `choice`: tasks, and what `db-out` writes."""
 
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from sitrep.data.own_labels import SampledUnit
 from sitrep.labelling.exchange import UNIT_ID, Answer, Assignment, unit_id
-from sitrep.storage.json_lines import json_line
 from sitrep.storage.sent_texts import showable
 from sitrep.storage.tables import TableRow, read_rows
 
@@ -35,7 +35,7 @@ def write_stream(path: Path, units: Sequence[SampledUnit], assignment: Assignmen
                 task["coder"] = assignment.coder
             if assignment.show_guess and unit.guess is not None:
                 task["accept"] = [unit.guess]
-            file.write(json_line(task) + "\n")
+            file.write(json.dumps(task) + "\n")  # in ASCII: some programs take U+2028 for the end of a line
 
 
 def read_annotations(path: Path) -> Iterator[Answer]:

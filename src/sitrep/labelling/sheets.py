@@ -49,6 +49,8 @@ def read_csv(path: Path) -> Iterator[Answer]:
     """
     check_readable(path)
     name = shown(path)
+    if zipfile.is_zipfile(path):
+        raise UserError(f"{name}: is a workbook and no CSV; set format=xlsx")
     with path.open("rb") as stream:
         lines = list(text_lines(stream, name))
     first = 1 if lines and re.fullmatch(r"sep=.\s*", lines[0]) else 0
@@ -74,9 +76,8 @@ def write_xlsx(path: Path, units: Sequence[SampledUnit], assignment: Assignment)
     columns, wrapped = _columns(assignment), Alignment(wrap_text=True, vertical="top")
 
     def text_cell(where: Any, text: str, bold: bool = False) -> Any:
-        cell = WriteOnlyCell(where)
-        # A text, whatever it begins with; what looks like one of XLSX's own escapes is escaped.
-        cell.set_explicit_value(ESCAPE.sub(r"_x005F_x\1_", text), "s")
+        cell = WriteOnlyCell(where, ESCAPE.sub(r"_x005F_x\1_", text))  # what looks like one of XLSX's own escapes
+        cell.data_type = "s"  # a text, whatever it begins with
         cell.number_format, cell.alignment = "@", wrapped
         if bold:
             cell.font = Font(bold=True)
@@ -92,7 +93,7 @@ def write_xlsx(path: Path, units: Sequence[SampledUnit], assignment: Assignment)
         rule = DataValidation("list", formula1=source, allow_blank=True, showErrorMessage=True)
         rule.error = "Choose one of the list."
         rule.add(f"{letter}2:{letter}{last}")
-        sheet.add_data_validation(rule)
+        sheet.data_validations.append(rule)
     sheet.append([text_cell(sheet, column, bold=True) for column in columns])
     for unit in units:
         cells = _cells(unit, assignment)

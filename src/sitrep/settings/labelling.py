@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from sitrep.labels import find_taxonomy
-from sitrep.settings.choices import EngineName, LabelFormat
+from sitrep.settings.choices import EngineName, InputFormat, LabelFormat, Unit
 from sitrep.settings.jobs import InferenceSettings
 from sitrep.settings.rules import expand_home, require
 
@@ -21,9 +21,17 @@ class SelectSettings:
     random_share: float = 0.5
     """Share of them that is drawn at random, and so can measure; the others are what the model learns most from."""
     per_page: int = 3
-    """Units of a page at most."""
+    """Units of a page at most; at random more of one that is so long that it is drawn for certain."""
     seed: int = 1
     """Of the draw."""
+    unit: Unit = Unit.sentence
+    """As in `scripts/predict.py`, like the three that follow."""
+    format: InputFormat = InputFormat.auto
+    """`auto` goes by the file's ending."""
+    text_field: str = "text"
+    """Column or key of a row that holds its text."""
+    html_field: str | None = None
+    """Column or key of a row that holds a page of HTML; `null`: `html`, where rows have no `text_field`."""
     checkpoint: str = "outputs/train/latest"
     """Run folder, or the `checkpoint` folder inside it; what it says decides which units are chosen."""
     overwrite: bool = False
@@ -89,7 +97,7 @@ class ImportLabelsSettings:
     labels: str = "five"
     """As in `scripts/train.py`."""
     coder: str | None = None
-    """Name of the coder, where the file does not tell; `null`: the name of the file."""
+    """Name of the one coder whose file it is; `null`: as the file says, else the name of the file."""
     overwrite: bool = False
     """Replace `output` if it exists."""
 
