@@ -10,7 +10,7 @@ from conftest import TAXONOMY, WITHOUT_NONE, write_jsonl
 from sitrep.agreement.reliability import worth
 from sitrep.agreement.run import agree
 from sitrep.data.own_labels import CoderLabel, Drawn, SampledUnit, read_labels, read_sample, write_labels, write_sample
-from sitrep.errors import UserError
+from sitrep.errors import UsageError, UserError
 from sitrep.metrics.intervals import Interval
 from sitrep.metrics.krippendorff import Alpha
 from sitrep.settings import AgreeSettings
@@ -293,6 +293,11 @@ def test_same_coder_twice_is_refused(run, tmp_path):
         agree(AgreeSettings(inputs=["anna.jsonl", "second.jsonl"], output_dir="result"))
     with pytest.raises(UserError, match="in the same file, which is named twice"):
         agree(AgreeSettings(inputs=["anna.jsonl", "anna.jsonl"], output_dir="result"))
+
+
+def test_no_file_is_a_wrong_setting():
+    with pytest.raises(UsageError, match=r"inputs=\[\]: name files of labels, of two coders or more"):
+        AgreeSettings(inputs=[])
 
 
 def test_labels_of_another_taxonomy_are_refused_by_row(run, tmp_path):
