@@ -5,6 +5,7 @@ import json
 from dataclasses import replace
 
 import pytest
+from browser import NEEDS_BROWSER, WIDTHS_PIXELS, examine
 from conftest import TAXONOMY, WITHOUT_NONE, write_jsonl
 
 from sitrep.agreement.reliability import worth
@@ -248,6 +249,18 @@ def test_page_shows_disputes_and_runs_nothing_of_them(run):
     assert "<script" not in page
     assert "&lt;/script&gt;&lt;script&gt;window.ran = 1" in page
     assert "anna: attack_description" in page
+
+
+@pytest.mark.slow
+@NEEDS_BROWSER
+@pytest.mark.parametrize("width", WIDTHS_PIXELS)
+def test_page_fits_the_screen(run, tmp_path, width):
+    names = ("anna", "ben", "somebody with a name as long as names can be")
+    folder = run(*(said(name, word) for name, word in zip(names, ["a t n", "t t b", "as n n"], strict=True)))
+    page = (folder / "agreement.html").read_text(encoding="utf-8")
+    found = examine(tmp_path, page, width, "(page, document) => ({ wide: document.documentElement.scrollWidth })")
+    assert found["wide"] <= width
+    assert found["faults"] == []
 
 
 def test_what_an_alpha_is_worth_is_said_with_how_far_its_interval_reaches():
