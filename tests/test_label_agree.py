@@ -321,6 +321,13 @@ def test_labels_of_another_taxonomy_are_refused_by_row(run, tmp_path):
         agree(AgreeSettings(inputs=["anna.jsonl", "ben.jsonl"], output_dir="result"))
 
 
+def test_file_that_the_page_saved_is_to_be_imported_first(run, tmp_path):
+    row = {"id": "x", "text_hash": "0" * 16, "label": NONE, "labels": [], "coder": "ben"}
+    write_jsonl(tmp_path / "ben.jsonl", [row])
+    with pytest.raises(UserError, match=r"ben.jsonl:1: no text; read what a coder saved with scripts/label.py import"):
+        agree(AgreeSettings(inputs=["ben.jsonl"], output_dir="result"))
+
+
 def test_lines_around_a_unit_travel_with_its_labels(tmp_path):
     write_labels(tmp_path / "labels.jsonl", said("anna", "a t"))
     write_sample(tmp_path / "sample.jsonl", units(2))

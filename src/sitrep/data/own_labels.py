@@ -257,6 +257,8 @@ def unit_of(row: TableRow) -> SampledUnit:
 
 def _label_of(row: TableRow, taxonomy: Taxonomy, file: str) -> CoderLabel:
     fields = row.fields
+    if "text_hash" in fields and "text" not in fields:
+        raise UserError(f"{row.place}: no text; read what a coder saved with scripts/label.py import first")
     label = fields.get("label")
     if not isinstance(label, str):
         raise UserError(f"{row.place}: no label")
