@@ -10,6 +10,7 @@ from browser_session import browsing
 from conftest import PROJECT, TAXONOMY
 
 from sitrep.data.own_labels import SampledUnit, text_hash
+from sitrep.labelling.answers import check_answers
 from sitrep.labelling.exchange import Answer, Assignment
 from sitrep.labelling.labelling_page import read_page_labels, write_page
 from sitrep.labels import Taxonomy
@@ -118,7 +119,13 @@ def test_session_of_two_hundred_units_takes_the_keyboard_alone_and_comes_back_as
             wanted[-1] = answer(unit, NONE, unsure=unsure)
     assert session.ask(COUNTS) == "200 of 200 labelled, 29 unsure"
     assert "all 200 are labelled" in session.ask(STATUS)
-    assert without_place(saved(session, tmp_path)[1]) == wanted
+    path, answers = saved(session, tmp_path)
+    assert without_place(answers) == wanted
+    imported = check_answers(answers, UNITS, TAXONOMY, path)
+    assert [(one.unit, one.label, set(one.labels), one.coder, one.unsure) for one in imported.labels] == [
+        (unit, said.label, set(said.labels), "anna", said.unsure) for unit, said in zip(UNITS, wanted, strict=True)
+    ]
+    assert (imported.unlabelled, imported.absent) == (0, 0)
     assert session.ask("window.ran ?? 0") == 0
 
 

@@ -349,6 +349,12 @@ def test_what_is_no_sheet_is_refused_in_one_line(tmp_path, form, content, messag
         list(EXCHANGES[form].read(path))
 
 
+def test_a_workbook_that_is_said_to_be_csv_is_told(tmp_path):
+    path = written(tmp_path, LabelFormat.xlsx)
+    with pytest.raises(UserError, match="is a workbook and no CSV; set format=xlsx"):
+        list(EXCHANGES[LabelFormat.csv].read(path))
+
+
 def test_a_workbook_without_the_columns_is_refused(tmp_path):
     book = openpyxl.Workbook()
     book.active.append(["id", "text"])

@@ -130,7 +130,7 @@ def _drawn(sample: list[SampledUnit], pool: UnitPool, plan: Plan, settings: Sele
         lines.append(f"{at_random}: each unit with the probability {plan.random.probability:.6g}")
     if counts[Drawn.chosen]:
         lines.append(
-            f"{counts[Drawn.chosen]} chosen, of {len(pages[Drawn.chosen])} other pages: the model is least sure"
+            f"{counts[Drawn.chosen]} chosen, of {len(pages[Drawn.chosen])} other pages: where the model is in doubt"
         )
     if len(sample) < min(settings.n, len(pool)):
         lines.append(

@@ -49,6 +49,8 @@ def read_csv(path: Path) -> Iterator[Answer]:
     """
     check_readable(path)
     name = shown(path)
+    if zipfile.is_zipfile(path):
+        raise UserError(f"{name}: is a workbook and no CSV; set format=xlsx")
     with path.open("rb") as stream:
         lines = list(text_lines(stream, name))
     first = 1 if lines and re.fullmatch(r"sep=.\s*", lines[0]) else 0

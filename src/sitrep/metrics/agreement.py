@@ -69,7 +69,7 @@ def kappas(confusions: np.ndarray) -> np.ndarray:
         Shape (...); NaN where chance alone agrees fully.
     """
     seen, chance = _agreements(confusions)
-    return np.divide(seen - chance, 1 - chance, out=np.full(seen.shape, np.nan), where=chance < 1)
+    return np.asarray(np.divide(seen - chance, 1 - chance, out=np.full(seen.shape, np.nan), where=chance < 1))
 
 
 def kappa_interval(confusions: np.ndarray, draws: int, seed: int) -> Interval | None:

@@ -74,8 +74,8 @@ def alphas(coincident: np.ndarray, distances: np.ndarray) -> np.ndarray:
     totals = coincident.sum(axis=-1)
     observed = (coincident * distances).sum(axis=(-2, -1))
     expected = np.einsum("...c,ck,...k->...", totals, distances, totals)
-    free = totals.sum(axis=-1) - 1
-    return 1 - free * np.divide(observed, expected, out=np.full(observed.shape, np.nan), where=expected > 0)
+    ratio = np.divide(observed, expected, out=np.full(observed.shape, np.nan), where=expected > 0)
+    return np.asarray(1 - (totals.sum(axis=-1) - 1) * ratio)
 
 
 def alpha(
@@ -111,7 +111,7 @@ def nominal_distances(values: int) -> np.ndarray:
 def one_against_the_rest(chosen: Sequence[bool]) -> np.ndarray:
     """Two labels differ if one is among the chosen and the other is not."""
     inside = np.array(chosen, dtype=bool)
-    return (inside[:, np.newaxis] != inside).astype(np.float64)
+    return np.asarray(inside[:, np.newaxis] != inside, dtype=np.float64)
 
 
 def masi_distances(sets: Sequence[frozenset[str]]) -> np.ndarray:

@@ -127,6 +127,7 @@ class AgreeSettings:
 
     def __post_init__(self) -> None:
         expand_home(self, "inputs", "labels", "predictions", "decided", "output_dir")
+        require(bool(self.inputs), "inputs", self.inputs, "name files of labels, of two coders or more")
         find_taxonomy(self.labels)
         require(100 <= self.draws <= 10**6, "draws", self.draws, "must lie between 100 and 1,000,000")
         require(0 <= self.seed < 2**32, "seed", self.seed, "must lie between 0 and 4294967295")

@@ -66,7 +66,7 @@
       button.querySelector("b").textContent = given.filter(one => one.label === labels[number]).length;
     });
     at("kept").textContent = unsaved
-      ? `${count(unsaved, "change")} since the file was saved${storage ? "; kept in this browser" : ""}`
+      ? `${count(unsaved, "change")} not yet in a saved file${storage ? "; kept in this browser" : ""}`
       : "";
   };
   const marks = () => {
