@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sitrep.adaptation.cross_fitting import Answers
+from sitrep.adaptation.cross_fitting import CandidateLogits
 from sitrep.adaptation.own_units import OwnUnits
 from sitrep.decisions import classes_that_apply, label_of, probabilities_of
 from sitrep.labels import Task
@@ -108,14 +108,14 @@ class Measurement:
         self.true = [s.label for s, counts in zip(own.sentences, measuring, strict=True) if counts]
         self.pages = [page for page, counts in zip(own.pages, measuring, strict=True) if counts]
 
-    def candidates(self, answers: Mapping[float, Answers]) -> list[Candidate]:
+    def candidates(self, answers: Mapping[float, CandidateLogits]) -> list[Candidate]:
         """Every way in the order of the table: as it is, recalibrated, trained on by each share."""
         as_is = self._as_it_is(answers[0.0])
         ways = [(AS_IS, 0.0, as_is), (RECALIBRATED, 0.0, self._recalibrated(answers[0.0]))]
         ways += [(name, share, self._recalibrated(answers[share])) for share, name in TRAINED.items()]
         return [self._candidate(name, share, way, as_is) for name, share, way in ways]
 
-    def fit(self, answers: Answers) -> Fitted:
+    def fit(self, answers: CandidateLogits) -> Fitted:
         """What is fitted on all of the units that measure, for a candidate that is kept."""
         return self._fit(answers, self.own.measuring)
 
@@ -123,7 +123,7 @@ class Measurement:
         sets = [s.labels if self.task is Task.multi_label else (s.label,) for s in sentences]
         return np.asarray(membership(sets, self.names), dtype=np.float64).reshape(len(sentences), len(self.names))
 
-    def _fit(self, answers: Answers, units: np.ndarray) -> Fitted:
+    def _fit(self, answers: CandidateLogits, units: np.ndarray) -> Fitted:
         temperature = self._temperature(answers.own[units], self.truth[units])
         probabilities = probabilities_of(answers.own[units], self.task, temperature)
         if self.task is Task.multi_label:
@@ -143,7 +143,7 @@ class Measurement:
             return cautious_temperature(outcome_pairs(probabilities), truth.astype(int).ravel())
         return cautious_temperature(probabilities, truth.argmax(axis=1))
 
-    def _recalibrated(self, answers: Answers) -> "_Way":
+    def _recalibrated(self, answers: CandidateLogits) -> "_Way":
         """Each fold by what was fitted on the others."""
         logits = answers.own.copy()
         accepted = np.zeros(len(logits), dtype=bool)
@@ -157,7 +157,7 @@ class Measurement:
             accepted[inside] = probabilities.max(axis=1) >= (2 if fitted.least is None else fitted.least)
         return self._way(logits, predicted, accepted if len(answers.reference) else None)
 
-    def _as_it_is(self, answers: Answers) -> "_Way":
+    def _as_it_is(self, answers: CandidateLogits) -> "_Way":
         probabilities = probabilities_of(answers.own, self.task)
         predicted = np.array(self._labels(probabilities, self.checkpoint.thresholds), dtype=object)
         validation, accepted = self.checkpoint.validation, None
@@ -234,7 +234,7 @@ def best_of(candidates: Sequence[Candidate]) -> Candidate:
 
 @dataclass(frozen=True)
 class _Way:
-    """Answers of a candidate for the units that measure."""
+    """CandidateLogits of a candidate for the units that measure."""
 
     probabilities: np.ndarray
     predicted: tuple[str, ...]

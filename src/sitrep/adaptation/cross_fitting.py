@@ -27,7 +27,7 @@ Told = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Answers:
+class CandidateLogits:
     """What one candidate says, before it is recalibrated.
 
     Attributes:
@@ -92,11 +92,11 @@ class FurtherTraining:
 
 def cross_fit(
     training: FurtherTraining, own: OwnUnits, reference: Sequence[LabelledSentence], told: Told
-) -> tuple[dict[float, Answers], dict[str, Any]]:
+) -> tuple[dict[float, CandidateLogits], dict[str, Any]]:
     """Train on with the units of all folds but one, and answer those of that one; for every fold.
 
     Returns:
-        Answers by share of the way, 0 being the checkpoint as it is; and the weights that learnt from all units.
+        Logits by share of the way, 0 being the checkpoint as it is; and the weights that learnt from all units.
     """
     told("training on with all units")
     whole = training.train(own.sentences)
@@ -111,7 +111,7 @@ def cross_fit(
         held = [s for s, held_out in zip(own.sentences, inside, strict=True) if held_out]
         for share in SHARES:
             answers[share][inside] = training.logits(held, end, share)
-    return {share: Answers(answers[share], of_reference[share]) for share in answers}, whole
+    return {share: CandidateLogits(answers[share], of_reference[share]) for share in answers}, whole
 
 
 def logits_of(probabilities: np.ndarray, task: Task) -> np.ndarray:

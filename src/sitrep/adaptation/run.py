@@ -41,7 +41,7 @@ def adapt(settings: AdaptSettings) -> Path:
     with complete_folder(settings.output_dir) as (folder, place):
         pages = len(set(own.pages))
         console.print(f"{len(own.sentences)} labels of {pages} pages, {own.measuring.sum()} of units drawn at random")
-        reference, note = _reference(checkpoint)
+        reference, note = _reference(checkpoint, settings.training_data)
         notes = [text for text in (own.note, note) if text]
         training = FurtherTraining(
             checkpoint, settings.learning_rate or _gentle_rate(checkpoint), settings.inference.precision, settings.seed
@@ -84,9 +84,9 @@ def _checkpoint(settings: AdaptSettings) -> Checkpoint:
     return checkpoint
 
 
-def _reference(checkpoint: Checkpoint) -> tuple[list[LabelledSentence], str]:
+def _reference(checkpoint: Checkpoint, wanted: TrainingData) -> tuple[list[LabelledSentence], str]:
     """Units that training did not learn from: foreign pages if there are any, else the validation split."""
-    data = training_data_of(checkpoint, TrainingData.own)
+    data = training_data_of(checkpoint, wanted)
     if isinstance(data, str):
         return [], f"nothing will be accepted unread: {data}"
     return _thinned(data.calibration or data.split.validation), ""

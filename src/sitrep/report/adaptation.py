@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -74,7 +75,8 @@ def write_adaptation(folder: Path, found: Adaptation) -> None:
 
 def print_adaptation(found: Adaptation, folder: Path, console: Console) -> None:
     """The table, what was kept, and where it lies."""
-    table = Table(title=f"{found.measured} units of pages that each way did not learn from")
+    title = f"{found.measured} units of pages that each way did not learn from"
+    table = Table(title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for heading in ("", "macro-F1", "gain", "p", "log loss", "cal. error", "accepted", "right"):
         table.add_column(heading, justify="right" if heading else "left", no_wrap=True)
     for way in found.candidates:

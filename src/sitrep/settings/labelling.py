@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from sitrep.labels import find_taxonomy
-from sitrep.settings.choices import EngineName, InputFormat, LabelFormat, Unit
+from sitrep.settings.choices import EngineName, InputFormat, LabelFormat, TrainingData, Unit
 from sitrep.settings.jobs import InferenceSettings
 from sitrep.settings.rules import expand_home, require
 
@@ -162,6 +162,8 @@ class AdaptSettings:
     """Run folder, or the `checkpoint` folder inside it."""
     target_precision: float = 0.95
     """Wanted share of right labels among predictions that need no check."""
+    training_data: TrainingData = TrainingData.own
+    """Whether to read what the checkpoint names as its data, as in `scripts/evaluate.py`; thresholds rest on it."""
     learning_rate: float | None = None
     """Highest learning rate; `null`: a quarter of the one that the checkpoint was trained with."""
     seed: int = 1
