@@ -18,7 +18,7 @@ class SelectSettings:
     """File of the sample, JSON lines."""
     n: int = 200
     """Units to be labelled."""
-    random_share: float = 0.5
+    random_share: float = 1.0
     """Share of them that is drawn at random, and so can measure; the others are what the model learns most from."""
     per_page: int = 3
     """Units of a page at most; at random more of one that is so long that it is drawn for certain."""
