@@ -14,7 +14,7 @@ from sitrep.metrics.scores import Scores, score
 from sitrep.model.baselines import Baseline
 from sitrep.sentences import LabelledSentence, Passage, Prediction, carried_fields
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Of ``metrics.json``; docs/evaluation.md says what it holds."""
 
 TOLERABLE_RISKS = (0.01, 0.02, 0.05, 0.1)
@@ -202,7 +202,6 @@ def _analysis_as_json(analysis: Analysis) -> dict[str, Any]:
         "ceiling": None if analysis.ceiling is None else asdict(analysis.ceiling),
         "calibration": None if analysis.calibration is None else asdict(analysis.calibration),
         "abstention": abstention,
-        "counts": None if analysis.counts is None else asdict(analysis.counts),
         "slices": [asdict(item) for item in analysis.slices],
         "behaviour": [asdict(outcome) for outcome in analysis.behaviour],
         "missing": analysis.missing,
