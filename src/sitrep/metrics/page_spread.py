@@ -16,6 +16,7 @@ import numpy as np
 
 TAIL = 0.975
 """Quantile of the upper end of a 95 % interval."""
+HALF = 0.5
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ class LabelledPages:
         self.number = len(names)
         self._weights = labels.weights
         self._labels = len(labels.weights)
-        self._fraction = min(1.0, labels.effective / units)
+        self._fraction = 1.0 if labels.effective > units - HALF else labels.effective / units
         self._one = float((labels.weights**2).mean())  # what an error of one label adds to the variance
         self._size = self._sums(np.ones(self._labels))
 
@@ -129,7 +130,7 @@ class LabelledPages:
         ``None`` where all labels say the same.
         """
         off = has - self._weights @ has
-        alone = float(((self._weights * off) ** 2).sum())
+        alone = float(((self._weights * off) ** 2).sum()) * self._labels / max(1, self._labels - 1)
         return max(1.0, self._between(self._sums(off)) / alone) if has.min() < has.max() else None
 
     def slopes(self, has: np.ndarray, probability: np.ndarray) -> tuple[float, np.ndarray]:

@@ -19,11 +19,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sitrep.metrics.page_spread import TAIL, LabelledPages, RandomLabels, Spread
+from sitrep.metrics.page_spread import HALF, TAIL, LabelledPages, RandomLabels, Spread
 
 FEWEST_PAGES = 5
 """Labelled pages of a group below which its spread is taken to be that of all pages."""
-HALF = 0.5
 
 
 @dataclass(frozen=True)
