@@ -133,7 +133,7 @@ def test_intervals_hold_the_truth_and_the_estimate_is_unbiased_even_if_the_model
         labels = labels_of(has[drawn], probability[drawn], page[drawn], 120 / units)
         one = counted(labels, units, probability.sum())
         found.append([*vars(one.count).values(), *vars(one.labels_only).values()])
-    estimate, low, high, alone, alone_low, alone_high = np.array(found).T
+    estimate, low, high, _, alone_low, alone_high = np.array(found).T
     assert np.mean((low <= truth) & (truth <= high)) >= 0.94
     assert np.mean((alone_low <= truth) & (truth <= alone_high)) >= 0.94
     assert abs(estimate.mean() - truth) < 3 * estimate.std() / 20 + 0.01 * truth

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from sitrep.counting.labelled_units import DRAW, LabelledUnit
-from sitrep.counting.tallies import MatchedUnit, SetTallies, Tally
+from sitrep.counting.tallies import ClassSums, MatchedUnit, SetTallies
 from sitrep.errors import UserError
 from sitrep.metrics.page_spread import RandomLabels
 from sitrep.metrics.sampled_counts import FEWEST_PAGES, ClassCount, Fit, count_group, count_set, fit_classes
@@ -142,7 +142,7 @@ def _has(units: Sequence[MatchedUnit], tallies: SetTallies) -> np.ndarray:
 
 
 def _possible(
-    counts: Sequence[ClassCount], tally: Tally, matched: Sequence[MatchedUnit], tallies: SetTallies
+    counts: Sequence[ClassCount], tally: ClassSums, matched: Sequence[MatchedUnit], tallies: SetTallies
 ) -> list[ClassCount]:
     """Counts kept between the units that are known to have the class and those that are not known to lack it."""
     found = _has(matched, tallies).sum(axis=0) if matched else np.zeros(len(counts))
@@ -168,7 +168,7 @@ def _groups(
 
 
 def _group(
-    value: str, tallies: SetTallies, tally: Tally, labels: int, pages: int, known: Sequence[ClassCount] | None
+    value: str, tallies: SetTallies, tally: ClassSums, labels: int, pages: int, known: Sequence[ClassCount] | None
 ) -> Group:
     naive = tally.given if tallies.several else tally.filed
     counts: Sequence[ClassCount | None] = known or [None] * len(naive)

@@ -8,7 +8,7 @@ from sitrep.counting.audit import audit_set
 from sitrep.counting.labelled_units import read_labelled_units
 from sitrep.counting.tallies import Column, tally_set
 from sitrep.inference.predicted_rows import prediction_files
-from sitrep.report.counts import InputFile, print_counts, write_counts
+from sitrep.report.counts import CountedFile, print_counts, write_counts
 from sitrep.settings import AuditSettings
 from sitrep.settings.description import as_plain
 from sitrep.storage.complete import complete_file, refuse_existing, sha256_of, shown
@@ -39,5 +39,5 @@ def audit(settings: AuditSettings) -> Path:
     return output
 
 
-def _described(file: Path) -> InputFile:
-    return InputFile(shown(file), file.stat().st_size, sha256_of(file))
+def _described(file: Path) -> CountedFile:
+    return CountedFile(shown(file), file.stat().st_size, sha256_of(file))

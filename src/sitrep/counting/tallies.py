@@ -24,7 +24,7 @@ OFF_ONE = 0.01
 
 
 @dataclass
-class Tally:
+class ClassSums:
     """Sums over units.
 
     Attributes:
@@ -86,8 +86,8 @@ class SetTallies:
 
     classes: tuple[str, ...]
     several: bool
-    whole: Tally
-    groups: dict[str, Tally]
+    whole: ClassSums
+    groups: dict[str, ClassSums]
     matched: list[MatchedUnit]
 
 
@@ -110,16 +110,8 @@ class Column:
         return cls(name, period) if colon and period in PERIODS else cls(by)
 
     def value(self, row: PredictedRow) -> str:
-        """Of one row.
-
-        Raises:
-            UserError: If the row has no such column.
-        """
-        own = {"article_id": row.article_id, "decision": row.decision, "unfamiliar": row.unfamiliar}
-        if self.name not in row.fields and self.name not in own:
-            names = ", ".join(sorted([*row.fields, *own]))
-            raise UserError(f"{row.place}: no column {self.name!r} to count by; there are {names}")
-        value = row.fields.get(self.name, own.get(self.name))
+        """Of one row; :data:`NO_VALUE` or :data:`NO_DATE` where it has none."""
+        value = row.fields.get(self.name, _own(row).get(self.name))
         text = "" if value is None else str(value).strip()
         if not self.period:
             return text or NO_VALUE
@@ -142,7 +134,7 @@ def tally_set(path: Path, labelled: Mapping[str, LabelledUnit], column: Column |
     for row in read_predictions(path):
         if found is None:
             classes = tuple(row.probabilities)
-            found = SetTallies(classes, False, Tally(len(classes)), {}, [])
+            found = SetTallies(classes, False, ClassSums(len(classes)), {}, [])
         probabilities = _checked(row, found.classes)
         off = max(off, abs(math.fsum(probabilities) - 1))
         group = column.value(row) if column else ""
@@ -152,6 +144,9 @@ def tally_set(path: Path, labelled: Mapping[str, LabelledUnit], column: Column |
             matched[row.id] = MatchedUnit(labelled[row.id], row.article_id, group, probabilities)
     if found is None:
         raise UserError(f"{shown(path)}: holds no predictions")
+    if column and column.name not in (*row.fields, *_own(row)) and found.groups.keys() <= {NO_VALUE, NO_DATE}:
+        names = ", ".join(sorted([*row.fields, *_own(row)]))
+        raise UserError(f"by={column.name}: the predictions have no such column; there are {names}")
     if column and column.period and found.groups.keys() == {NO_DATE}:
         raise UserError(f"by={column.name}:{column.period}: no value of the column is a date such as 2024-05-31")
     return replace(found, several=off > OFF_ONE, matched=list(matched.values()))
@@ -177,7 +172,7 @@ def _add(row: PredictedRow, probabilities: tuple[float, ...], found: SetTallies,
     if group not in found.groups:
         if len(found.groups) == MOST_GROUPS:
             raise UserError(f"{row.place}: the column to count by has over {MOST_GROUPS:,} values; name another")
-        found.groups[group] = Tally(len(classes))
+        found.groups[group] = ClassSums(len(classes))
     found.groups[group].add(filed, given, probabilities)
 
 
@@ -191,6 +186,11 @@ def _refuse_other(row: PredictedRow, unit: LabelledUnit, matched: Mapping[str, M
             f"{row.place}: the text of {row.id} is not the one that was labelled ({unit.place}); "
             "take predictions of the set that the units were drawn from"
         )
+
+
+def _own(row: PredictedRow) -> dict[str, str | None]:
+    """Columns of prediction itself that units can be told apart by."""
+    return {"article_id": row.article_id, "decision": row.decision, "unfamiliar": row.unfamiliar}
 
 
 def _is_date(text: str) -> bool:

@@ -25,7 +25,7 @@ GROUPS_SHOWN = 200
 
 
 @dataclass(frozen=True)
-class InputFile:
+class CountedFile:
     """A file that the counts were made from."""
 
     file: str
@@ -34,7 +34,7 @@ class InputFile:
 
 
 def write_counts(
-    path: Path, audit: Audit, settings: Mapping[str, Any], inputs: Mapping[str, Sequence[InputFile]]
+    path: Path, audit: Audit, settings: Mapping[str, Any], inputs: Mapping[str, Sequence[CountedFile]]
 ) -> None:
     """Write the counts in the format that the ending names."""
     ending = path.suffix.lower()
@@ -110,7 +110,7 @@ def _group_as_json(group: Group) -> dict[str, Any]:
     }
 
 
-def _as_json(audit: Audit, settings: Mapping[str, Any], inputs: Mapping[str, Sequence[InputFile]]) -> dict[str, Any]:
+def _as_json(audit: Audit, settings: Mapping[str, Any], inputs: Mapping[str, Sequence[CountedFile]]) -> dict[str, Any]:
     return {
         "schema_version": SCHEMA_VERSION,
         "confidence": CONFIDENCE,
@@ -145,7 +145,7 @@ def _rows(audit: Audit) -> Iterator[dict[str, Any]]:
             }
 
 
-def _page(audit: Audit, settings: Mapping[str, Any], inputs: Mapping[str, Sequence[InputFile]]) -> str:
+def _page(audit: Audit, settings: Mapping[str, Any], inputs: Mapping[str, Sequence[CountedFile]]) -> str:
     return render_page(
         "counts.html.j2",
         audit=audit,
