@@ -234,7 +234,8 @@ def _labels_alone(labels: RandomLabels, has: np.ndarray, effect: float, spread: 
     left = (1 - spread.fraction) * effect
     if not left:
         return share, share, share
-    degrees = special.stdtrit(len(has) - 1, TAIL) / spread.quantile if len(has) > 1 else 1.0
+    # A group has its degrees of freedom from all pages, and may have more of them than labels.
+    degrees = min(1.0, special.stdtrit(len(has) - 1, TAIL) / spread.quantile) if len(has) > 1 else 1.0
     trials = labels.effective / left * degrees**2
     hits = share * trials
     low = special.betaincinv(hits, trials - hits + 1, 1 - TAIL) if hits > 0 else 0.0
