@@ -139,7 +139,7 @@ def fit_classes(labels: RandomLabels, units: int) -> list[Fit]:
 def count_set(labels: RandomLabels, units: int, probability_sums: np.ndarray, fits: Sequence[Fit]) -> list[ClassCount]:
     """Count each class in the whole set.
 
-    Where that of the labels alone is no wider, as with a class that hardly a label has, the interval is that.
+    Where the model has no weight, as with a class that no label has, the interval is that of the labels alone.
 
     Args:
         labels: As :func:`fit_classes` got them.
@@ -190,14 +190,13 @@ def _count(
     low, high = _wilson(share, spread)
     if has.min() == has.max():  # nothing in a group that speaks against none, or all
         low, high = (low, 1.0) if has[0] else (0.0, high)
-    weight = fit.weight
-    if not weight or high - low > alone[2] - alone[1]:  # a rare class, of which the model cannot be shown to know
-        weight, (share, low, high) = 0.0, alone
+    if not fit.weight:
+        share, low, high = alone
     return ClassCount(
         count=_in_units(units, (share, low, high)),
         labels_only=_in_units(units, alone),
         found=int(has.sum()),
-        weight=weight,
+        weight=fit.weight,
         share=share,
         spread=spread,
     )
