@@ -278,6 +278,7 @@ def test_drawn_units_without_a_label_or_without_a_prediction_are_told(files):
         (lambda rows, given: given.append(given[0] | {"coder": "ben", "label": "x"}), "label.py agree settle them"),
         (lambda rows, given: given[3].update(sampling_probability=None), "drawn=random without sampling_probability"),
         (lambda rows, given: given[3].update(sampling_probability=1.5), r"must lie in \(0, 1\]"),
+        (lambda rows, given: [row.pop("label") for row in given], "holds no label"),
         (lambda rows, given: given[0].update(text="another"), "its hash differs"),
         (lambda rows, given: [row.update(drawn="chosen") for row in given], "none of 120 labels is of a unit drawn at"),
         (

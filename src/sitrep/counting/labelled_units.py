@@ -53,6 +53,8 @@ def read_labelled_units(path: Path) -> dict[str, LabelledUnit]:
             f"{place}: {unit_id} and {len(parted) - 1} other units have two labels each; "
             "let scripts/label.py agree settle them, and take the labels that it writes"
         )
+    if not units:
+        raise UserError(f"{shown(path)}: holds no label; take what scripts/label.py import or agree wrote")
     if all(unit.inclusion is None for unit in units.values()):
         raise UserError(
             f"{shown(path)}: none of {len(units)} labels is of a unit drawn at random with a known "
