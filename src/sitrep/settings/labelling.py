@@ -24,7 +24,7 @@ class SelectSettings:
     """Units to be labelled."""
     random_share: float = 1.0
     """Share of them that is drawn at random, and so can measure; the others are what the model learns most from."""
-    per_page: int = 3
+    per_page: int = 2
     """Units of a page at most; at random more of one that is so long that it is drawn for certain."""
     seed: int = 1
     """Of the draw."""
