@@ -64,7 +64,8 @@ def test_the_ten_commands_of_the_page_run_as_printed(run_directory, tmp_path, mo
     capsys.readouterr()
     decided = [json.loads(line) for line in (tmp_path / "decided" / "labels.jsonl").read_text().splitlines()]
     assert len(decided) == len(read_sample(tmp_path / "sample.jsonl"))
-    assert all(row["label"] == truth[row["text"]] for row in decided)
+    wrong = {row["coder"] for row in decided if row["label"] != truth[row["text"]]}
+    assert wrong <= {"ben"}  # what he alone has read
     assert "casualty_report" in (tmp_path / "counts.html").read_text(encoding="utf-8")
     assert (tmp_path / "adapted" / "checkpoint" / "validation.json").is_file()
     assert (tmp_path / "labels.parquet").is_file()

@@ -20,8 +20,8 @@ from sitrep.settings import Precision
 from sitrep.training.further_training import put_between, train_on, weights_of
 
 SHARE = 0.5
-"""Of the way from the checkpoint's weights to those that were trained on. All of the way was measured too: surer of itself
-and no better (`docs/labelling.md`)."""
+"""Of the way from the checkpoint's weights to those that were trained on. All of the way was measured too: surer of
+itself and no better (`docs/labelling.md`)."""
 FEWEST_TO_LEARN = 200
 """Units drawn at random below which nothing is learnt: with fewer the model got worse as often as better, and the units
 are too few to tell."""
