@@ -39,6 +39,9 @@ EXTRAS = {
     **dict.fromkeys(("sklearn", "torch", "transformers"), "train"),
     **dict.fromkeys(("onnx", "onnxscript"), "export"),
     **dict.fromkeys(("fastapi", "prometheus_client", "uvicorn"), "serve"),
+    "optuna": "sweep",
+    "tensorboard": "tensorboard",
+    **dict.fromkeys(("mlflow", "sqlalchemy", "alembic"), "mlflow"),
 }
 """Packages that a light installation lacks, and the extra that brings each."""
 

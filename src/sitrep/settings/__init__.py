@@ -11,6 +11,7 @@ from sitrep.settings.choices import (
     OnDuplicates,
     PartFormat,
     Precision,
+    Tracker,
     TrainingData,
     Unit,
 )
@@ -50,6 +51,7 @@ __all__ = [
     "PredictSettings",
     "ServeSettings",
     "ServingLimits",
+    "Tracker",
     "TrainSettings",
     "TrainerSettings",
     "TrainingData",

@@ -95,3 +95,10 @@ class TrainingData(Enum):
     own = "own"
     named = "named"
     none = "none"
+
+
+class Tracker(Enum):
+    """Programs that show how training goes."""
+
+    tensorboard = "tensorboard"
+    mlflow = "mlflow"

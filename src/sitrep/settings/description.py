@@ -2,7 +2,7 @@
 
 import ast
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from enum import Enum
 from typing import Any
@@ -17,6 +17,14 @@ def as_plain(settings: Any) -> Any:
     if isinstance(settings, list | tuple):
         return [as_plain(value) for value in settings]
     return settings.name if isinstance(settings, Enum) else settings
+
+
+def dotted(plain: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Settings as :func:`as_plain` gives them by their dotted names."""
+    found: dict[str, Any] = {}
+    for name, value in plain.items():
+        found |= dotted(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
+    return found
 
 
 @dataclass(frozen=True)

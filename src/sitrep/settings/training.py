@@ -1,10 +1,11 @@
 """Settings of a training run."""
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
 from sitrep.labels import Task, find_taxonomy
-from sitrep.settings.choices import Context, KeptWeights, Precision
+from sitrep.settings.choices import Context, KeptWeights, Precision, Tracker
 from sitrep.settings.data import DataSettings
 from sitrep.settings.rules import check_label_map, expand_home, require
 
@@ -69,11 +70,21 @@ class TrainerSettings:
     """Epochs without a better validation macro-F1 after which training stops; 0: never."""
     precision: Precision = Precision.auto
     """`auto`: bf16 where the processor or the GPU computes in it and a short measurement finds it faster, else fp32."""
+    track: list[Tracker] = field(default_factory=list)
+    """Programs that are told of every step: `tensorboard`, `mlflow`, or both."""
+    tracking_uri: str | None = None
+    """MLflow's store: `sqlite:///FILE`, or a server's address; `null`: `MLFLOW_TRACKING_URI`, else `mlflow.db` beside
+    the run."""
     extra: dict[str, Any] = field(default_factory=dict)
     """Any other argument of `transformers.TrainingArguments`, passed through as it is."""
 
     def __post_init__(self) -> None:
         expand_home(self, "teacher")
+        uri, tracked = self.tracking_uri, Tracker.mlflow in self.track
+        require(uri is None or tracked, "trainer.tracking_uri", uri, "is MLflow's; add trainer.track=[mlflow]")
+        rule = "name a store of MLflow's: sqlite:///FILE, or the address of a server"
+        known = re.match(r"[a-z][a-z0-9+]+://", uri or "sqlite://") and not (uri or "").startswith("file:")
+        require(bool(known), "trainer.tracking_uri", uri, rule)
         require(0 <= self.distillation <= 1, "trainer.distillation", self.distillation, "must lie in [0, 1]")
         for name in ("epochs", "learning_rate"):
             require(getattr(self, name) > 0, f"trainer.{name}", getattr(self, name), "must be above 0")

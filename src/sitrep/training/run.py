@@ -30,6 +30,7 @@ from sitrep.model.validation_fit import ValidationFit
 from sitrep.report.card import CardContent, model_card
 from sitrep.report.evaluation import print_summary
 from sitrep.report.result_folder import write_results
+from sitrep.report.training_page import write_training_page
 from sitrep.sentences import LabelledSentence
 from sitrep.settings import KeptWeights, TrainSettings
 from sitrep.settings.description import as_plain
@@ -47,6 +48,7 @@ from sitrep.training.seeds import (
     median_run,
 )
 from sitrep.training.validation_fitting import fit_on_validation, validation_macro_f1
+from sitrep.training.watching import Watch
 
 
 def train(settings: TrainSettings) -> Path:
@@ -63,9 +65,12 @@ def train(settings: TrainSettings) -> Path:
     began = time.perf_counter()
     processes = Processes()
     console = Console(stderr=True, quiet=not processes.is_main)
-    with _run_folder(settings.output_dir, processes) as (folder, run):
+    with (
+        _run_folder(settings.output_dir, processes) as (folder, run),
+        Watch(settings, folder, run, console, processes.is_main, write_training_page) as watch,
+    ):
         settings = replace(settings, output_dir=str(run))
-        job = _Job(settings, folder, run, processes, console)
+        job = _Job(settings, folder, run, processes, console, watch)
         results = job.train_seeds() if settings.seeds else job.train_once()
         if results is None:
             return run
@@ -76,6 +81,7 @@ def train(settings: TrainSettings) -> Path:
         _write_split(folder, settings, job.data)
         _write_card(folder, results, settings)
     point_latest(run, "train")
+    watch.publish(results.metrics())
     print_summary(results, run, console)
     return run
 
@@ -94,7 +100,7 @@ class _Job:
     """What the steps of a run share: settings, data, and the place to write to."""
 
     def __init__(
-        self, settings: TrainSettings, folder: Path, run: Path, processes: Processes, console: Console
+        self, settings: TrainSettings, folder: Path, run: Path, processes: Processes, console: Console, watch: Watch
     ) -> None:
         check_backbone(settings.model)
         self.settings = settings
@@ -102,6 +108,7 @@ class _Job:
         self.run = run
         self.processes = processes
         self.console = console
+        self.watch = watch
         self.taxonomy: Taxonomy = find_taxonomy(settings.labels)
         trainer = settings.trainer
         teachers = Teachers.open(trainer.teacher, self.taxonomy, settings.task, trainer.precision)
@@ -151,7 +158,7 @@ class _Job:
             if not self.processes.is_main:
                 continue
             place = self.folder / SEEDS / str(seed)
-            place.mkdir(parents=True)
+            place.mkdir(parents=True, exist_ok=True)
             predictor = _predictor_of(trained, self.taxonomy, settings)
             fit = self._fit(predictor)
             self._save(trained, fit, place, self.run / SEEDS / str(seed))
@@ -194,7 +201,10 @@ class _Job:
         bar = ProgressBar(self.console)
         scratch = self.folder / ".epochs"
         try:
-            trained = fine_tune(settings, self.data.split, self.taxonomy, scratch, [bar], first_seed, self.unlabelled)
+            callbacks = [bar, *self.watch.callbacks(settings.seed)]
+            trained = fine_tune(
+                settings, self.data.split, self.taxonomy, scratch, callbacks, first_seed, self.unlabelled
+            )
         finally:
             bar.close()
         if self.processes.is_main:
