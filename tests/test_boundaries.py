@@ -24,6 +24,7 @@ LEVELS = {
     "comparison": 5,
     "quality": 5,
     "export": 5,
+    "search": 5,
     "serving": 5,
     "report": 6,
     "cli": 8,

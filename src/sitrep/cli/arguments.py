@@ -10,7 +10,19 @@ from sitrep.cli.configs import configs_folder
 from sitrep.errors import UsageError
 from sitrep.storage.tables import ROW_SUFFIXES
 
-PATHS = {"input", "output", "pages_text", "checkpoint", "output_dir", "model.name", "apply", "a", "b", "labels"}
+PATHS = {
+    "input",
+    "output",
+    "pages_text",
+    "checkpoint",
+    "output_dir",
+    "study",
+    "model.name",
+    "apply",
+    "a",
+    "b",
+    "labels",
+}
 """Settings whose value is taken as it is written: a file name may hold blanks, commas, brackets and quotes."""
 
 PATH_LISTS = {
@@ -113,6 +125,11 @@ def names_a_path(group: str, value: str) -> bool:
         return False
     named = Path(unquoted(value))
     return bool(re.search(r"[/\\:~]", value)) or named.suffix.lower() in ROW_SUFFIXES or named.exists()
+
+
+def names_a_file(setting: str) -> bool:
+    """Whether the value of a setting is taken as it is written, or may be a path."""
+    return setting in PATHS or setting in PATH_LISTS or setting in OPEN_GROUPS
 
 
 def list_of_paths(value: str) -> list[str]:

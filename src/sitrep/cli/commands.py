@@ -8,9 +8,11 @@ import errno
 import importlib
 import os
 import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NoReturn
 
 from sitrep import settings
@@ -30,6 +32,7 @@ class Command:
         function: ``module:function`` that takes them; imported when it is needed.
         first: Setting whose name may be left out: an argument without ``=`` is its value.
         needs: Packages that it cannot begin without, and that a light installation lacks.
+        around: Command that it runs with settings of its choice; arguments that are not its own are that one's.
     """
 
     purpose: str
@@ -37,6 +40,7 @@ class Command:
     function: str
     first: str | None = None
     needs: tuple[str, ...] = ()
+    around: str | None = None
 
 
 COMMANDS = {
@@ -45,6 +49,13 @@ COMMANDS = {
         settings.TrainSettings,
         "sitrep.training.run:train",
         needs=("torch", "transformers", "datasets"),
+    ),
+    "sweep": Command(
+        "Search for the settings of training that do best on validation, and tell how to train with them.",
+        settings.SweepSettings,
+        "sitrep.search.run:sweep",
+        needs=("torch", "transformers", "datasets", "optuna"),
+        around="train",
     ),
     "evaluate": Command(
         "Score a checkpoint on its own test split, or on any labelled file, and write a report.",
@@ -134,10 +145,16 @@ def run_command(name: str, arguments: Sequence[str], program: str, usage: str) -
         if options.help:
             print(help_text(name, command.schema, command.purpose, usage))
             return
-        from sitrep.cli.composition import compose_settings, sweep
+        from sitrep.cli.composition import combinations, compose_settings, compose_sweep
 
-        runs = sweep(overrides) if options.multirun else [overrides]
-        chosen: list[Any] = [compose_settings(name, command.schema, run) for run in runs]
+        if command.around and options.multirun:
+            raise UsageError("--multirun: several values are what is searched; leave it out")
+        runs = combinations(overrides) if options.multirun else [overrides]
+        chosen: list[Any] = (
+            [compose_sweep(overrides)]
+            if command.around
+            else [compose_settings(name, command.schema, run) for run in runs]
+        )
         if options.show:
             print("---\n".join(map(_as_yaml, chosen)), end="")
             return
@@ -146,17 +163,40 @@ def run_command(name: str, arguments: Sequence[str], program: str, usage: str) -
                 raise not_installed(package)
         module, _, function = command.function.partition(":")
         work = getattr(importlib.import_module(module), function)
-        failed: list[UserError] = []
-        for run in chosen:
+        if command.around:
+            work = partial(work, compose=partial(compose_settings, command.around, COMMANDS[command.around].schema))
+        if options.multirun:
+            _run_each(work, runs, chosen, program)
+        else:
+            work(chosen[0])
+
+
+def _run_each(work: Callable[[Any], Any], runs: Sequence[Sequence[str]], chosen: Sequence[Any], program: str) -> None:
+    """Do the runs of a multirun one after the other, and tell them in one table, also when they are broken off."""
+    from rich.console import Console
+
+    from sitrep.cli.multirun import RunOutcome, tell_runs
+
+    outcomes: list[RunOutcome] = []
+    failed: list[UserError] = []
+    try:
+        for arguments, settings in zip(runs, chosen, strict=True):
+            began = time.perf_counter()
+            result, reason = None, ""
             try:
-                work(run)
-            except UserError as error:
+                result = work(settings)
+            except UserError as error:  # the other runs are as good as before
                 if len(chosen) == 1:
                     raise
-                failed.append(error)  # the other runs are as good as before
-                print(f"{program}: {_one_line(error)}", file=sys.stderr)
-        if failed:
-            raise SystemExit(failed[0].exit_status)
+                failed.append(error)
+                reason = _one_line(error)
+                print(f"{program}: {reason}", file=sys.stderr)
+            outcomes.append(RunOutcome(arguments, result, reason, time.perf_counter() - began))
+    finally:
+        if _speaks():
+            tell_runs(outcomes, Console(stderr=True))
+    if failed:
+        raise SystemExit(failed[0].exit_status)
 
 
 @contextmanager
@@ -198,9 +238,14 @@ def _signal_behind(error: BaseException) -> Stopped | None:
 
 
 def _end(program: str, message: object, status: int) -> NoReturn:
-    if os.environ.get("RANK", "0") == "0":  # of several processes of one run the first speaks
+    if _speaks():
         print(f"{program}: {_one_line(message)}", file=sys.stderr)
     raise SystemExit(status) from None
+
+
+def _speaks() -> bool:
+    """Of several processes of one run the first speaks."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def _one_line(message: object) -> str:

@@ -25,6 +25,7 @@ from sitrep.settings.jobs import (
     InferenceSettings,
     PredictSettings,
 )
+from sitrep.settings.search import SweepSettings
 from sitrep.settings.serving import ServeSettings, ServingLimits
 from sitrep.settings.training import ModelSettings, TrainerSettings, TrainSettings
 
@@ -51,6 +52,7 @@ __all__ = [
     "PredictSettings",
     "ServeSettings",
     "ServingLimits",
+    "SweepSettings",
     "Tracker",
     "TrainSettings",
     "TrainerSettings",

@@ -126,13 +126,10 @@ class _Job:
         for folder in teachers.strangers(split.digests()["test"]):
             told = f"trainer.teacher={folder}: was measured on other pages, and may have learnt from these test pages"
             self.console.print(told, highlight=False, markup=False, soft_wrap=True)
-        found = teachers.label(self.settings.data.unlabelled_files)
-        measured = {sentence.text for part in (split.validation, split.test) for sentence in part}
-        self.unlabelled = tuple(sentence for sentence in found if sentence.text not in measured)
-        self.data = replace(self.data, split=replace(split, train=teachers.teach(split.train)))
-        if found:
+        split, self.unlabelled, passed = teachers.instruct(split, self.settings.data.unlabelled_files)
+        self.data = replace(self.data, split=split)
+        if self.unlabelled or passed:
             told = f"without labels: {len(self.unlabelled)} units"
-            passed = len(found) - len(self.unlabelled)
             told += f"; {passed} more are left out, as they stand in the test or the validation set" if passed else ""
             self.console.print(told, highlight=False, soft_wrap=True)
 
