@@ -28,6 +28,7 @@ from sitrep.errors import UsageError, UserError
 from sitrep.search.space import is_range
 from sitrep.settings import SweepSettings, TrainSettings
 from sitrep.settings.description import describe
+from sitrep.settings.search import NOT_SEARCHED
 
 Settings = TypeVar("Settings")
 
@@ -92,11 +93,13 @@ def compose_sweep(arguments: Sequence[str]) -> SweepSettings:
         name, _, value = argument.partition("=")
         plain = name.lstrip("+")
         open_ended = plain.startswith((f"{OPEN_MAPPING}.", f"{MAPPING}."))
-        if name in own:
+        if name in own or name.startswith("~"):
             given.append(argument)
+        elif name in NOT_SEARCHED:
+            raise UsageError(f"{name}: {NOT_SEARCHED[name]}")
         elif plain not in known | groups and not open_ended:
             raise UsageError(f"there is no setting {plain}; {nearest(plain, SweepSettings, TrainSettings)}")
-        elif is_range(value) and not names_a_file(name):
+        elif is_range(value) and not names_a_file(name) and not open_ended:
             space[name] = value
         elif len(values := [each.partition("=")[2] for each in _values(argument)]) > 1:
             space[name] = values

@@ -49,7 +49,7 @@ def search_page(result: SearchResult) -> str:
     return render_page(
         "sweep.html.j2",
         result=result,
-        names=list(result.identity["space"]),
+        headings=_headings(result),
         several=len(result.identity["seeds"]) > 1,
         counts=_counts(result),
         seconds=sum(trial.seconds or 0.0 for trial in result.trials),
@@ -73,8 +73,8 @@ def print_result(result: SearchResult, folder: Path, console: Console) -> None:
     """A table of the best trials, those that failed, and what trains with the best settings."""
     names = list(result.identity["space"])
     table = Table(title=f"the best of {len(result.trials)} trials")
-    for name in ("trial", *names, "validation macro-F1"):
-        table.add_column(name.rpartition(".")[2], justify="left" if name in names else "right", overflow="fold")
+    for heading in ("trial", *_headings(result).values(), "validation macro-F1"):
+        table.add_column(heading, justify="right", overflow="fold")
     for trial in result.ranked[:SHOWN_ON_TERMINAL]:
         if trial.state == "complete":
             values = [trial.values.get(name, "") for name in names]
@@ -92,6 +92,13 @@ def print_result(result: SearchResult, folder: Path, console: Console) -> None:
     ]
     for line in lines:
         console.print(shown(line), highlight=False, markup=False, emoji=False, soft_wrap=True)
+
+
+def _headings(result: SearchResult) -> dict[str, str]:
+    """What columns of settings are called: by the last part of the name, where that tells them apart."""
+    names = list(result.identity["space"])
+    short = {name: name.rpartition(".")[2] for name in names}
+    return short if len(set(short.values())) == len(names) else {name: name for name in names}
 
 
 def _in_words(result: SearchResult) -> str:

@@ -177,9 +177,9 @@ class _Search:
         epochs = 0
         seeds = self.settings.seeds
         pruned = False
+        chosen = self._settings_of(values)
+        data = self._data_of(chosen)
         for seed in seeds:
-            chosen = replace(self._settings_of(values), seed=seed)
-            data = self._data_of(chosen)
             report = EpochReport(trial, f"eval_{BEST_METRIC}", tuple(figures))
             bar = ProgressBar(self.console)
             if len(seeds) > 1:
@@ -188,7 +188,15 @@ class _Search:
             try:
                 with tempfile.TemporaryDirectory(prefix="sitrep-trial-") as scratch:
                     place = Path(scratch) / "epochs"
-                    trained = fine_tune(chosen, data.split, data.taxonomy, place, [bar, report], first, data.unlabelled)
+                    trained = fine_tune(
+                        replace(chosen, seed=seed),
+                        data.split,
+                        data.taxonomy,
+                        place,
+                        [bar, report],
+                        first,
+                        data.unlabelled,
+                    )
                 figures.append(trained.validation)
                 del trained
             except optuna.TrialPruned:

@@ -76,7 +76,7 @@ Dimension = Range | Choice
 
 def is_range(value: str) -> bool:
     """Whether a value looks as if a range was meant, rightly written or not."""
-    return bool(re.match(rf"{NUMBER}\.\.|\.\.{NUMBER}", value))
+    return bool(re.fullmatch(r"[^\s'\"/]*\.\.[^\s'\"/]*", value))
 
 
 def read_space(space: Mapping[str, Any]) -> dict[str, Dimension]:
