@@ -74,6 +74,15 @@ def test_arguments_are_parted_into_own_shared_and_searched():
     }
 
 
+def test_file_names_are_taken_as_they_are_and_of_a_setting_given_twice_the_last_counts(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a,b.csv").touch()
+    given = ["data=a,b.csv", "data.test_files=[x (1).csv]", "trainer.epochs=1,2", "trainer.epochs=3"]
+    settings = compose_sweep([*given, "model.dropout=0", "model.dropout=0.0..0.1"])
+    assert settings.train == ["data=a,b.csv", "data.test_files=[x (1).csv]", "trainer.epochs=3"]
+    assert settings.space == {"model.dropout": "0.0..0.1"}
+
+
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [

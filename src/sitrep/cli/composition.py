@@ -4,6 +4,7 @@ import dataclasses
 import itertools
 import re
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 import hydra
@@ -17,6 +18,7 @@ from sitrep.cli.arguments import (
     MAPPING,
     OPEN_GROUPS,
     OPEN_MAPPING,
+    PATH_LISTS,
     PATHS,
     names_a_file,
     pieces,
@@ -90,22 +92,35 @@ def compose_sweep(arguments: Sequence[str]) -> SweepSettings:
     train: list[str] = []
     space: dict[str, Any] = {}
     for argument in arguments:
-        name, _, value = argument.partition("=")
+        name = argument.partition("=")[0]
         plain = name.lstrip("+")
         open_ended = plain.startswith((f"{OPEN_MAPPING}.", f"{MAPPING}."))
         if name in own or name.startswith("~"):
             given.append(argument)
-        elif name in NOT_SEARCHED:
+            continue
+        if name in NOT_SEARCHED:
             raise UsageError(f"{name}: {NOT_SEARCHED[name]}")
-        elif plain not in known | groups and not open_ended:
+        if plain not in known | groups and not open_ended:
             raise UsageError(f"there is no setting {plain}; {nearest(plain, SweepSettings, TrainSettings)}")
-        elif is_range(value) and not names_a_file(name) and not open_ended:
-            space[name] = value
-        elif len(values := [each.partition("=")[2] for each in _values(argument)]) > 1:
-            space[name] = values
+        train = [each for each in train if each.partition("=")[0] != name]  # of a setting given twice the last counts
+        space.pop(name, None)
+        several = _several(argument, open_ended)
+        if several:
+            space[name] = several
         else:
             train.append(argument)
     return dataclasses.replace(compose_settings("sweep", SweepSettings, given), train=train, space=space)
+
+
+def _several(argument: str, open_ended: bool) -> str | list[str]:
+    """The range, or the values, that an argument gives a setting to be searched; empty where it gives one value."""
+    name, _, value = argument.partition("=")
+    if names_a_file(name) and (name in PATH_LISTS or Path(value).exists()):
+        return []
+    if is_range(value) and not names_a_file(name) and not open_ended:
+        return value
+    values = [each.partition("=")[2] for each in _values(argument)]
+    return values if len(values) > 1 else []
 
 
 def _values(argument: str) -> list[str]:
