@@ -11,17 +11,8 @@ from sitrep.errors import UsageError
 from sitrep.storage.tables import ROW_SUFFIXES
 
 PATHS = {
-    "input",
-    "output",
-    "pages_text",
-    "checkpoint",
-    "output_dir",
-    "study",
-    "model.name",
-    "apply",
-    "a",
-    "b",
-    "labels",
+    *("input", "output", "pages_text", "checkpoint", "output_dir", "study", "model.name", "apply", "a", "b", "labels"),
+    *("trainer.tracking_uri", "sample", "predictions", "decided", "coder"),
 }
 """Settings whose value is taken as it is written: a file name may hold blanks, commas, brackets and quotes."""
 
@@ -31,6 +22,7 @@ PATH_LISTS = {
     "behaviour_files",
     "validation_files",
     "others",
+    "inputs",
 }
 """Lists of such."""
 

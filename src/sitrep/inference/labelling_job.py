@@ -25,11 +25,11 @@ from sitrep.inference.prediction_progress import PredictionProgress
 from sitrep.inference.prediction_summary import say_remarks, say_summary
 from sitrep.inference.predictor import Predictor
 from sitrep.inference.stage_clock import LOADING, READING, WRITING, StageClock
-from sitrep.inference.table_files import json_line
 from sitrep.inference.tally import SHOWN_PAGES, Counting, PageCounts
 from sitrep.model.checkpoint import Checkpoint, open_checkpoint
 from sitrep.sentences import Passage
 from sitrep.settings import EngineName, OnDuplicates, PartFormat, Precision, PredictSettings
+from sitrep.storage.json_lines import json_line
 
 
 def label_in_parts(settings: PredictSettings, source: InputSource, texts: PageTexts, console: Console) -> None:

@@ -97,6 +97,20 @@ class TrainingData(Enum):
     none = "none"
 
 
+LabelFormat = Enum(
+    "LabelFormat",
+    {
+        "label-studio": "label-studio",
+        "doccano": "doccano",
+        "prodigy": "prodigy",
+        "csv": "csv",
+        "xlsx": "xlsx",
+        "page": "page",
+    },
+)
+"""Where units are labelled."""
+
+
 class Tracker(Enum):
     """Programs that show how training goes."""
 
