@@ -10,7 +10,7 @@ from rich.text import Text
 
 from sitrep.report.plots import COLOURS, INK, picture_axes, svg_of
 from sitrep.report.rendering import figure, render_page
-from sitrep.search.results import SearchResult, TrialOutcome
+from sitrep.search.trial_outcomes import SearchResult, TrialOutcome
 from sitrep.settings.description import as_plain
 from sitrep.storage.complete import shown
 from sitrep.storage.spreadsheets import write_spreadsheet

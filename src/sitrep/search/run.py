@@ -122,7 +122,7 @@ class _Search:
 
     def work(self, study: "SharedStudy") -> None:
         """Do trials until there are as many as wanted."""
-        from sitrep.search.results import TrialOutcome, best_of
+        from sitrep.search.trial_outcomes import TrialOutcome, best_of
 
         known = study.trials()
         state = f"{len(known)} of {self.settings.trials} trials are there" if known else "new"
@@ -149,7 +149,7 @@ class _Search:
 
     def tell(self, study: "SharedStudy") -> Path:
         """Write the result, and print the best settings."""
-        from sitrep.search.results import SearchResult, TrialOutcome, best_of, importance_of
+        from sitrep.search.trial_outcomes import SearchResult, TrialOutcome, best_of, importance_of
 
         outcomes = [TrialOutcome.of(trial) for trial in study.trials()]
         best = best_of(outcomes)
