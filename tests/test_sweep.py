@@ -350,4 +350,4 @@ def test_killed_search_goes_on_and_does_the_torn_trial_again(common, tmp_path):
     assert [trial["number"] for trial in trials] == [0, 2, 3, 4]
     assert "trial 0: trainer" not in told
     assert "Traceback" not in told
-    assert not list((tmp_path / "outputs/sweep").glob("*.lock"))
+    assert not [*(tmp_path / "outputs/sweep").glob("*.lock"), *(tmp_path / "outputs/sweep").glob("*.workers")]

@@ -230,6 +230,20 @@ def test_mlflow_has_figures_settings_report_and_checkpoint(toy_file, tmp_path):
     assert not (tmp_path / "mlruns").exists()
 
 
+def test_server_that_is_lost_is_told_once_and_training_goes_on():
+    def lost(*arguments, **options):
+        raise ConnectionError("no route. Try later.")
+
+    shown = io.StringIO()
+    run = object.__new__(tracking.MlflowRun)
+    run.uri, run.id = "http://mlflow.example", "1"
+    run._client, run._errors = SimpleNamespace(log_batch=lost, set_terminated=lost), (OSError,)
+    run._console, run._lost, run._waiting = Console(file=shown, width=200), False, [1, 2]
+    run.pass_on()
+    run.end("FINISHED", {})
+    assert shown.getvalue() == ("MLflow at http://mlflow.example was lost, and the run goes on without it: no route\n")
+
+
 @pytest.mark.slow
 def test_server_that_is_not_there_is_told_in_one_line_before_training(toy_file, tmp_path):
     pytest.importorskip("mlflow")

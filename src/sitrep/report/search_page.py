@@ -63,7 +63,8 @@ def print_trial(trial: TrialOutcome, best: TrialOutcome | None, console: Console
     if trial.state == "failed":
         told = f"trial {trial.number}: failed: {trial.reason}"
     else:
-        given_up = f", given up after {trial.epochs} epochs" if trial.state == "pruned" else ""
+        epochs = f"{trial.epochs} epoch{'s' if trial.epochs != 1 else ''}"
+        given_up = f", given up after {epochs}" if trial.state == "pruned" else ""
         so_far = f"; best {figure(best.value)}, trial {best.number}" if best else ""
         told = f"trial {trial.number}: validation macro-F1 {figure(trial.value)}{given_up}{so_far}"
     console.print(told, highlight=False, markup=False, soft_wrap=True)

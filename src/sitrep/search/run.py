@@ -42,8 +42,13 @@ Compose = Callable[[Sequence[str]], TrainSettings]
 
 MOST_FAILURES = 3
 """Trials that may fail before one is finished; they all will."""
-WITHOUT_BEARING = {"seed", "seeds", "output_dir", "keep", "target_precision", "trainer.track", "trainer.tracking_uri"}
-"""Settings of training that change nothing in the figure that is searched for, or that the search sets itself."""
+WITHOUT_BEARING = {
+    *("seed", "seeds", "output_dir", "keep", "target_precision", "trainer.track", "trainer.tracking_uri"),
+    *(f"data.{part}_files" for part in ("train", "validation", "test", "calibration")),
+}
+"""Settings of training that change nothing in the figure that is searched for, or that the search sets itself.
+
+Where files lie may differ between machines; what is in them may not."""
 
 
 def sweep(settings: SweepSettings, compose: Compose) -> Path | None:

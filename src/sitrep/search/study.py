@@ -28,6 +28,8 @@ STARTUP_TRIALS = 5
 """Trials that are not pruned."""
 LEAST_TO_COMPARE = 3
 """Trials that must have come as far for another one to be pruned."""
+NAMELESS_SECONDS = 60.0
+"""How long a trial may have begun without the name of its process, which is written next."""
 SHOWN_DIFFERENCES = 3
 
 
@@ -118,9 +120,12 @@ class SharedStudy:
     def _renew_torn(self) -> None:
         for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             name = trial.user_attrs.get(WORKER)
-            fresh = trial.datetime_start is not None and time.time() - trial.datetime_start.timestamp() < 10
+            began = trial.datetime_start
+            fresh = began is not None and time.time() - began.timestamp() < NAMELESS_SECONDS
             if not (self.worker.is_alive(name) if name else fresh):
                 self._renew(trial)
+                if name:
+                    self.worker.forget(name)
 
     def _renew(self, trial: FrozenTrial) -> None:
         """End a trial whose process is gone; the same values are tried again, unless they ended it several times."""

@@ -65,6 +65,10 @@ class Worker:
         except psutil.NoSuchProcess:
             return False
 
+    def forget(self, name: str) -> None:
+        """Take away what a dead process has left."""
+        (self.folder / name).unlink(missing_ok=True)
+
     def _beat(self) -> None:
         while not self._ended.wait(BEAT_SECONDS):
             self._touch()
