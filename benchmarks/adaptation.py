@@ -20,18 +20,23 @@ import numpy as np
 from arguments import part_arguments
 from real_pages import part_files
 
-from sitrep.adaptation.run import adapt
-from sitrep.inference.predictor import Predictor
+from sitrep.adaptation.candidates import AS_IS, Fitted, Measurement, best_of
+from sitrep.adaptation.cross_fitting import FurtherTraining, cross_fit
+from sitrep.adaptation.own_units import OwnUnits, read_own_units
+from sitrep.adaptation.run import gentle_rate, reference_units
+from sitrep.decisions import probabilities_of
 from sitrep.labelling.run import select
-from sitrep.labels import shipped_taxonomy
+from sitrep.labels import Task
 from sitrep.metrics.calibration import expected_calibration_error, reliability_bins
 from sitrep.metrics.scores import score
-from sitrep.sentences import Passage
-from sitrep.settings import AdaptSettings, SelectSettings
+from sitrep.model.checkpoint import Checkpoint, open_checkpoint
+from sitrep.sentences import LabelledSentence
+from sitrep.settings import Precision, SelectSettings, TrainingData
 from sitrep.storage.tables import read_rows
 
 OPTIONS = ("checkpoints", "files", "n", "draws", "first", "random_share", "results")
 TARGET = 0.95
+KEPT = "what is kept"
 ENOUGH = 0.93
 """Precision of the accepted that a draw has to reach to be counted."""
 
@@ -62,7 +67,7 @@ def labelled(pool: Sequence[dict[str, Any]], n: int, share: float, draw: int, ch
     unlabelled = ("id", "article_id", "position", "text")
     source.write_text("".join(json.dumps({name: row[name] for name in unlabelled}) + "\n" for row in pool))
     pages = len({row["article_id"] for row in pool})
-    a_page = max(3, round(2 * n / pages))  # the pool is small: a user with hundreds of pages takes 3
+    a_page = -(-6 * n // (5 * pages))  # the pool is small: a user with hundreds of pages needs no more than a few
     select(
         SelectSettings(
             input=str(source),
@@ -81,74 +86,108 @@ def labelled(pool: Sequence[dict[str, Any]], n: int, share: float, draw: int, ch
     return labels
 
 
-def figures(checkpoint: str, test: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """What a checkpoint does on the pages that measure."""
-    taxonomy = shipped_taxonomy("five")
-    predictor = Predictor.from_checkpoint(checkpoint)
-    units = [Passage(row["id"], row["article_id"], row["position"], 0, len(row["text"]), row["text"]) for row in test]
-    found = list(predictor.predict(units))
-    right = np.array([guess.label == row["label"] for guess, row in zip(found, test, strict=True)])
-    accepted = np.array([guess.decision == "accept" for guess in found])
-    confidence = np.array([guess.probability_of(guess.label) for guess in found])
+def measure(given: dict[str, str], rows: Sequence[dict[str, Any]], results: Path) -> None:
+    """Append a row to the results for each draw, share and `n`: every way, on the pages that measure."""
+    checkpoints = given["checkpoints"].split(",")
+    first = int(given.get("first", 0))
+    for draw in range(first, first + int(given.get("draws", 3))):
+        pool, test = divide(rows, draw)
+        checkpoint = open_checkpoint(checkpoints[draw % len(checkpoints)])
+        training = FurtherTraining(checkpoint, gentle_rate(checkpoint), Precision.auto, draw)
+        reference, _ = reference_units(checkpoint, TrainingData.own)
+        for share in map(float, given.get("random_share", "1").split(",")):
+            for n in map(int, given.get("n", "50,100,200,400,800").split(",")):
+                with tempfile.TemporaryDirectory() as scratch:
+                    file = labelled(pool, n, share, draw, str(checkpoint.folder), Path(scratch))
+                    own = read_own_units(file, checkpoint.taxonomy, draw)
+                ways = ways_of(training, own, reference, test, draw)
+                row = {"draw": draw, "n": n, "random_share": share, **ways}
+                with results.open("a") as stream:
+                    stream.write(json.dumps(row) + "\n")
+                print(f"draw {draw}, {share:.0%} at random, {n} labels: {ways['kept']}", file=sys.stderr, flush=True)
+
+
+def ways_of(
+    training: FurtherTraining,
+    own: OwnUnits,
+    reference: Sequence[LabelledSentence],
+    test: Sequence[dict[str, Any]],
+    seed: int,
+) -> dict[str, Any]:
+    """What `adapt` finds of each way, what each does on the pages that measure, and which is kept."""
+    answers, end = cross_fit(training, own, reference, lambda _: None)
+    measurement = Measurement(training.checkpoint, own, reference, TARGET, seed)
+    candidates = measurement.candidates(answers)
+    kept = best_of(candidates)
+    sentences = [
+        LabelledSentence(row["text"], row["label"], tuple(row["labels"]), row["id"], row["article_id"], row["position"])
+        for row in test
+    ]
+    logits = {share: training.logits(sentences, end, share) for share in answers}
+    found = {}
+    for way in candidates:
+        fitted = None if way.name == AS_IS else measurement.fit(answers[way.share])
+        probabilities = probabilities_of(logits[way.share], Task.single_label, fitted.temperature if fitted else 1.0)
+        figures = figures_of(training.checkpoint, probabilities, fitted, test)
+        seen = {"gain": way.gain.value, "log_loss": way.log_loss, "log_loss_p": way.log_loss_gain.p}
+        found[way.name] = {"cross_fitted": seen, "measured": figures}
+    return {"kept": kept.name, "ways": found}
+
+
+def figures_of(
+    checkpoint: Checkpoint, probabilities: np.ndarray, fitted: Fitted | None, test: Sequence[dict[str, Any]]
+) -> dict[str, Any]:
+    """What probabilities are worth on the pages that measure; `None`: with the thresholds of the checkpoint."""
+    names = checkpoint.labels
+    given = [names[number] for number in probabilities.argmax(axis=1)]
+    confidence = probabilities.max(axis=1)
+    right = np.array([label == row["label"] for label, row in zip(given, test, strict=True)])
+    shipped = checkpoint.validation.acceptance_thresholds if checkpoint.validation else {}
+    least = [fitted.least if fitted else shipped.get(label) for label in given]
+    accepted = confidence >= np.array([2.0 if value is None else value for value in least])
     by_file = {}
     for name in dict.fromkeys(row["file"] for row in test):
-        pairs = [(row["label"], guess.label) for guess, row in zip(found, test, strict=True) if row["file"] == name]
+        pairs = [(row["label"], label) for label, row in zip(given, test, strict=True) if row["file"] == name]
         true, predicted = zip(*pairs, strict=True)
-        by_file[name] = score(true, predicted, taxonomy).macro_f1
+        by_file[name] = score(true, predicted, checkpoint.taxonomy).macro_f1
+    places = [names.index(row["label"]) for row in test]
     return {
         "macro_f1": by_file,
+        "log_loss": float(-np.log(np.maximum(probabilities[np.arange(len(test)), places], 1e-12)).mean()),
         "accepted": float(accepted.mean()),
         "right": float(right[accepted].mean()) if accepted.any() else None,
         "calibration_error": expected_calibration_error(reliability_bins(confidence, right)),
     }
 
 
-def measure(given: dict[str, str], rows: Sequence[dict[str, Any]], results: Path) -> None:
-    """Append a row to the results for each draw, share and `n`."""
-    checkpoints = given["checkpoints"].split(",")
-    first = int(given.get("first", 0))
-    for draw in range(first, first + int(given.get("draws", 3))):
-        pool, test = divide(rows, draw)
-        checkpoint = checkpoints[draw % len(checkpoints)]
-        before = figures(checkpoint, test)
-        for share in map(float, given.get("random_share", "1").split(",")):
-            for n in map(int, given.get("n", "50,100,200,400,800").split(",")):
-                with tempfile.TemporaryDirectory() as scratch:
-                    folder = Path(scratch)
-                    file = labelled(pool, n, share, draw, checkpoint, folder)
-                    run = adapt(AdaptSettings(str(file), checkpoint, TARGET, output_dir=str(folder / "adapted")))
-                    kept = json.loads((run / "adaptation.json").read_text())["kept"]
-                    after = figures(str(run), test)
-                row = {"draw": draw, "n": n, "random_share": share, "kept": kept, "before": before, "after": after}
-                with results.open("a") as stream:
-                    stream.write(json.dumps(row) + "\n")
-
-
 def table(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
-    """Means over draws, as Markdown."""
-    names = list(rows[0]["before"]["macro_f1"])
-    heads = [f"macro-F1 {name} (gain ± error)" for name in names]
-    rest = f"calibration error | accepted | right | draws ≥ {ENOUGH}"
-    yield f"| labels | at random | draws | {' | '.join(heads)} | {rest} |"
-    yield "|" + "---|" * (7 + len(names))
+    """Means over draws, as Markdown: what `adapt` keeps, and what each way alone would have given."""
+    files = list(rows[0]["ways"][AS_IS]["measured"]["macro_f1"])
+    heads = [f"macro-F1 {name} (gain ± error)" for name in files]
+    rest = f"log loss | calibration error | accepted | right | draws ≥ {ENOUGH}"
+    yield f"| at random | labels | draws | way | {' | '.join(heads)} | {rest} |"
+    yield "|" + "---|" * (9 + len(files))
     groups = sorted({(row["random_share"], row["n"]) for row in rows}, key=lambda key: (-key[0], key[1]))
     for share, n in groups:
         own = [row for row in rows if (row["random_share"], row["n"]) == (share, n)]
-        cells = []
-        for name in names:
-            after = np.array([row["after"]["macro_f1"][name] for row in own])
-            gain = after - np.array([row["before"]["macro_f1"][name] for row in own])
-            error = gain.std(ddof=1) / np.sqrt(len(own)) if len(own) > 1 else float("nan")
-            cells.append(f"{after.mean():.3f} ({gain.mean():+.3f} ± {error:.3f})")
-        errors = [np.mean([row[when]["calibration_error"] for row in own]) for when in ("before", "after")]
-        shares = [np.mean([row[when]["accepted"] for row in own]) for when in ("before", "after")]
-        rights = [[row[when]["right"] for row in own if row[when]["right"] is not None] for when in ("before", "after")]
-        said = [f"{np.mean(right):.3f}" if right else "–" for right in rights]
-        held = sum(right >= ENOUGH for right in rights[1])
-        yield (
-            f"| {n} | {share:.0%} | {len(own)} | {' | '.join(cells)} | {errors[0]:.3f} → {errors[1]:.3f} | "
-            f"{shares[0]:.0%} → {shares[1]:.0%} | {said[0]} → {said[1]} | {held} of {len(rights[1])} |"
-        )
+        for way in (*own[0]["ways"], KEPT):
+            found = [row["ways"][row["kept"] if way == KEPT else way]["measured"] for row in own]
+            before = [row["ways"][AS_IS]["measured"] for row in own]
+            yield f"| {share:.0%} | {n} | {len(own)} | {way} | {' | '.join(_cells(found, before, files))} |"
+
+
+def _cells(found: Sequence[dict[str, Any]], before: Sequence[dict[str, Any]], files: Sequence[str]) -> Iterator[str]:
+    for name in files:
+        after = np.array([item["macro_f1"][name] for item in found])
+        gain = after - np.array([item["macro_f1"][name] for item in before])
+        error = gain.std(ddof=1) / np.sqrt(len(gain)) if len(gain) > 1 else float("nan")
+        yield f"{after.mean():.3f} ({gain.mean():+.3f} ± {error:.3f})"
+    for name in ("log_loss", "calibration_error"):
+        yield f"{np.mean([item[name] for item in found]):.3f}"
+    yield f"{np.mean([item['accepted'] for item in found]):.0%}"
+    right = [item["right"] for item in found if item["right"] is not None]
+    yield f"{np.mean(right):.3f}" if right else "–"
+    yield f"{sum(value >= ENOUGH for value in right) + len(found) - len(right)} of {len(found)}"
 
 
 def main() -> None:

@@ -308,7 +308,7 @@ def test_a_workbook_offers_the_labels_keeps_its_header_in_sight_and_says_what_th
     assert sheet.freeze_panes == "A2"
     rule = next(rule for rule in sheet.data_validations.dataValidation if "F2" in rule.sqref)
     assert (rule.type, str(rule.sqref), rule.formula1) == ("list", "F2:F10", "codebook!$A$2:$A$6")
-    assert dict(list(codebook.values)[1:]) == TAXONOMY.meanings
+    assert {label: meaning for label, meaning, _ in list(codebook.values)[1:]} == TAXONOMY.meanings
     assert all(cell.alignment.wrap_text for row in sheet.iter_rows(max_col=5) for cell in row)
 
 

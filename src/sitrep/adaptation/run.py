@@ -41,10 +41,10 @@ def adapt(settings: AdaptSettings) -> Path:
     with complete_folder(settings.output_dir) as (folder, place):
         pages = len(set(own.pages))
         console.print(f"{len(own.sentences)} labels of {pages} pages, {own.measuring.sum()} of units drawn at random")
-        reference, note = _reference(checkpoint, settings.training_data)
+        reference, note = reference_units(checkpoint, settings.training_data)
         notes = [text for text in (own.note, note) if text]
         training = FurtherTraining(
-            checkpoint, settings.learning_rate or _gentle_rate(checkpoint), settings.inference.precision, settings.seed
+            checkpoint, settings.learning_rate or gentle_rate(checkpoint), settings.inference.precision, settings.seed
         )
         answers, end = cross_fit(training, own, reference, console.print)
         measurement = Measurement(checkpoint, own, reference, settings.target_precision, settings.seed)
@@ -84,7 +84,7 @@ def _checkpoint(settings: AdaptSettings) -> Checkpoint:
     return checkpoint
 
 
-def _reference(checkpoint: Checkpoint, wanted: TrainingData) -> tuple[list[LabelledSentence], str]:
+def reference_units(checkpoint: Checkpoint, wanted: TrainingData) -> tuple[list[LabelledSentence], str]:
     """Units that training did not learn from: foreign pages if there are any, else the validation split."""
     data = training_data_of(checkpoint, wanted)
     if isinstance(data, str):
@@ -100,7 +100,7 @@ def _thinned(sentences: Sequence[LabelledSentence]) -> list[LabelledSentence]:
     return [sentence for sentence in sentences if sentence.article_id in kept]
 
 
-def _gentle_rate(checkpoint: Checkpoint) -> float:
+def gentle_rate(checkpoint: Checkpoint) -> float:
     """A quarter of the learning rate that the run was trained with, if it tells."""
     import yaml
 

@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 
 from sitrep.data.own_labels import SampledUnit
 from sitrep.errors import UserError
+from sitrep.labelling.codebook_hints import hints_of
 from sitrep.labelling.exchange import UNIT_ID, UNSURE, Answer, Assignment, unit_id
 from sitrep.labels import Taxonomy
 from sitrep.sentences import probability_of
@@ -46,9 +47,11 @@ def labelling_configuration(taxonomy: Taxonomy) -> str:
     ElementTree.SubElement(_choices(view, UNSURE, "multiple"), "Choice", value=UNSURE, hotkey="u")
     area = {"name": COMMENT, "toName": "text", "maxSubmissions": "1", "placeholder": "Comment", "rows": "1"}
     ElementTree.SubElement(view, "TextArea", area)
-    for label, meaning in taxonomy.meanings.items():
-        if meaning:
-            ElementTree.SubElement(view, "Header", value=f"{label}: {meaning}", size="6")
+    hints = hints_of(taxonomy)
+    for label in taxonomy.known:
+        said = [text for text in (taxonomy.meanings.get(label), *hints.get(label, ())) if text]
+        if said:
+            ElementTree.SubElement(view, "Header", value=f"{label}: {'; '.join(said)}", size="6")
     ElementTree.indent(view)
     return ElementTree.tostring(view, encoding="unicode") + "\n"
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from sitrep.data.own_labels import SampledUnit
 from sitrep.errors import UserError, not_installed
+from sitrep.labelling.codebook_hints import hints_of
 from sitrep.labelling.exchange import Answer, Assignment
 from sitrep.storage.complete import shown
 from sitrep.storage.sent_texts import ESCAPE, cell_text
@@ -98,10 +99,13 @@ def write_xlsx(path: Path, units: Sequence[SampledUnit], assignment: Assignment)
     for unit in units:
         cells = _cells(unit, assignment)
         sheet.append([text_cell(sheet, str(cells[column])) if cells.get(column) else None for column in columns])
-    codebook.column_dimensions["A"].width, codebook.column_dimensions["B"].width = 24, 90
-    codebook.append([text_cell(codebook, head, bold=True) for head in ("label", "a sentence that")])
+    for letter, width in (("A", 24), ("B", 60), ("C", 90)):
+        codebook.column_dimensions[letter].width = width
+    hints = hints_of(assignment.taxonomy)
+    codebook.append([text_cell(codebook, head, bold=True) for head in ("label", "a sentence that", "notes")])
     for label in known:
-        codebook.append([text_cell(codebook, text) for text in (label, assignment.taxonomy.meanings.get(label, ""))])
+        meaning = assignment.taxonomy.meanings.get(label, "")
+        codebook.append([text_cell(codebook, text) for text in (label, meaning, "\n".join(hints.get(label, ())))])
     book.save(path)
 
 
