@@ -26,6 +26,8 @@ MOST_ATTEMPTS = 3
 """How often a trial is begun whose process ends without a word: it may be what ends it."""
 STARTUP_TRIALS = 5
 """Trials that are not pruned."""
+EPOCHS_IN_PEACE = 1
+"""After the first epoch models that end well may still guess."""
 LEAST_TO_COMPARE = 3
 """Trials that must have come as far for another one to be pruned."""
 NAMELESS_SECONDS = 60.0
@@ -61,7 +63,7 @@ class SharedStudy:
             lock = JournalFileOpenLock(str(self.path))
             _mend(self.path, lock)
             pruner = (
-                optuna.pruners.MedianPruner(n_startup_trials=STARTUP_TRIALS, n_min_trials=LEAST_TO_COMPARE)
+                optuna.pruners.MedianPruner(STARTUP_TRIALS, EPOCHS_IN_PEACE, n_min_trials=LEAST_TO_COMPARE)
                 if prune
                 else optuna.pruners.NopPruner()
             )

@@ -22,7 +22,7 @@ class SweepSettings:
     seeds: list[int] = field(default_factory=lambda: [1])
     """Seeds of each trial; what counts is the mean of their macro-F1 on validation."""
     prune: bool = True
-    """Give a trial up that lies below the median of the others at the end of the same epoch."""
+    """Give a trial up that lies below the median of the others at the end of the same epoch, from the second on."""
     study: str | None = None
     """File that keeps the trials, for any number of processes and machines; `null`: one in `outputs/sweep` by the
     search."""
