@@ -26,7 +26,7 @@ MOST_ATTEMPTS = 3
 """How often a trial is begun whose process ends without a word: it may be what ends it."""
 STARTUP_TRIALS = 5
 """Trials that are not pruned."""
-EPOCHS_IN_PEACE = 1
+FIRST_PRUNED_EPOCH = 2
 """After the first epoch models that end well may still guess."""
 LEAST_TO_COMPARE = 3
 """Trials that must have come as far for another one to be pruned."""
@@ -63,7 +63,7 @@ class SharedStudy:
             lock = JournalFileOpenLock(str(self.path))
             _mend(self.path, lock)
             pruner = (
-                optuna.pruners.MedianPruner(STARTUP_TRIALS, EPOCHS_IN_PEACE, n_min_trials=LEAST_TO_COMPARE)
+                optuna.pruners.MedianPruner(STARTUP_TRIALS, FIRST_PRUNED_EPOCH, n_min_trials=LEAST_TO_COMPARE)
                 if prune
                 else optuna.pruners.NopPruner()
             )
