@@ -134,7 +134,11 @@ def _history_svg(result: SearchResult) -> str:
     best_so_far: list[tuple[int, float]] = []
     with picture_axes("trial", "macro-F1 on validation", (6.2, 3.4)) as (drawn, axes):
         for place, (state, marker) in enumerate(MARKERS.items()):
-            found = [(trial.number, trial.value) for trial in result.trials if trial.state == state and trial.value]
+            found = [
+                (trial.number, trial.value)
+                for trial in result.trials
+                if trial.state == state and trial.value is not None
+            ]
             if found:
                 numbers, values = zip(*found, strict=True)
                 axes.scatter(numbers, values, marker=marker, s=22, color=COLOURS[place], label=state)
