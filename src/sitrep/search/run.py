@@ -26,7 +26,7 @@ from sitrep.search.space import Dimension, read_space
 from sitrep.search.workers import Worker
 from sitrep.sentences import LabelledSentence
 from sitrep.settings import SweepSettings, TrainSettings
-from sitrep.settings.description import as_plain, dotted
+from sitrep.settings.description import as_plain, flattened
 from sitrep.storage.complete import TIME, complete_folder, point_latest
 from sitrep.training.distillation import Teachers
 from sitrep.training.fine_tuning import fine_tune
@@ -112,7 +112,7 @@ class _Search:
             for value in dimension.examples()[1:]:
                 self._settings_of(first | {name: value})  # refuses what no trial could be made with
         check_backbone(base.model)
-        shared = {name: value for name, value in dotted(as_plain(base)).items() if name not in WITHOUT_BEARING}
+        shared = {name: value for name, value in flattened(as_plain(base)).items() if name not in WITHOUT_BEARING}
         self.identity = {
             "space": {name: as_plain(value) for name, value in settings.space.items()},
             "train": {name: value for name, value in shared.items() if name not in self.space},

@@ -14,7 +14,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sitrep.errors import UserError
 from sitrep.search.sampling import NumberedSampler
 from sitrep.search.workers import Worker
-from sitrep.settings.description import dotted
+from sitrep.settings.description import flattened
 from sitrep.storage.complete import write_errors
 
 NAME = "sitrep"
@@ -179,7 +179,7 @@ def _counts(trial: FrozenTrial) -> bool:
 
 def _differences(known: Mapping[str, Any], identity: Mapping[str, Any]) -> Sequence[str]:
     """What two searches differ in, in words."""
-    there, here = dotted(known), dotted(identity)
+    there, here = flattened(known), flattened(identity)
     names = [*here, *(name for name in there if name not in here)]
     return [
         f"{name.removeprefix('train.')} is {there.get(name, 'not given')} there, {here.get(name, 'not given')} here"

@@ -19,11 +19,11 @@ def as_plain(settings: Any) -> Any:
     return settings.name if isinstance(settings, Enum) else settings
 
 
-def dotted(plain: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Settings as :func:`as_plain` gives them by their dotted names."""
+def flattened(plain: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """What :func:`as_plain` gives, by dotted name."""
     found: dict[str, Any] = {}
     for name, value in plain.items():
-        found |= dotted(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
+        found |= flattened(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
     return found
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from sitrep.labels import Task, find_taxonomy
 from sitrep.settings.choices import Context, KeptWeights, Precision, Tracker
 from sitrep.settings.data import DataSettings
-from sitrep.settings.rules import check_label_map, expand_home, require
+from sitrep.settings.rules import check_label_map, expand_home, member, require
 
 
 @dataclass
@@ -80,6 +80,7 @@ class TrainerSettings:
 
     def __post_init__(self) -> None:
         expand_home(self, "teacher")
+        self.track = [member(Tracker, "trainer.track", tracker) for tracker in self.track]
         uri, tracked = self.tracking_uri, Tracker.mlflow in self.track
         require(uri is None or tracked, "trainer.tracking_uri", uri, "is MLflow's; add trainer.track=[mlflow]")
         rule = "name a store of MLflow's: sqlite:///FILE, or the address of a server"

@@ -11,7 +11,7 @@ from rich.console import Console
 from sitrep.errors import UserError, is_installed, not_installed
 from sitrep.model.checkpoint import CHECKPOINT
 from sitrep.settings import Tracker, TrainSettings
-from sitrep.settings.description import as_plain, dotted
+from sitrep.settings.description import as_plain, flattened
 
 TENSORBOARD = "tensorboard"
 """Folder of a run that TensorBoard reads."""
@@ -51,7 +51,7 @@ class TensorBoardLog:
         from torch.utils.tensorboard import SummaryWriter
 
         self._writer = SummaryWriter(str(folder))
-        shown = "\n".join(f"    {name}: {value}" for name, value in dotted(as_plain(settings)).items())
+        shown = "\n".join(f"    {name}: {value}" for name, value in flattened(as_plain(settings)).items())
         self._writer.add_text("settings", shown)
 
     def follow(self, record: Mapping[str, Any]) -> None:
@@ -164,7 +164,7 @@ class MlflowRun:
     def _tell_settings(self, settings: TrainSettings) -> None:
         from mlflow.entities import Param
 
-        told = [Param(name, str(value)[:500]) for name, value in dotted(as_plain(settings)).items()]
+        told = [Param(name, str(value)[:500]) for name, value in flattened(as_plain(settings)).items()]
         for start in range(0, len(told), MOST_PARAMETERS):
             self._client.log_batch(self.id, params=told[start : start + MOST_PARAMETERS])
 
