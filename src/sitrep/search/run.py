@@ -43,7 +43,8 @@ Compose = Callable[[Sequence[str]], TrainSettings]
 MOST_FAILURES = 3
 """Trials that may fail before one is finished; they all will."""
 WITHOUT_BEARING = {
-    *("seed", "seeds", "output_dir", "keep", "target_precision", "trainer.track", "trainer.tracking_uri"),
+    *("seed", "seeds", "output_dir", "keep", "resume", "repeat", "target_precision"),
+    *("trainer.track", "trainer.tracking_uri", "trainer.save_minutes"),
     *(f"data.{part}_files" for part in ("train", "validation", "test", "calibration")),
 }
 """Settings of training that change nothing in the figure that is searched for, or that the search sets itself.
