@@ -1,5 +1,6 @@
-"""Commands that docs/training.md gives to copy do what it says."""
+"""Commands of docs/training.md on the search, and on watching a run, do what it says of them."""
 
+import json
 import re
 import shlex
 import subprocess
@@ -11,7 +12,10 @@ from conftest import PROJECT
 from sitrep.cli.commands import COMMANDS
 from sitrep.cli.composition import combinations, compose_settings, compose_sweep
 
-DOCUMENT = (PROJECT / "docs" / "training.md").read_text(encoding="utf-8")
+PAGE = (PROJECT / "docs" / "training.md").read_text(encoding="utf-8")
+DOCUMENT = "".join(
+    PAGE.partition(f"\n## {heading}\n")[2].partition("\n## ")[0] for heading in ("Search", "Watch a run")
+)
 BLOCKS = re.findall(r"^```\w*\n(.*?)^```", DOCUMENT, re.M | re.S)
 SCRIPTS = [line for block in BLOCKS for line in block.splitlines() if "scripts/sweep.py" in line or "train.py" in line]
 FAST = ["model=tiny", "trainer.precision=fp32", "trainer.epochs=1"]
@@ -87,8 +91,6 @@ def test_run_of_the_document_can_be_looked_at_with_tensorboard(toy_file, tmp_pat
 
 
 def test_table_of_the_log_names_what_stands_in_it(run_directory):
-    import json
-
     named = set(re.findall(r"`(\w+)`", DOCUMENT.partition("| `training.jsonl` |")[2].splitlines()[0]))
     lines = (run_directory / "training.jsonl").read_text().splitlines()
     assert named - {"gpu_peak_bytes"} == {name for line in lines for name in json.loads(line)}
