@@ -10,7 +10,10 @@ from sitrep.cli.configs import configs_folder
 from sitrep.errors import UsageError
 from sitrep.storage.tables import ROW_SUFFIXES
 
-PATHS = {"input", "output", "pages_text", "checkpoint", "output_dir", "model.name", "apply", "a", "b", "labels"}
+PATHS = {
+    *("input", "output", "pages_text", "checkpoint", "output_dir", "model.name", "apply", "a", "b", "labels"),
+    *("resume", "repeat"),
+}
 """Settings whose value is taken as it is written: a file name may hold blanks, commas, brackets and quotes."""
 
 PATH_LISTS = {
