@@ -2,7 +2,6 @@
 
 import signal
 from collections.abc import Callable
-from importlib.util import find_spec
 
 
 class UserError(Exception):
@@ -76,6 +75,8 @@ EXTRAS = {
 
 def is_installed(package: str) -> bool:
     """Whether a package can be imported, without importing it."""
+    from importlib.util import find_spec  # a command has to heed signals before it imports
+
     try:
         return find_spec(package) is not None
     except ModuleNotFoundError:  # some finders say it so

@@ -56,15 +56,23 @@ class RunFolder:
             UserError: If what decides the weights has changed.
         """
         path = self.training / BEGUN
-        if path.exists():
+        can_go_on = is_there(self.training)
+        if can_go_on:
             before = read_json(path)
             refuse_changes(before, identity, self.folder)
             if said := changed_circumstances(before, identity):
                 tell(f"{self.folder}: {said}")
-        else:
+        self._tidy({layout.CONFIG, *((TRAINING, SEEDS) if can_go_on else ())})
+        if not can_go_on:
             with complete_file(path, durable=True) as partial:
                 partial.write_text(json.dumps(identity, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         self.has_begun = True
+
+    def _tidy(self, kept: set[str]) -> None:
+        """Remove what is made anew when a run is gone on with."""
+        for path in self.folder.iterdir():
+            if path.name not in kept:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 @contextmanager
@@ -87,7 +95,9 @@ def run_folder(settings: TrainSettings, tell: Tell) -> Iterator[RunFolder]:
         try:
             lock_folder(handle, place.folder)
             if found:
-                _tidy(place, tell)
+                again = is_there(place.training)
+                said = "is gone on with" if again else "was cut off before its first checkpoint; begins anew"
+                tell(f"{place.folder}: {said}")
             try:
                 _write_settings(place, settings)
                 yield place
@@ -166,15 +176,6 @@ def _refuse_cut_off(wanted: str) -> None:
     finally:
         os.close(handle)
     raise UserError(f"{partial}: a run was cut off there; resume=true goes on with it, or remove it")
-
-
-def _tidy(place: RunFolder, tell: Tell) -> None:
-    """Remove all that is made anew when a run is gone on with."""
-    kept = {TRAINING, SEEDS} if is_there(place.training) else set()
-    tell(f"{place.folder}: " + ("is gone on with" if kept else "was cut off before its first checkpoint; begins anew"))
-    for path in place.folder.iterdir():
-        if path.name not in kept:
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _write_settings(place: RunFolder, settings: TrainSettings) -> None:
