@@ -134,7 +134,7 @@ def part_of_the_corpus(articles: int, path: Path) -> None:
 def main() -> None:
     """Kill, go on, compare, and print the table; ends with 1 if any run ended otherwise."""
     given, changes = part_arguments({"kills", "seed", "articles"})
-    training.add_neighbours = lambda results, train: results
+    setattr(training, "add_neighbours", lambda results, train: results)  # noqa: B010
     kills, rng = int(given.get("kills", "50")), random.Random(int(given.get("seed", "1")))
     counts: Counter[tuple[str, str]] = Counter()
     with tempfile.TemporaryDirectory() as name:
@@ -155,12 +155,12 @@ def main() -> None:
             runs = Runs(settings, scratch / "killed")
             if runs.kill(moment, rng, seconds):
                 runs.finish("auto")
-                same = runs.digest() == digest
+                is_same = runs.digest() == digest
                 counts[moment, "killed"] += 1
-                counts[moment, "same weights"] += same
+                counts[moment, "same weights"] += is_same
                 counts[moment, "gone on with"] += "after" in runs.log.read_text()
                 done += 1
-                if not same:
+                if not is_same:
                     print(f"{recipe}, killed {moment}: other weights\n{runs.log.read_text()}", file=sys.stderr)
             shutil.rmtree(scratch / "killed")
     print("| killed | times | from a checkpoint | same weights to the bit |\n|---|---|---|---|")

@@ -64,7 +64,7 @@ class RunFolder:
                 tell(f"{self.folder}: {said}")
         self._tidy({layout.CONFIG, *((TRAINING, SEEDS) if can_go_on else ())})
         if not can_go_on:
-            with complete_file(path, durable=True) as partial:
+            with complete_file(path, overwrite=True, durable=True) as partial:
                 partial.write_text(json.dumps(identity, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         self.has_begun = True
 
@@ -181,7 +181,7 @@ def _refuse_cut_off(wanted: str) -> None:
 def _write_settings(place: RunFolder, settings: TrainSettings) -> None:
     """Settings stand in the run from its beginning, so that it can be told when it is cut off."""
     plain = plain_settings(settings) | {"output_dir": str(place.run)}
-    with complete_file(place.folder / layout.CONFIG, durable=True) as partial:
+    with complete_file(place.folder / layout.CONFIG, overwrite=True, durable=True) as partial:
         partial.write_text(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True), encoding="utf-8")
 
 
