@@ -8,7 +8,7 @@ from sitrep.cli.commands import COMMANDS
 from sitrep.cli.composition import compose_settings, sweep
 from sitrep.cli.help import help_text
 from sitrep.errors import UsageError
-from sitrep.settings import FetchedBackbone
+from sitrep.settings import FetchedBackbone, LabelFormat
 from sitrep.settings.description import as_plain, describe
 
 SCHEMAS = {name: command.schema for name, command in COMMANDS.items()}
@@ -16,6 +16,12 @@ GROUP_FILES = sorted(path.relative_to(CONFIGS) for path in CONFIGS.glob("*/*.yam
 GIVEN_TO_ROOT = {
     "predict": {"input": "x"},
     "compare": {"a": "x", "b": "y"},
+    "label select": {"input": "x"},
+    "label export": {"input": "x", "format": LabelFormat.page, "output": "y"},
+    "label import": {"input": "x", "format": LabelFormat.page, "sample": "s"},
+    "label agree": {"inputs": ["x", "y"]},
+    "label adapt": {"labels": "x"},
+    "label audit": {"predictions": "x", "labels": "y", "output": "z"},
     "fetch_backbone": {"backbone": FetchedBackbone.mpnet},
 }
 GIVEN = {"data=files": ["data.train_files=[x.jsonl]"], "model=custom": ["model.name=a/b"]}
@@ -34,14 +40,16 @@ def error_of(*overrides, root="train"):
 
 
 def test_every_root_file_has_a_schema_and_a_script():
-    assert {path.stem for path in CONFIGS.glob("*.yaml")} == set(SCHEMAS)
-    assert all((CONFIGS.parent / "scripts" / f"{root}.py").is_file() for root in SCHEMAS)
+    assert {path.stem for path in CONFIGS.glob("*.yaml")} == {root.replace(" ", "_") for root in SCHEMAS}
+    assert all((CONFIGS.parent / "scripts" / f"{root.partition(' ')[0]}.py").is_file() for root in SCHEMAS)
 
 
 @pytest.mark.parametrize("file", GROUP_FILES, ids=str)
 def test_every_group_file_composes(file: Path):
     choice = f"{file.parent}={file.stem}"
-    roots = [root for root in SCHEMAS if f"- {file.parent}: " in (CONFIGS / f"{root}.yaml").read_text()]
+    roots = [
+        root for root in SCHEMAS if f"- {file.parent}: " in (CONFIGS / f"{root.replace(' ', '_')}.yaml").read_text()
+    ]
     assert roots, "no root file uses this group"
     for root in roots:
         given = ["input=x"] if root == "predict" else []

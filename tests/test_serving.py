@@ -11,9 +11,9 @@ from served import served
 from sitrep.inference.outputs import as_row, open_output
 from sitrep.inference.page_structure import with_main_text
 from sitrep.inference.predictor import Predictor
-from sitrep.inference.table_files import json_line
 from sitrep.pages.html import read_html
 from sitrep.pages.passages import article_passages, page_passages
+from sitrep.storage.json_lines import json_line
 
 TEXTS = ["four were killed in district 3", "share this page", "the ministry denied it"]
 PAGE = "gunmen stormed the post. no one was hurt.\n\nshare this page"

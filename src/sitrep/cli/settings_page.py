@@ -15,11 +15,16 @@ This page is written by `make settings`.
 """
 
 
+def _called(name: str) -> str:
+    script, _, subcommand = name.partition(" ")
+    return f"{script}.py {subcommand}".rstrip()
+
+
 def settings_page() -> str:
     """The page as Markdown."""
     parts = [INTRODUCTION]
     for name, command in COMMANDS.items():
-        parts.append(f"## scripts/{name}.py\n\n{command.purpose}\n")
+        parts.append(f"## scripts/{_called(name)}\n\n{command.purpose}\n")
         if choices := choices_of(name, command.schema):
             lines = [f"- `{group}=` {', '.join(f'`{choice}`' for choice in names)}" for group, names in choices.items()]
             parts.append("Ready choices:\n\n" + "\n".join(lines) + "\n")

@@ -25,11 +25,11 @@ from sitrep.inference.prediction_progress import PredictionProgress
 from sitrep.inference.prediction_summary import say_remarks, say_summary
 from sitrep.inference.predictor import Predictor
 from sitrep.inference.stage_clock import LOADING, READING, WRITING, StageClock
-from sitrep.inference.table_files import json_line
 from sitrep.inference.tally import SHOWN_PAGES, Counting, PageCounts
 from sitrep.model.checkpoint import Checkpoint, open_checkpoint
 from sitrep.sentences import Passage
 from sitrep.settings import EngineName, OnDuplicates, PartFormat, Precision, PredictSettings
+from sitrep.storage.json_lines import json_line
 
 
 def label_in_parts(settings: PredictSettings, source: InputSource, texts: PageTexts, console: Console) -> None:
@@ -247,10 +247,9 @@ class _Job:
         """The summary, of all parts also where others were done before."""
         pages = list(self._first_pages()) if self.manifest.tally.pages <= SHOWN_PAGES else []
         labels, clock = self.manifest.labels, self.predictor.clock if self.predictor else StageClock()
-        fit = self.checkpoint.validation if self.settings.calibrated else None
-        decided = bool(fit and fit.acceptance_thresholds)
+        promised = self.checkpoint.promised_precision if self.settings.calibrated else None
         say_summary(console, self.manifest.tally, labels, pages, seconds, clock)
-        say_remarks(console, self.manifest.tally, decided, self.manifest.duplicates)
+        say_remarks(console, self.manifest.tally, promised, self.manifest.duplicates, self.settings.input)
         console.print(f"written to {self.folder.path}", highlight=False, markup=False, soft_wrap=True)
 
     def _first_pages(self) -> Iterator[PageCounts]:

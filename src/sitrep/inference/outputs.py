@@ -10,10 +10,11 @@ from typing import IO, Any
 from sitrep.errors import UserError, is_installed, not_installed
 from sitrep.inference.arrow_columns import Types
 from sitrep.inference.page_outputs import PageOutput, open_clean_stream, open_pages
-from sitrep.inference.table_files import CsvWriter, ParquetWriter, TableWriter, json_line
+from sitrep.inference.table_files import CsvWriter, ParquetWriter, TableWriter
 from sitrep.labels import Taxonomy
 from sitrep.sentences import Prediction
 from sitrep.storage.complete import complete_file, refuse_existing
+from sitrep.storage.json_lines import json_line
 
 STANDARD_OUTPUT = "-"
 ENDINGS = (".jsonl", ".csv", ".parquet")

@@ -1,10 +1,7 @@
 """CSV and Parquet files of rows that need not all have the same fields."""
 
 import csv
-import json
-import math
 import os
-import re
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,6 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from sitrep.inference.arrow_columns import Types, fitted, own_types, type_of
+from sitrep.storage.json_lines import json_line
 from sitrep.storage.spreadsheets import SpreadsheetWriter
 
 BUFFER_ROWS = 8192
@@ -27,9 +25,6 @@ TEXT_OR_JSON = {b"holds": b"text, or JSON of what is none"}
 
 NOTES_IN_MEMORY = 2**20
 """Characters of what goes into the last column that are held before they go to the disk."""
-
-HALF_CHARACTER = re.compile("[\ud800-\udfff]")
-"""Bytes that are not UTF-8, as Python holds them in the names of files."""
 
 
 class TableWriter(ABC):
@@ -245,24 +240,3 @@ def replaced(partial: Path) -> Iterator[Path]:
         os.replace(copy, partial)
     finally:
         copy.unlink(missing_ok=True)
-
-
-def json_line(value: Any) -> str:
-    """JSON in one line that is UTF-8.
-
-    NaN and infinity, which JSON does not have, are null; what it does not know is text; half a character, as names of
-    files hold it, is shown with a backslash.
-    """
-    try:
-        line = json.dumps(value, ensure_ascii=False, allow_nan=False, default=str)
-    except ValueError:
-        line = json.dumps(_without_nan(value), ensure_ascii=False, allow_nan=False, default=str)
-    return line if line.isascii() else HALF_CHARACTER.sub(lambda found: rf"\\u{ord(found[0]):x}", line)
-
-
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_nan(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_nan(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

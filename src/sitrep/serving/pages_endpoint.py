@@ -18,7 +18,6 @@ from sitrep.inference.page_outputs import assembled
 from sitrep.inference.page_structure import with_main_text
 from sitrep.inference.predictor import Predictor
 from sitrep.inference.read_passages import ReadPassages
-from sitrep.inference.table_files import json_line
 from sitrep.labelled_pages.assembly import LabelledPage
 from sitrep.labelled_pages.coloured import render_section
 from sitrep.labelled_pages.colours import looks_of
@@ -31,6 +30,7 @@ from sitrep.serving.problems import Problem
 from sitrep.serving.service import Gone, LabellingService
 from sitrep.serving.texts_endpoint import check_text, validated
 from sitrep.settings import ServingLimits
+from sitrep.storage.json_lines import json_line
 
 CSV = "text/csv"
 SHOWN = 10

@@ -8,6 +8,7 @@ from sitrep.settings.choices import (
     InputFormat,
     JoinLines,
     KeptWeights,
+    LabelFormat,
     OnDuplicates,
     PartFormat,
     Precision,
@@ -24,10 +25,21 @@ from sitrep.settings.jobs import (
     InferenceSettings,
     PredictSettings,
 )
+from sitrep.settings.labelling import (
+    AdaptSettings,
+    AgreeSettings,
+    AuditSettings,
+    ExportSampleSettings,
+    ImportLabelsSettings,
+    SelectSettings,
+)
 from sitrep.settings.serving import ServeSettings, ServingLimits
 from sitrep.settings.training import ModelSettings, TrainerSettings, TrainSettings
 
 __all__ = [
+    "AdaptSettings",
+    "AgreeSettings",
+    "AuditSettings",
     "CheckSettings",
     "CompareSettings",
     "Context",
@@ -36,18 +48,22 @@ __all__ = [
     "EvaluateDataSettings",
     "EvaluateSettings",
     "ExportFormat",
+    "ExportSampleSettings",
     "ExportSettings",
     "FetchSettings",
     "FetchedBackbone",
+    "ImportLabelsSettings",
     "InferenceSettings",
     "InputFormat",
     "JoinLines",
     "KeptWeights",
+    "LabelFormat",
     "ModelSettings",
     "OnDuplicates",
     "PartFormat",
     "Precision",
     "PredictSettings",
+    "SelectSettings",
     "ServeSettings",
     "ServingLimits",
     "TrainSettings",

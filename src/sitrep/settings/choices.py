@@ -95,3 +95,17 @@ class TrainingData(Enum):
     own = "own"
     named = "named"
     none = "none"
+
+
+LabelFormat = Enum(
+    "LabelFormat",
+    {
+        "label-studio": "label-studio",
+        "doccano": "doccano",
+        "prodigy": "prodigy",
+        "csv": "csv",
+        "xlsx": "xlsx",
+        "page": "page",
+    },
+)
+"""Where units are labelled."""

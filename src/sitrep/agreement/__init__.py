@@ -1,0 +1,1 @@
+"""How far coders agree, what they part on, and what is decided."""

@@ -1,0 +1,128 @@
+"""What prediction wrote, read again: JSON lines, CSV, Parquet, or the folder of a job in parts."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sitrep.errors import UserError
+from sitrep.inference.folders import MANIFEST
+from sitrep.sentences import OUTPUT_FIELDS
+from sitrep.storage.complete import read_json, shown
+from sitrep.storage.tables import TableRow, read_rows
+
+COLUMN = "probability_"
+"""What the columns of probabilities begin with in tables."""
+
+
+@dataclass(frozen=True)
+class PredictedRow:
+    """One row that prediction wrote.
+
+    Attributes:
+        id: Of the unit.
+        article_id: Of its page.
+        position: In the page.
+        text: Of the unit.
+        label: That the model gave it.
+        probabilities: By label, in the order of the file.
+        decision: ``accept`` or ``review``, if the checkpoint decides.
+        unfamiliar: Why it is unlike the training data, if it is.
+        fields: What the input row held besides, and columns of pages.
+        place: File and line, for messages.
+    """
+
+    id: str
+    article_id: str
+    position: int
+    text: str
+    label: str
+    probabilities: Mapping[str, float]
+    decision: str | None
+    unfamiliar: str | None
+    fields: Mapping[str, Any]
+    place: str
+
+
+def read_predictions(path: Path) -> Iterator[PredictedRow]:
+    """Stream the rows that prediction wrote.
+
+    Args:
+        path: ``.jsonl``, ``.csv`` or ``.parquet``, or the folder of a finished job in parts, shards included.
+
+    Raises:
+        UserError: If it is not there, is no output of prediction, lacks probabilities, or is an unfinished job.
+    """
+    for file in _files(path):
+        for row in read_rows(file):
+            yield _predicted(row)
+
+
+def holds_predictions(path: Path) -> bool:
+    """Whether a file or folder is an output of prediction, and not pages or rows without labels."""
+    if path.is_dir():
+        return bool(list(_manifests(path)))
+    if path.suffix.lower() not in (".jsonl", ".csv", ".parquet"):
+        return False
+    first = next(read_rows(path), None)
+    return first is not None and _probabilities(first.fields) is not None
+
+
+def _manifests(folder: Path) -> list[Path]:
+    return sorted([*folder.glob(MANIFEST), *folder.glob(f"shard-*/{MANIFEST}")])
+
+
+def _files(path: Path) -> Iterator[Path]:
+    if not path.is_dir():
+        yield path
+        return
+    manifests = _manifests(path)
+    if not manifests:
+        raise UserError(f"{shown(path)}: a folder without {MANIFEST}, so no output of scripts/predict.py in parts")
+    for manifest in manifests:
+        content = read_json(manifest)
+        if not content.get("complete"):
+            raise UserError(f"{shown(manifest.parent)}: the job is not finished; run its command again, it goes on")
+        for part in content["parts"]:
+            if part["file"]:
+                yield manifest.parent / part["file"]
+
+
+def _predicted(row: TableRow) -> PredictedRow:
+    fields = row.fields
+    missing = [name for name in ("id", "article_id", "text", "label") if fields.get(name) is None]
+    if missing:
+        raise UserError(f"{row.place}: no {missing[0]}; expected a row that scripts/predict.py wrote")
+    probabilities = _probabilities(fields)
+    if probabilities is None:
+        raise UserError(f"{row.place}: no probabilities; write the predictions again with scripts/predict.py")
+    return PredictedRow(
+        id=str(fields["id"]),
+        article_id=str(fields["article_id"]),
+        position=int(fields.get("position") or 0),
+        text=str(fields["text"]),
+        label=str(fields["label"]),
+        probabilities=probabilities,
+        decision=fields.get("decision") or None,
+        unfamiliar=fields.get("unfamiliar") or None,
+        fields={
+            name: value
+            for name, value in fields.items()
+            if name not in OUTPUT_FIELDS and name != "labels" and not name.startswith(COLUMN)
+        },
+        place=row.place,
+    )
+
+
+def _probabilities(fields: Mapping[str, Any]) -> dict[str, float] | None:
+    """Probabilities of a row: a mapping in JSON lines, a column each in tables."""
+    given = fields.get("probabilities")
+    if isinstance(given, str) and given.startswith("{"):
+        given = json.loads(given)
+    if not isinstance(given, Mapping):
+        given = {name.removeprefix(COLUMN): value for name, value in fields.items() if name.startswith(COLUMN)}
+    try:
+        return {str(name): float(value) for name, value in given.items()} or None
+    except (TypeError, ValueError):
+        return None
