@@ -15,6 +15,8 @@ from sitrep.storage import sealed
 from sitrep.training import fine_tuning, training_checkpoints
 from sitrep.training.resumable_trainer import ResumableTrainer, TrainingFailed
 
+pytestmark = pytest.mark.slow
+
 EVERY_STEP = "trainer.save_minutes=1e-9"
 RECIPE = ["trainer.epochs=3", "trainer.batch_size=16", "trainer.learning_rate=0.005", "model.dropout=0.1", EVERY_STEP]
 STEPS = 5

@@ -15,7 +15,7 @@ import yaml
 from sitrep.errors import Stopped, UserError
 from sitrep.model import checkpoint as layout
 from sitrep.settings import TrainSettings
-from sitrep.storage.complete import PARTIAL, TIME, claim_folder, complete_file, read_json, write_errors
+from sitrep.storage.complete import PARTIAL, TIME, claim_folder, complete_file, read_json, sync, write_errors
 from sitrep.storage.locks import lock_folder
 from sitrep.storage.sealed import sync_files
 from sitrep.training.run_identity import changed_circumstances, changed_settings, plain_settings, refuse_changes
@@ -103,6 +103,7 @@ def run_folder(settings: TrainSettings, tell: Tell) -> Iterator[RunFolder]:
                 yield place
                 sync_files(place.folder)
                 os.rename(place.folder, place.run)
+                sync(place.run.parent)
             except BaseException as error:
                 _leave(place, error, tell)
                 raise
@@ -149,7 +150,9 @@ def find_unfinished(settings: TrainSettings, tell: Tell) -> Path | None:
 
 
 def how_to_go_on(place: RunFolder) -> str:
-    """What is said of a run that was kept."""
+    """What is said of a run that was kept; nothing of one that was not."""
+    if not is_there(place.training):
+        return ""
     return f"{place.folder} was kept; the same command with resume=true goes on with it"
 
 
@@ -186,11 +189,11 @@ def _write_settings(place: RunFolder, settings: TrainSettings) -> None:
 
 
 def _leave(place: RunFolder, error: BaseException, tell: Tell) -> None:
-    can_go_on = is_there(place.training) and not isinstance(error, TrainingFailed)
-    if not can_go_on:
+    said = how_to_go_on(place)
+    if not said or isinstance(error, TrainingFailed):
         shutil.rmtree(place.folder, ignore_errors=True)
     elif isinstance(error, Stopped):
-        error.kept = how_to_go_on(place)
+        error.kept = said
     elif place.has_begun:
         with suppress(OSError):
-            tell(how_to_go_on(place))
+            tell(said)
