@@ -160,8 +160,10 @@ def main() -> None:
                 counts[moment, "same weights"] += is_same
                 counts[moment, "gone on with"] += "after" in runs.log.read_text()
                 done += 1
+                words = "the same weights" if is_same else "other weights"
+                print(f"{done} of {kills}: {recipe}, killed {moment}: {words}", file=sys.stderr, flush=True)
                 if not is_same:
-                    print(f"{recipe}, killed {moment}: other weights\n{runs.log.read_text()}", file=sys.stderr)
+                    print(runs.log.read_text(), file=sys.stderr)
             shutil.rmtree(scratch / "killed")
     print("| killed | times | from a checkpoint | same weights to the bit |\n|---|---|---|---|")
     for moment in MOMENTS:

@@ -1,7 +1,6 @@
 """The whole of ``scripts/train.py``: data, fine-tuning, validation, checkpoint, evaluation, report."""
 
 import json
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -36,7 +35,7 @@ from sitrep.training.distillation import Teachers
 from sitrep.training.fine_tuning import FineTuned, fine_tune
 from sitrep.training.processes import Processes
 from sitrep.training.repetition import compare_runs, comparison_in_words, repeated_settings, write_comparison
-from sitrep.training.run_folder import RunFolder, finished_run, how_to_go_on, run_folder
+from sitrep.training.run_folder import RunFolder, finished_run, how_to_go_on, run_folder, tidy
 from sitrep.training.run_identity import run_identity
 from sitrep.training.saving import CheckpointWriter
 from sitrep.training.seeds import (
@@ -180,8 +179,8 @@ class _Job:
             trained, told = self._fine_tune(settings, scratch, self.settings.seeds[0])
             if not self.processes.is_main:
                 continue
-            shutil.rmtree(place, ignore_errors=True)
-            place.mkdir(parents=True)
+            tidy(place)
+            place.mkdir(parents=True, exist_ok=True)
             predictor = _predictor_of(trained, self.taxonomy, settings)
             fit = self._fit(predictor)
             self.writer.write(trained, fit, place, self.run / SEEDS / str(seed))

@@ -4,7 +4,7 @@ import glob
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,8 @@ TRAINING = ".training"
 """Folder of the training checkpoints inside a run that is not done."""
 BEGUN = "begun.json"
 """In that folder: the identity of the run, which it was begun with."""
+WATCHED = ("training.jsonl", "tensorboard", "mlflow.json")
+"""What watchers of a run write while it is trained, and go on with."""
 NEWEST, IF_ANY = "true", "auto"
 """Values of `resume` that name no folder."""
 
@@ -62,17 +64,18 @@ class RunFolder:
             refuse_changes(before, identity, self.folder)
             if said := changed_circumstances(before, identity):
                 tell(f"{self.folder}: {said}")
-        self._tidy({layout.CONFIG, *((TRAINING, SEEDS) if can_go_on else ())})
+        tidy(self.folder, {layout.CONFIG, *WATCHED, *((TRAINING, SEEDS) if can_go_on else ())})
         if not can_go_on:
             with complete_file(path, overwrite=True, durable=True) as partial:
                 partial.write_text(json.dumps(identity, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         self.has_begun = True
 
-    def _tidy(self, kept: set[str]) -> None:
-        """Remove what is made anew when a run is gone on with."""
-        for path in self.folder.iterdir():
-            if path.name not in kept:
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+def tidy(folder: Path, kept: Collection[str] = WATCHED) -> None:
+    """Remove what is made anew when a run is gone on with, all but what has a name among ``kept``."""
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if path.name not in kept:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 @contextmanager

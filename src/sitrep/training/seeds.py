@@ -58,8 +58,9 @@ def write_done(folder: Path, run: SeedRun, told: dict[str, Any]) -> None:
     """
     sync_files(run.folder)
     figures = {"validation": run.validation, "macro_f1": run.macro_f1, "f1": dict(run.f1)}
+    content = {"run": figures, "told": told, "files": hashes_of(run.folder / layout.CHECKPOINT)}
     with complete_file(folder / DONE, overwrite=True, durable=True) as partial:
-        partial.write_text(json.dumps({"run": figures, "told": told, "files": hashes_of(run.folder)}), encoding="utf-8")
+        partial.write_text(json.dumps(content), encoding="utf-8")
     for stage in folder.iterdir():
         if stage.is_dir():
             shutil.rmtree(stage)
@@ -76,7 +77,7 @@ def read_done(folder: Path, seed: int, place: Path) -> tuple[SeedRun, dict[str, 
     if not (folder / DONE).exists():
         return None
     content = read_json(folder / DONE)
-    if fault_in(place, content["files"]):
+    if fault_in(place / layout.CHECKPOINT, content["files"]):
         return None
     return SeedRun(seed, place, **content["run"]), content["told"]
 
