@@ -12,7 +12,7 @@ from sitrep.storage.tables import ROW_SUFFIXES
 
 PATHS = {
     *("input", "output", "pages_text", "checkpoint", "output_dir", "study", "model.name", "apply", "a", "b", "labels"),
-    *("trainer.tracking_uri", "sample", "predictions", "decided", "coder"),
+    *("resume", "repeat", "trainer.tracking_uri", "sample", "predictions", "decided", "coder"),
 }
 """Settings whose value is taken as it is written: a file name may hold blanks, commas, brackets and quotes."""
 

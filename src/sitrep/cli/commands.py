@@ -1,7 +1,8 @@
 """The commands of the program: what each is for, its settings, and the one function that it calls.
 
 Whatever the user can get wrong comes out as one line on standard error and an exit status: 2 for the command line or
-the configuration, 1 for files and data, 128 and the signal's number for Ctrl-C and its like.
+the configuration, 1 for files and data, 128 and the signal's number for Ctrl-C and its like, 75 where such ended
+training that can be gone on with.
 """
 
 import errno
@@ -18,8 +19,8 @@ from typing import Any, NoReturn
 from sitrep import settings
 from sitrep.cli.arguments import split_options
 from sitrep.cli.help import help_text
-from sitrep.cli.start import Stopped, raise_on_signals
-from sitrep.errors import EXTRAS, UsageError, UserError, is_installed, not_installed
+from sitrep.cli.start import raise_on_signals
+from sitrep.errors import EXTRAS, Stopped, UsageError, UserError, is_installed, not_installed
 
 
 @dataclass(frozen=True)

@@ -75,6 +75,8 @@ class TrainerSettings:
     tracking_uri: str | None = None
     """MLflow's store: `sqlite:///FILE`, or a server's address; `null`: `MLFLOW_TRACKING_URI`, else `mlflow.db` beside
     the run."""
+    save_minutes: float = 5.0
+    """Minutes between training checkpoints within an epoch, which `resume` goes on from; 0: only at ends of epochs."""
     extra: dict[str, Any] = field(default_factory=dict)
     """Any other argument of `transformers.TrainingArguments`, passed through as it is."""
 
@@ -94,7 +96,7 @@ class TrainerSettings:
         require(self.batch_size >= 1, "trainer.batch_size", self.batch_size, "must be at least 1")
         for name in ("warmup_fraction", "pretrained_share", "context_dropout"):
             require(0 <= getattr(self, name) < 1, f"trainer.{name}", getattr(self, name), "must lie in [0, 1)")
-        for name in ("weight_decay", "contrastive_epochs", "early_stopping_patience"):
+        for name in ("weight_decay", "contrastive_epochs", "early_stopping_patience", "save_minutes"):
             require(getattr(self, name) >= 0, f"trainer.{name}", getattr(self, name), "must not be negative")
 
 
@@ -119,9 +121,16 @@ class TrainSettings:
     """`auto`: the median of the seeds, or the mean of their weights. `ensemble`: the mean of their probabilities."""
     output_dir: str = "outputs/train/{time}"
     """Folder of the run, which must not exist yet; `{time}` becomes the time of its start."""
+    resume: str | None = None
+    """Go on with a run that was cut off. `true`: the newest one of these settings; a folder: that run; `auto`: one of
+    these settings if there is any, else begin."""
+    repeat: str | None = None
+    """A run whose settings are taken for all but `output_dir`; what came out otherwise goes into `repeat.json`."""
 
     def __post_init__(self) -> None:
-        expand_home(self, "labels", "output_dir")
+        expand_home(self, "labels", "output_dir", "resume", "repeat")
+        self.resume = None if self.resume in ("false", "") else self.resume
+        require(self.repeat != "", "repeat", self.repeat, "name the folder of a run")
         for name, value in [("seed", self.seed), *(("seeds", seed) for seed in self.seeds)]:
             require(0 <= value < 2**32, name, value, "must lie between 0 and 4294967295")
         require(0 < self.target_precision < 1, "target_precision", self.target_precision, "must lie between 0 and 1")
