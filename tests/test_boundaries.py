@@ -24,6 +24,7 @@ LEVELS = {
     "comparison": 5,
     "quality": 5,
     "export": 5,
+    "search": 5,
     "serving": 5,
     "labelling": 5,
     "agreement": 5,

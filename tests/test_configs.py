@@ -5,7 +5,7 @@ import yaml
 from conftest import CONFIGS
 
 from sitrep.cli.commands import COMMANDS
-from sitrep.cli.composition import compose_settings, sweep
+from sitrep.cli.composition import combinations, compose_settings
 from sitrep.cli.help import help_text
 from sitrep.errors import UsageError
 from sitrep.settings import FetchedBackbone, LabelFormat
@@ -159,7 +159,7 @@ def test_choice_of_a_backbone_brings_its_training_and_what_is_written_wins(overr
 
 
 def test_multirun_makes_every_combination_and_takes_folders(tmp_path):
-    runs = sweep(["model=minilm,some/folder", "seed=1,2", "trainer.epochs=choice(1,2)", "output_dir=out"])
+    runs = combinations(["model=minilm,some/folder", "seed=1,2", "trainer.epochs=choice(1,2)", "output_dir=out"])
     assert len(runs) == 8
     found = [settings("train", *run) for run in runs]
     assert [(s.model.name, s.seed, s.trainer.epochs) for s in found[:3]] == [

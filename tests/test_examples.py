@@ -3,6 +3,7 @@ import pytest
 from conftest import TAXONOMY
 from test_encoding import encoder
 
+from sitrep.errors import UserError
 from sitrep.labels import Task
 from sitrep.sentences import LabelledSentence
 from sitrep.settings import Context
@@ -64,6 +65,29 @@ def test_number_of_batches_is_a_multiple_of_the_processes():
     made = examples(Context.none, sentences(*[4] * 50))
     assert len(RowBatches(made, 8, 0.0, seed=1)) == 7
     assert len(RowBatches(made, 8, 0.0, seed=1, processes=4)) == 8
+
+
+def test_each_process_gets_as_many_batches_also_where_rows_are_few():
+    made = made_of(sentences(*[4] * 5), Context.none)
+    assert len(RowBatches(made, 1, 0.0, seed=1, processes=2)) == 4
+    with pytest.raises(UserError, match="6 processes are to share 5 rows of training data; start no more processes"):
+        RowBatches(made, 1, 0.0, seed=1, processes=6)
+
+
+@pytest.mark.parametrize("context", Context)
+def test_epochs_are_made_as_they_would_have_been_from_any_place_on(context):
+    made = made_of(sentences(*[4] * 50), context)
+    whole = RowBatches(made, 8, 0.25, seed=1)
+    epochs, within, between = [], [], []
+    for _ in range(3):
+        epochs.append(list(whole))
+        within.append(whole.progress(epoch_is_over=False))
+        between.append(whole.progress(epoch_is_over=True))
+    other = RowBatches(made, 8, 0.25, seed=2)
+    other.go_on(within[1])
+    assert [list(other), list(other)] == epochs[1:]
+    other.go_on(between[0])
+    assert [list(other), list(other)] == epochs[1:]
 
 
 def test_rows_of_like_length_share_a_batch():

@@ -101,8 +101,11 @@ def test_multirun_makes_a_run_of_each(toy_file, tmp_path):
     finished = call("train.py", "--multirun", "seed=1,2", "data=files", f"data.train_files=[{toy_file}]", "model=tiny",
                     "trainer.epochs=1", cwd=tmp_path)  # fmt: skip
     assert finished.returncode == 0, finished.stderr
-    runs = [path for path in (tmp_path / "outputs" / "train").iterdir() if not path.is_symlink()]
+    made = [path for path in (tmp_path / "outputs" / "train").iterdir() if not path.is_symlink()]
+    runs = [path for path in made if path.is_dir()]
     assert len(runs) == 2
+    assert [path.name for path in made if path not in runs] == ["multirun.csv"]
+    assert b"2 runs, macro-F1" in finished.stderr
     commands = {json.loads((run / "environment.json").read_text())["command"] for run in runs}
     assert len(commands) == 1
     assert "'data.train_files=[" in commands.pop() or "[" in str(toy_file)

@@ -9,7 +9,7 @@ import pytest
 from conftest import PROJECT
 
 from sitrep.cli.commands import one_line_errors
-from sitrep.cli.start import Stopped
+from sitrep.errors import CUT_OFF, Stopped
 
 WORDS = {
     signal.SIGINT: "interrupted; nothing half-written was kept",
@@ -42,15 +42,29 @@ def tiny(toy_file, output, *more):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", WORDS)
-def test_training_that_is_stopped_says_so_in_one_line_and_leaves_nothing(toy_file, tmp_path, number):
+def test_training_that_is_stopped_says_in_one_line_how_to_go_on_and_keeps_what_that_needs(toy_file, tmp_path, number):
     process = start("train.py", *tiny(toy_file, tmp_path / "out" / "run"))
     wait_for(process, b"epoch")
     process.send_signal(number)
     _, errors = process.communicate(timeout=60)
-    assert process.returncode == 128 + number
-    assert errors.decode().splitlines()[-1] == f"train.py: {WORDS[number]}"
+    assert process.returncode == CUT_OFF
+    folder = tmp_path / "out" / "run.partial"
+    words = f"{WORDS[number].partition(';')[0]}; {folder} was kept; the same command with resume=true goes on with it"
+    assert errors.decode().splitlines()[-1] == f"train.py: {words}"
     assert b"Traceback" not in errors
-    assert list((tmp_path / "out").iterdir()) == []
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["run.partial"]
+    assert sorted(path.name for path in folder.iterdir()) == [".training", "config.yaml"]
+
+
+@pytest.mark.slow
+def test_training_that_is_stopped_before_it_began_leaves_nothing(toy_file, tmp_path):
+    process = start("train.py", *tiny(toy_file, tmp_path / "out" / "run"))
+    wait_for(process, b"train:")
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=60)
+    if process.returncode == 128 + signal.SIGTERM:  # else training was faster than the signal
+        assert errors.decode().splitlines()[-1] == f"train.py: {WORDS[signal.SIGTERM]}"
+        assert list((tmp_path / "out").iterdir()) == []
 
 
 @pytest.mark.slow
@@ -60,9 +74,9 @@ def test_stopped_multirun_begins_no_further_run(toy_file, tmp_path, number):
     wait_for(process, b"epoch")
     process.send_signal(number)
     _, errors = process.communicate(timeout=60)
-    assert process.returncode == 128 + number
+    assert process.returncode == CUT_OFF
     assert errors.decode().count("train:") == 0
-    assert list((tmp_path / "out").iterdir()) == []
+    assert [path.suffix for path in (tmp_path / "out").iterdir()] == [".partial"]
 
 
 @pytest.mark.slow

@@ -44,6 +44,8 @@ def test_run_directory_holds_what_the_contract_says(run_directory):
         "report.html",
         "report.md",
         "split.json",
+        "training.html",
+        "training.jsonl",
     }
     assert (run_directory.parent / "latest").resolve() == run_directory.resolve()
     assert yaml.safe_load((run_directory / "config.yaml").read_text())["model"]["name"] == "random:tiny"

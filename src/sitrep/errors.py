@@ -1,7 +1,7 @@
-"""The one exception that stands for a mistake of the user's, not of the program's."""
+"""The exceptions that stand for no mistake of the program's: one of the user's, and a signal."""
 
+import signal
 from collections.abc import Callable
-from importlib.util import find_spec
 
 
 class UserError(Exception):
@@ -19,6 +19,36 @@ class UsageError(UserError):
     """The command line or the configuration itself is wrong."""
 
     exit_status = 2
+
+
+SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+"""What asks a command to end: Ctrl-C, a job scheduler or ``kill``, and a terminal that is gone."""
+
+CUT_OFF = 75
+"""Exit status of training that a signal ended and that can be gone on with: EX_TEMPFAIL of ``sysexits.h``."""
+
+
+class Stopped(BaseException):
+    """A signal asked the command to end. Like ``KeyboardInterrupt`` it is no error, so that nothing swallows it.
+
+    Attributes:
+        signal: Its number.
+        kept: What was kept of the work and how to go on with it, in words; empty where nothing was.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.signal = signal.Signals(number)
+        self.kept = ""
+
+    @property
+    def exit_status(self) -> int:
+        """What shells report of a command that a signal ended; :data:`CUT_OFF` where it can be gone on with."""
+        return CUT_OFF if self.kept else 128 + self.signal
+
+    def __str__(self) -> str:
+        words = "interrupted" if self.signal is signal.SIGINT else f"stopped by {self.signal.name}"
+        return f"{words}; {self.kept or 'nothing half-written was kept'}"
 
 
 Refuse = Callable[[UserError], None]
@@ -40,12 +70,17 @@ EXTRAS = {
     **dict.fromkeys(("sklearn", "torch", "transformers"), "train"),
     **dict.fromkeys(("onnx", "onnxscript"), "export"),
     **dict.fromkeys(("fastapi", "prometheus_client", "uvicorn"), "serve"),
+    "optuna": "sweep",
+    "tensorboard": "tensorboard",
+    **dict.fromkeys(("mlflow", "sqlalchemy", "alembic"), "mlflow"),
 }
 """Packages that a light installation lacks, and the extra that brings each."""
 
 
 def is_installed(package: str) -> bool:
     """Whether a package can be imported, without importing it."""
+    from importlib.util import find_spec  # a command has to heed signals before it imports
+
     try:
         return find_spec(package) is not None
     except ModuleNotFoundError:  # some finders say it so

@@ -11,8 +11,8 @@ from sitrep.errors import UsageError
 from sitrep.storage.tables import ROW_SUFFIXES
 
 PATHS = {
-    *("input", "output", "pages_text", "checkpoint", "output_dir", "model.name", "apply", "a", "b", "labels"),
-    *("sample", "predictions", "decided", "coder"),
+    *("input", "output", "pages_text", "checkpoint", "output_dir", "study", "model.name", "apply", "a", "b", "labels"),
+    *("resume", "repeat", "trainer.tracking_uri", "sample", "predictions", "decided", "coder"),
 }
 """Settings whose value is taken as it is written: a file name may hold blanks, commas, brackets and quotes."""
 
@@ -117,6 +117,11 @@ def names_a_path(group: str, value: str) -> bool:
         return False
     named = Path(unquoted(value))
     return bool(re.search(r"[/\\:~]", value)) or named.suffix.lower() in ROW_SUFFIXES or named.exists()
+
+
+def names_a_file(setting: str) -> bool:
+    """Whether the value of a setting is taken as it is written, or may be a path."""
+    return setting in PATHS or setting in PATH_LISTS or setting in OPEN_GROUPS
 
 
 def list_of_paths(value: str) -> list[str]:

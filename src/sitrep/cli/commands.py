@@ -1,23 +1,26 @@
 """The commands of the program: what each is for, its settings, and the one function that it calls.
 
 Whatever the user can get wrong comes out as one line on standard error and an exit status: 2 for the command line or
-the configuration, 1 for files and data, 128 and the signal's number for Ctrl-C and its like.
+the configuration, 1 for files and data, 128 and the signal's number for Ctrl-C and its like, 75 where such ended
+training that can be gone on with.
 """
 
 import errno
 import importlib
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NoReturn
 
 from sitrep import settings
 from sitrep.cli.arguments import split_options
 from sitrep.cli.help import help_text
-from sitrep.cli.start import Stopped, raise_on_signals
-from sitrep.errors import EXTRAS, UsageError, UserError, is_installed, not_installed
+from sitrep.cli.start import raise_on_signals
+from sitrep.errors import EXTRAS, Stopped, UsageError, UserError, is_installed, not_installed
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,7 @@ class Command:
         function: ``module:function`` that takes them; imported when it is needed.
         first: Setting whose name may be left out: an argument without ``=`` is its value.
         needs: Packages that it cannot begin without, and that a light installation lacks.
+        around: Command that it runs with settings of its choice; arguments that are not its own are that one's.
     """
 
     purpose: str
@@ -37,6 +41,7 @@ class Command:
     function: str
     first: str | None = None
     needs: tuple[str, ...] = ()
+    around: str | None = None
 
 
 COMMANDS = {
@@ -45,6 +50,13 @@ COMMANDS = {
         settings.TrainSettings,
         "sitrep.training.run:train",
         needs=("torch", "transformers", "datasets"),
+    ),
+    "sweep": Command(
+        "Search for the settings of training that do best on validation, and tell how to train with them.",
+        settings.SweepSettings,
+        "sitrep.search.run:sweep",
+        needs=("torch", "transformers", "datasets", "optuna"),
+        around="train",
     ),
     "evaluate": Command(
         "Score a checkpoint on its own test split, or on any labelled file, and write a report.",
@@ -182,10 +194,14 @@ def _run(name: str, arguments: Sequence[str], program: str, usage: str) -> None:
     if options.help:
         print(help_text(name, command.schema, command.purpose, usage))
         return
-    from sitrep.cli.composition import compose_settings, sweep
+    from sitrep.cli.composition import combinations, compose_settings, compose_sweep
 
-    runs = sweep(overrides) if options.multirun else [overrides]
-    chosen: list[Any] = [compose_settings(name, command.schema, run) for run in runs]
+    if command.around and options.multirun:
+        raise UsageError("--multirun: several values are what is searched; leave it out")
+    runs = combinations(overrides) if options.multirun else [overrides]
+    chosen: list[Any] = (
+        [compose_sweep(overrides)] if command.around else [compose_settings(name, command.schema, run) for run in runs]
+    )
     if options.show:
         print("---\n".join(map(_as_yaml, chosen)), end="")
         return
@@ -194,15 +210,38 @@ def _run(name: str, arguments: Sequence[str], program: str, usage: str) -> None:
             raise not_installed(package)
     module, _, function = command.function.partition(":")
     work = getattr(importlib.import_module(module), function)
+    if command.around:
+        work = partial(work, compose=partial(compose_settings, command.around, COMMANDS[command.around].schema))
+    if options.multirun:
+        _run_each(work, runs, chosen, program)
+    else:
+        work(chosen[0])
+
+
+def _run_each(work: Callable[[Any], Any], runs: Sequence[Sequence[str]], chosen: Sequence[Any], program: str) -> None:
+    """Do the runs of a multirun one after the other, and tell them in one table, also when they are broken off."""
+    from rich.console import Console
+
+    from sitrep.cli.multirun import RunOutcome, tell_runs
+
+    outcomes: list[RunOutcome] = []
     failed: list[UserError] = []
-    for run in chosen:
-        try:
-            work(run)
-        except UserError as error:
-            if len(chosen) == 1:
-                raise
-            failed.append(error)  # the other runs are as good as before
-            print(f"{program}: {_one_line(error)}", file=sys.stderr)
+    try:
+        for arguments, settings in zip(runs, chosen, strict=True):
+            began = time.perf_counter()
+            result, reason = None, ""
+            try:
+                result = work(settings)
+            except UserError as error:  # the other runs are as good as before
+                if len(chosen) == 1:
+                    raise
+                failed.append(error)
+                reason = _one_line(error)
+                print(f"{program}: {reason}", file=sys.stderr)
+            outcomes.append(RunOutcome(arguments, result, reason, time.perf_counter() - began))
+    finally:
+        if _speaks():
+            tell_runs(outcomes, Console(stderr=True))
     if failed:
         raise SystemExit(failed[0].exit_status)
 
@@ -246,9 +285,14 @@ def _signal_behind(error: BaseException) -> Stopped | None:
 
 
 def _end(program: str, message: object, status: int) -> NoReturn:
-    if os.environ.get("RANK", "0") == "0":  # of several processes of one run the first speaks
+    if _speaks():
         print(f"{program}: {_one_line(message)}", file=sys.stderr)
     raise SystemExit(status) from None
+
+
+def _speaks() -> bool:
+    """Of several processes of one run the first speaks."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def _one_line(message: object) -> str:

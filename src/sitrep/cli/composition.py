@@ -4,6 +4,7 @@ import dataclasses
 import itertools
 import re
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 import hydra
@@ -13,11 +14,23 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from sitrep.cli.arguments import OPEN_GROUPS, PATHS, pieces, read_arguments
+from sitrep.cli.arguments import (
+    MAPPING,
+    OPEN_GROUPS,
+    OPEN_MAPPING,
+    PATH_LISTS,
+    PATHS,
+    names_a_file,
+    pieces,
+    read_arguments,
+)
 from sitrep.cli.configs import configs_folder
 from sitrep.cli.help import nearest
 from sitrep.errors import UsageError, UserError
+from sitrep.search.space import is_range
+from sitrep.settings import SweepSettings, TrainSettings
 from sitrep.settings.description import describe
+from sitrep.settings.search import NOT_SEARCHED
 
 Settings = TypeVar("Settings")
 
@@ -55,7 +68,7 @@ def compose_settings(root: str, schema: type[Settings], arguments: Sequence[str]
         raise UsageError(str(error)) from None
 
 
-def sweep(arguments: Sequence[str]) -> list[list[str]]:
+def combinations(arguments: Sequence[str]) -> list[list[str]]:
     """The arguments of every run of a multirun: all combinations of values that are parted by commas.
 
     Values of settings that hold one path, and of groups that take one, are parted at their commas; all others as
@@ -65,6 +78,50 @@ def sweep(arguments: Sequence[str]) -> list[list[str]]:
         UsageError: If an argument cannot be read.
     """
     return [list(run) for run in itertools.product(*(_values(argument) for argument in arguments))]
+
+
+def compose_sweep(arguments: Sequence[str]) -> SweepSettings:
+    """Settings of a search: its own, those that all trials share, and those with several values.
+
+    Raises:
+        UsageError: For whatever is wrong with the arguments; rules of a trial's settings are not applied yet.
+    """
+    own = {item.name for item in dataclasses.fields(SweepSettings)} - {"train", "space"}
+    known = {setting.name for setting in describe(TrainSettings)} - {"seeds", "output_dir"}
+    groups = {name.partition(".")[0] for name in known if "." in name} | {"experiment"}
+    given: list[str] = []
+    train: list[str] = []
+    space: dict[str, Any] = {}
+    for argument in arguments:
+        name = argument.partition("=")[0]
+        plain = name.lstrip("+")
+        open_ended = plain.startswith((f"{OPEN_MAPPING}.", f"{MAPPING}."))
+        if name in own or name.startswith("~"):
+            given.append(argument)
+            continue
+        if name in NOT_SEARCHED:
+            raise UsageError(f"{name}: {NOT_SEARCHED[name]}")
+        if plain not in known | groups and not open_ended:
+            raise UsageError(f"there is no setting {plain}; {nearest(plain, SweepSettings, TrainSettings)}")
+        train = [each for each in train if each.partition("=")[0] != name]  # of a setting given twice the last counts
+        space.pop(name, None)
+        several = _several(argument, open_ended)
+        if several:
+            space[name] = several
+        else:
+            train.append(argument)
+    return dataclasses.replace(compose_settings("sweep", SweepSettings, given), train=train, space=space)
+
+
+def _several(argument: str, open_ended: bool) -> str | list[str]:
+    """The range, or the values, that an argument gives a setting to be searched; empty where it gives one value."""
+    name, _, value = argument.partition("=")
+    if names_a_file(name) and (name in PATH_LISTS or Path(value).exists()):
+        return []
+    if is_range(value) and not names_a_file(name) and not open_ended:
+        return value
+    values = [each.partition("=")[2] for each in _values(argument)]
+    return values if len(values) > 1 else []
 
 
 def _values(argument: str) -> list[str]:

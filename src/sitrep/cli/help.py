@@ -44,9 +44,9 @@ def choices_of(name: str, schema: type) -> dict[str, list[str]]:
     }
 
 
-def nearest(name: str, schema: type) -> str:
+def nearest(name: str, *schemas: type) -> str:
     """The remedy for a setting that does not exist: those below it if it is a group, else the most similar one."""
-    settings = [setting.name for setting in describe(schema)]
+    settings = [setting.name for schema in schemas for setting in describe(schema)]
     inside = [setting for setting in settings if setting.startswith(f"{name}.")]
     if inside:
         return f"there are {', '.join(inside)}"

@@ -5,29 +5,7 @@ import signal
 import sys
 from types import FrameType
 
-SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-"""What asks a command to end: Ctrl-C, a job scheduler or ``kill``, and a terminal that is gone."""
-
-
-class Stopped(BaseException):
-    """A signal asked the command to end. Like ``KeyboardInterrupt`` it is no error, so that nothing swallows it.
-
-    Attributes:
-        signal: Its number.
-    """
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.signal = signal.Signals(number)
-
-    @property
-    def exit_status(self) -> int:
-        """What shells report of a command that a signal ended."""
-        return 128 + self.signal
-
-    def __str__(self) -> str:
-        words = "interrupted" if self.signal is signal.SIGINT else f"stopped by {self.signal.name}"
-        return f"{words}; nothing half-written was kept"
+from sitrep.errors import SIGNALS, Stopped
 
 
 def run_script(name: str) -> None:

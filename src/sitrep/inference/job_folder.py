@@ -20,6 +20,7 @@ from sitrep.inference.outputs import STANDARD_OUTPUT
 from sitrep.inference.page_outputs import PageOutput
 from sitrep.inference.tally import Tally
 from sitrep.storage.complete import complete_file, read_json, sha256_of, sync, write_errors
+from sitrep.storage.locks import lock_folder
 
 GROWING = (JOB_ERRORS, JOB_PAGES)
 VERSION = 1
@@ -232,7 +233,7 @@ def open_job_folder(output: str, shard: Shard | None) -> Iterator[JobFolder]:
         path.mkdir(parents=True, exist_ok=True)
         handle = os.open(path, os.O_RDONLY)
     try:
-        _lock(handle, path)
+        lock_folder(handle, path)
         folder = JobFolder(path, handle)
         try:
             yield folder
@@ -241,17 +242,3 @@ def open_job_folder(output: str, shard: Shard | None) -> Iterator[JobFolder]:
             raise
     finally:
         os.close(handle)
-
-
-def _lock(handle: int, path: Path) -> None:
-    """Locked until the process ends, however it ends."""
-    try:
-        import fcntl
-    except ImportError:  # not on Windows
-        return
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise UserError(f"{path}: another process works in it; wait for it, or name another folder") from None
-    except OSError:  # a file system without locks
-        return

@@ -11,7 +11,7 @@ from sitrep import __version__
 from sitrep.inference.inputs import InputSource
 from sitrep.model.checkpoint import Checkpoint, recorded_files
 from sitrep.settings import PredictSettings
-from sitrep.settings.description import as_plain
+from sitrep.settings.description import as_plain, flattened
 from sitrep.storage.complete import shown
 
 WITHOUT_BEARING = ("input", "output", "checkpoint", "overwrite", "strict")
@@ -91,8 +91,8 @@ def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str | None:
     """The first thing that differs between two identities but for the input, in words."""
     if old["program"] != new["program"]:
         return f"it was begun with version {old['program']} of sitrep, this is {new['program']}"
-    for name, value in _flat(new["settings"]).items():
-        before = _flat(old["settings"]).get(name)
+    for name, value in flattened(new["settings"]).items():
+        before = flattened(old["settings"]).get(name)
         if before != value:
             return f"it was begun with {name}={_written(before)}, this is {name}={_written(value)}"
     if old["checkpoint"] != new["checkpoint"]:
@@ -106,13 +106,6 @@ def read_input_files(path: Path) -> list[InputFile]:
     """What was written by :meth:`InputFile.as_line`."""
     with path.open(encoding="utf-8") as lines:
         return [InputFile(**json.loads(line)) for line in lines]
-
-
-def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name, value in settings.items():
-        found |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
-    return found
 
 
 def _written(value: Any) -> str:

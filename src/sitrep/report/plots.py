@@ -34,7 +34,7 @@ def reliability_svg(calibration: Calibration) -> str:
     shown = [("as it comes", calibration.before)]
     if calibration.after is not None:
         shown.append((f"at temperature {calibration.temperature:.2f}", calibration.after))
-    with _axes("confidence of the predicted label", "share that is right") as (figure, axes):
+    with picture_axes("confidence of the predicted label", "share that is right") as (figure, axes):
         axes.plot([0, 1], [0, 1], color=INK, linewidth=0.8, alpha=0.5)
         for place, (name, figures) in enumerate(shown):
             _draw_bins(axes, figures, name, place)
@@ -53,7 +53,7 @@ def reliability_svg(calibration: Calibration) -> str:
 def risk_coverage_svg(curve: RiskCoverage) -> str:
     """Draw the share of errors among the accepted units over the share of units accepted."""
     coverage, risk = thinned(curve.coverage, curve.risk)
-    with _axes("share of units accepted, surest first", "share of errors among them") as (figure, axes):
+    with picture_axes("share of units accepted, surest first", "share of errors among them") as (figure, axes):
         axes.plot(coverage, risk, color=COLOURS[0], linewidth=1.8)
         axes.set(xlim=(0, 1), ylim=(0, max(0.05, 1.05 * float(risk.max()))))
         shares = ", ".join(
@@ -74,7 +74,7 @@ def precision_recall_svg(true: np.ndarray, probabilities: np.ndarray, labels: Se
     from sklearn.metrics import average_precision_score, precision_recall_curve
 
     words = []
-    with _axes("recall", "precision") as (figure, axes):
+    with picture_axes("recall", "precision") as (figure, axes):
         for place, label in enumerate(labels):
             if not (true == place).any():
                 words.append(f"{label}: none in these data")
@@ -119,7 +119,8 @@ def _draw_bins(axes: Any, figures: CalibrationFigures, name: str, place: int) ->
 
 
 @contextmanager
-def _axes(x: str, y: str) -> Iterator[tuple[Any, Any]]:
+def picture_axes(x: str, y: str, size: tuple[float, float] = (6.2, 4.4)) -> Iterator[tuple[Any, Any]]:
+    """Axes in the style of the pages; ``size`` is in inches, ``x`` and ``y`` are what they say."""
     import matplotlib
 
     matplotlib.use("svg")
@@ -128,7 +129,7 @@ def _axes(x: str, y: str) -> Iterator[tuple[Any, Any]]:
     ink = {f"{part}.color": INK for part in ("text", "xtick", "ytick")}
     style = {"svg.fonttype": "none", "svg.hashsalt": "sitrep", "font.family": "sans-serif", "font.size": 10}
     with pyplot.rc_context({**style, **ink, "axes.edgecolor": INK, "axes.labelcolor": INK}):
-        figure, axes = pyplot.subplots(figsize=(6.2, 4.4), layout="constrained")
+        figure, axes = pyplot.subplots(figsize=size, layout="constrained")
         axes.set_xlabel(x)
         axes.set_ylabel(y)
         axes.grid(color=INK, alpha=0.15)

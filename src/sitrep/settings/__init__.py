@@ -12,6 +12,7 @@ from sitrep.settings.choices import (
     OnDuplicates,
     PartFormat,
     Precision,
+    Tracker,
     TrainingData,
     Unit,
 )
@@ -33,6 +34,7 @@ from sitrep.settings.labelling import (
     ImportLabelsSettings,
     SelectSettings,
 )
+from sitrep.settings.search import SweepSettings
 from sitrep.settings.serving import ServeSettings, ServingLimits
 from sitrep.settings.training import ModelSettings, TrainerSettings, TrainSettings
 
@@ -66,6 +68,8 @@ __all__ = [
     "SelectSettings",
     "ServeSettings",
     "ServingLimits",
+    "SweepSettings",
+    "Tracker",
     "TrainSettings",
     "TrainerSettings",
     "TrainingData",

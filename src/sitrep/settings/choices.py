@@ -109,3 +109,10 @@ LabelFormat = Enum(
     },
 )
 """Where units are labelled."""
+
+
+class Tracker(Enum):
+    """Programs that show how training goes."""
+
+    tensorboard = "tensorboard"
+    mlflow = "mlflow"

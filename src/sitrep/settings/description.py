@@ -2,10 +2,14 @@
 
 import ast
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, TypeVar
+
+from sitrep.errors import UsageError
+
+Settings = TypeVar("Settings")
 
 
 def as_plain(settings: Any) -> Any:
@@ -17,6 +21,36 @@ def as_plain(settings: Any) -> Any:
     if isinstance(settings, list | tuple):
         return [as_plain(value) for value in settings]
     return settings.name if isinstance(settings, Enum) else settings
+
+
+def flattened(plain: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """What :func:`as_plain` gives, by dotted name."""
+    found: dict[str, Any] = {}
+    for name, value in plain.items():
+        found |= flattened(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
+    return found
+
+
+def from_plain(schema: type[Settings], plain: Mapping[str, Any], prefix: str = "") -> Settings:
+    """Settings out of what :func:`as_plain` made of them; what is not there keeps its default.
+
+    Raises:
+        UsageError: If there is no such setting, or it cannot have that value.
+    """
+    kinds: dict[str, Any] = {item.name: item.type for item in fields(schema)}  # type: ignore[arg-type]
+    given: dict[str, Any] = {}
+    for name, value in plain.items():
+        kind = kinds.get(name)
+        if kind is None:
+            raise UsageError(f"there is no setting {prefix}{name}")
+        if is_dataclass(kind):
+            value = from_plain(kind, value, f"{prefix}{name}.")  # type: ignore[arg-type]
+        elif inspect.isclass(kind) and issubclass(kind, Enum):
+            if value not in kind.__members__:
+                raise UsageError(f"{prefix}{name}={value}: use one of {', '.join(kind.__members__)}")
+            value = kind[value]
+        given[name] = value
+    return schema(**given)
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,13 @@
 """Settings of a training run."""
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
 from sitrep.labels import Task, find_taxonomy
-from sitrep.settings.choices import Context, KeptWeights, Precision
+from sitrep.settings.choices import Context, KeptWeights, Precision, Tracker
 from sitrep.settings.data import DataSettings
-from sitrep.settings.rules import check_label_map, expand_home, require
+from sitrep.settings.rules import check_label_map, expand_home, member, require
 
 
 @dataclass
@@ -69,11 +70,24 @@ class TrainerSettings:
     """Epochs without a better validation macro-F1 after which training stops; 0: never."""
     precision: Precision = Precision.auto
     """`auto`: bf16 where the processor or the GPU computes in it and a short measurement finds it faster, else fp32."""
+    track: list[Tracker] = field(default_factory=list)
+    """Programs that are told of every step: `tensorboard`, `mlflow`, or both."""
+    tracking_uri: str | None = None
+    """MLflow's store: `sqlite:///FILE`, or a server's address; `null`: `MLFLOW_TRACKING_URI`, else `mlflow.db` beside
+    the run."""
+    save_minutes: float = 5.0
+    """Minutes between training checkpoints within an epoch, which `resume` goes on from; 0: only at ends of epochs."""
     extra: dict[str, Any] = field(default_factory=dict)
     """Any other argument of `transformers.TrainingArguments`, passed through as it is."""
 
     def __post_init__(self) -> None:
         expand_home(self, "teacher")
+        self.track = [member(Tracker, "trainer.track", tracker) for tracker in self.track]
+        uri, tracked = self.tracking_uri, Tracker.mlflow in self.track
+        require(uri is None or tracked, "trainer.tracking_uri", uri, "is MLflow's; add trainer.track=[mlflow]")
+        rule = "name a store of MLflow's: sqlite:///FILE, or the address of a server"
+        known = re.match(r"[a-z][a-z0-9+]+://", uri or "sqlite://") and not (uri or "").startswith("file:")
+        require(bool(known), "trainer.tracking_uri", uri, rule)
         require(0 <= self.distillation <= 1, "trainer.distillation", self.distillation, "must lie in [0, 1]")
         for name in ("epochs", "learning_rate"):
             require(getattr(self, name) > 0, f"trainer.{name}", getattr(self, name), "must be above 0")
@@ -82,7 +96,7 @@ class TrainerSettings:
         require(self.batch_size >= 1, "trainer.batch_size", self.batch_size, "must be at least 1")
         for name in ("warmup_fraction", "pretrained_share", "context_dropout"):
             require(0 <= getattr(self, name) < 1, f"trainer.{name}", getattr(self, name), "must lie in [0, 1)")
-        for name in ("weight_decay", "contrastive_epochs", "early_stopping_patience"):
+        for name in ("weight_decay", "contrastive_epochs", "early_stopping_patience", "save_minutes"):
             require(getattr(self, name) >= 0, f"trainer.{name}", getattr(self, name), "must not be negative")
 
 
@@ -107,9 +121,16 @@ class TrainSettings:
     """`auto`: the median of the seeds, or the mean of their weights. `ensemble`: the mean of their probabilities."""
     output_dir: str = "outputs/train/{time}"
     """Folder of the run, which must not exist yet; `{time}` becomes the time of its start."""
+    resume: str | None = None
+    """Go on with a run that was cut off. `true`: the newest one of these settings; a folder: that run; `auto`: one of
+    these settings if there is any, else begin."""
+    repeat: str | None = None
+    """A run whose settings are taken for all but `output_dir`; what came out otherwise goes into `repeat.json`."""
 
     def __post_init__(self) -> None:
-        expand_home(self, "labels", "output_dir")
+        expand_home(self, "labels", "output_dir", "resume", "repeat")
+        self.resume = None if self.resume in ("false", "") else self.resume
+        require(self.repeat != "", "repeat", self.repeat, "name the folder of a run")
         for name, value in [("seed", self.seed), *(("seeds", seed) for seed in self.seeds)]:
             require(0 <= value < 2**32, name, value, "must lie between 0 and 4294967295")
         require(0 < self.target_precision < 1, "target_precision", self.target_precision, "must lie between 0 and 1")

@@ -89,7 +89,7 @@ def complete_folder(wanted: str, setting: str = "output_dir") -> Iterator[tuple[
         UserError: If a folder of a name that was chosen exists, or none can be made there.
     """
     with write_errors(Path(wanted)):
-        partial, final = _claim(wanted.replace(TIME, time.strftime(TIME_FORMAT)), setting)
+        partial, final = claim_folder(wanted, setting)
         try:
             yield partial, final
             os.rename(partial, final)
@@ -98,7 +98,16 @@ def complete_folder(wanted: str, setting: str = "output_dir") -> Iterator[tuple[
             raise
 
 
-def _claim(wanted: str, setting: str) -> tuple[Path, Path]:
+def claim_folder(wanted: str, setting: str) -> tuple[Path, Path]:
+    """Make the folder to fill of :func:`complete_folder`, which takes the same arguments; nobody removes it.
+
+    Returns:
+        The folder to fill, and the one that it is to become.
+
+    Raises:
+        UserError: As there.
+    """
+    wanted = wanted.replace(TIME, time.strftime(TIME_FORMAT))
     final, number = Path(wanted), 1
     final.parent.mkdir(parents=True, exist_ok=True)
     while True:

@@ -6,6 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
+from sitrep.data.split import Split
 from sitrep.errors import UserError
 from sitrep.inference.inputs import InputSource
 from sitrep.inference.predictor import Predictor
@@ -101,6 +102,22 @@ class Teachers:
             replace(sentence, probabilities=dict(zip(names, row.tolist(), strict=True)))
             for sentence, row in zip(sentences, means, strict=True)
         )
+
+    def instruct(self, split: Split, files: Sequence[str]) -> tuple[Split, tuple[LabelledSentence, ...], int]:
+        """Give what is learnt from the teachers' probabilities.
+
+        Args:
+            split: Of the data.
+            files: Pages without labels, as :meth:`label` takes them.
+
+        Returns:
+            The split, the sentences of the pages, and how many are left out as they stand in the validation or the
+            test set.
+        """
+        found = self.label(files)
+        measured = {sentence.text for part in (split.validation, split.test) for sentence in part}
+        unlabelled = tuple(sentence for sentence in found if sentence.text not in measured)
+        return replace(split, train=self.teach(split.train)), unlabelled, len(found) - len(unlabelled)
 
     def label(self, files: Sequence[str]) -> tuple[LabelledSentence, ...]:
         """Read pages without labels, and give each sentence the teachers' probabilities; its label stands for nothing.

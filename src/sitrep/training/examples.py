@@ -1,10 +1,12 @@
 """Labelled sentences as rows, in batches of like length and like many sentences."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 
+from sitrep.errors import UserError
 from sitrep.labels import Taxonomy
 from sitrep.model.encoding import EncodedRow, InputEncoder, reading_order
 from sitrep.sentences import LabelledSentence
@@ -107,23 +109,32 @@ class RowBatches(torch.utils.data.Sampler[list[int]]):  # type: ignore[misc]
         context_dropout: As :meth:`Examples.draw` takes it.
         seed: Of rows and order.
         processes: The number of batches is a multiple of it.
+
+    Raises:
+        UserError: If there are more processes than rows.
     """
 
     def __init__(
         self, examples: Examples, sentences: int, context_dropout: float, seed: int, processes: int = 1
     ) -> None:
+        if processes > examples.fewest_rows():
+            few = f"{processes} processes are to share {examples.fewest_rows()} rows of training data"
+            raise UserError(f"{few}; start no more processes than rows (torchrun --nproc-per-node)")
         self.examples = examples
         self.context_dropout = context_dropout
         self.rng = np.random.default_rng(seed)
+        self._epoch_began = self.rng.bit_generator.state
         # Every epoch has the same number of batches, as the learning rate's schedule needs it, and a row for each.
         batches = -(-len(examples.labels) // sentences)
-        self.batches = min(-(-batches // processes) * processes, examples.fewest_rows())
+        most = examples.fewest_rows() // processes * processes
+        self.batches = min(-(-batches // processes) * processes, most)
 
     def __len__(self) -> int:
         return self.batches
 
     def __iter__(self) -> Iterator[list[int]]:
         # Not a generator: the rows have to be there before workers copy them.
+        self._epoch_began = self.rng.bit_generator.state
         self.examples.draw(self.context_dropout, self.rng)
         lengths = np.array([len(row.ids) for row in self.examples.rows])
         counts = np.array([len(row.answers) for row in self.examples.rows])
@@ -132,6 +143,18 @@ class RowBatches(torch.utils.data.Sampler[list[int]]):  # type: ignore[misc]
         order = order[np.argsort(lengths[order] + jitter, kind="stable")]
         batches = np.split(order, self._cuts(counts[order]))
         return iter([batches[index].tolist() for index in self.rng.permutation(len(batches))])
+
+    def progress(self, epoch_is_over: bool) -> Any:
+        """What :meth:`go_on` takes: where the random generator stood at the beginning of the epoch that comes next.
+
+        Args:
+            epoch_is_over: Whether the present one is no more to be read; else it is the one that comes next.
+        """
+        return self.rng.bit_generator.state if epoch_is_over else self._epoch_began
+
+    def go_on(self, progress: Any) -> None:
+        """Make the epochs from now on as another object would have from its :meth:`progress` on."""
+        self.rng.bit_generator.state = progress
 
     def _cuts(self, counts: np.ndarray) -> np.ndarray:
         """Where batches end: as even in sentences as whole rows allow, with a row at least in each."""

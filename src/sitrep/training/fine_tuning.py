@@ -1,6 +1,5 @@
 """Fine-tuning a backbone with ``transformers.Trainer``."""
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from sitrep.settings import TrainSettings
 from sitrep.training.distillation import wanted_probabilities
 from sitrep.training.library_arguments import BEST_METRIC, training_arguments
 from sitrep.training.pretrained_weights import PretrainedWeights
+from sitrep.training.training_checkpoints import Tell, TrainingFailed
 
 if TYPE_CHECKING:
     import torch
@@ -41,7 +41,9 @@ class FineTuned:
         validation: Macro-F1 of the final weights on validation.
         precision: That was computed in, and why.
         device: That was computed on.
-        seconds: Spent in training, validation included, loading apart.
+        seconds: Spent in training, validation included, loading apart, by all processes that were cut off too.
+        checkpoint_seconds: Of them, in writing training checkpoints.
+        resumed_from: Steps after which training was gone on with.
         sentences: Trained on in all epochs together.
     """
 
@@ -53,7 +55,29 @@ class FineTuned:
     precision: PrecisionChoice
     device: "torch.device"
     seconds: float
+    checkpoint_seconds: float
+    resumed_from: list[int]
     sentences: int
+
+    def told(self, processes: int) -> dict[str, Any]:
+        """What ``metrics.json`` tells of the training.
+
+        Args:
+            processes: That trained together.
+        """
+        return {
+            "history": self.history,
+            "best_epoch": max(self.history, key=lambda entry: entry[BEST_METRIC])["epoch"],
+            "validation_macro_f1": self.validation,
+            "precision": self.precision.precision.name,
+            "precision_reason": self.precision.reason,
+            "device": self.device.type,
+            "processes": processes,
+            "training_seconds": self.seconds,
+            "checkpoint_seconds": self.checkpoint_seconds,
+            "resumed_from": self.resumed_from,
+            "sentences_per_second": self.sentences / self.seconds,
+        }
 
 
 def fine_tune(
@@ -64,6 +88,7 @@ def fine_tune(
     callbacks: "Sequence[transformers.TrainerCallback]" = (),
     first_seed: int | None = None,
     unlabelled: Sequence[LabelledSentence] = (),
+    tell: Tell = lambda line: None,
 ) -> FineTuned:
     """Fine-tune a backbone and return the weights of the epoch that did best on validation.
 
@@ -71,28 +96,32 @@ def fine_tune(
         settings: Of the run.
         split: Its ``test`` part is not touched.
         taxonomy: Of its labels.
-        scratch: Folder for the weights of single epochs; the caller removes it.
+        scratch: Folder for training checkpoints; what is in it already is gone on with. The caller removes it.
         callbacks: Watchers, such as a progress bar.
         first_seed: Of the new layers, where runs of several seeds are to begin at one point; ``None``: as the rest.
         unlabelled: Sentences whose probabilities alone are learnt.
+        tell: Is told of what was found in ``scratch``.
 
     Raises:
         UserError: If the backbone cannot be loaded, or training diverges.
         UsageError: If ``trainer.extra`` names what is not there, or what has a setting of its own.
+        Stopped: If a signal came; ``scratch`` has a checkpoint of that moment.
     """
     import transformers
 
     from sitrep.training.examples import Collator, Examples
+    from sitrep.training.stages import Stages
     from sitrep.training.trainer import SentenceTrainer, make_trainer, warm_up
 
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
-    chosen, device = settings.trainer, choose_device()
-    precision = choose_precision(chosen.precision, device, "trainer.precision")
+    chosen, device, task = settings.trainer, choose_device(), settings.task
+    stages = Stages(scratch, chosen.save_minutes, tell)
+    precision = stages.precision(lambda wanted: choose_precision(wanted, device, "trainer.precision"), chosen.precision)
     arguments = training_arguments(settings, scratch, precision.precision, device.type)
     transformers.set_seed(settings.seed if first_seed is None else first_seed)  # the classification layer is drawn here
     texts = (sentence.text for sentence in split.train)
-    model, tokenizer = load_backbone(settings.model, taxonomy.class_names(settings.task), settings.task, texts)
+    model, tokenizer = load_backbone(settings.model, taxonomy.class_names(task), task, texts)
     began_at_random = settings.model.name == RANDOM_TINY
     pretrained = PretrainedWeights(model) if chosen.pretrained_share and not began_at_random else None
     encoder = InputEncoder(
@@ -101,7 +130,6 @@ def fine_tune(
         settings.model.max_tokens,
         settings.model.window_tokens,
     )
-    task = settings.task
     wanted = [
         wanted_probabilities(split.train, taxonomy, task, chosen.distillation),
         wanted_probabilities(unlabelled, taxonomy, task, 1.0),
@@ -114,28 +142,27 @@ def fine_tune(
         "model": model,
         "train_dataset": examples,
         "data_collator": Collator(encoder),
-        "task": settings.task,
+        "task": task,
         "context_dropout": chosen.context_dropout,
     }
     watchers = list(callbacks)
     if chosen.early_stopping_patience:
         watchers.append(transformers.EarlyStoppingCallback(chosen.early_stopping_patience))
-    began = time.perf_counter()
-    with _users_errors(settings), _training_attention(model, device.type, settings):
+    with _users_errors(settings), _training_attention(model, device.type, settings), stages.open():
         if chosen.contrastive_epochs:
-            warm_up(arguments, scratch, chosen.contrastive_epochs, chosen.extra, **parts)
+            warm_up(arguments, stages.warm_up, chosen.contrastive_epochs, chosen.extra, **parts)
         trainer = make_trainer(
             SentenceTrainer,
             chosen.extra,
             args=arguments,
+            resumption=stages.main,
             eval_dataset=held_out,
-            compute_metrics=validation_metrics(taxonomy, settings.task),
+            compute_metrics=validation_metrics(taxonomy, task),
             callbacks=watchers,
             **parts,
         )
-        trainer.train()
+        trainer.train_or_go_on()
         _refuse_divergence(model, settings)
-        seconds = time.perf_counter() - began
         history = _history(trainer.state.log_history)
         validation = max(entry[BEST_METRIC] for entry in history)
         if pretrained:
@@ -152,7 +179,9 @@ def fine_tune(
         validation=validation,
         precision=precision,
         device=device,
-        seconds=seconds,
+        seconds=stages.seconds,
+        checkpoint_seconds=stages.checkpoint_seconds,
+        resumed_from=stages.resumed_from,
         sentences=round(len(examples.labels) * (chosen.contrastive_epochs + (trainer.state.epoch or 0))),
     )
 
@@ -208,7 +237,7 @@ def _refuse_divergence(model: Any, settings: TrainSettings) -> None:
 
     if not all(torch.isfinite(weights).all() for weights in model.parameters()):
         rate = settings.trainer.learning_rate
-        raise UserError(f"trainer.learning_rate={rate}: training diverged, the weights are not finite; lower it")
+        raise TrainingFailed(f"trainer.learning_rate={rate}: training diverged, the weights are not finite; lower it")
 
 
 def _history(log: list[dict[str, float]]) -> list[dict[str, float]]:

@@ -19,6 +19,12 @@ FIXED = {
     "metric_for_best_model",
     "greater_is_better",
     "save_only_model",
+    "save_total_limit",
+    "save_on_each_node",
+    "resume_from_checkpoint",
+    "restore_callback_states_from_checkpoint",
+    "ignore_data_skip",
+    "auto_find_batch_size",
     "fp16",
     "use_cpu",
     "disable_tqdm",
@@ -27,7 +33,8 @@ FIXED = {
     "label_smoothing_factor",
     "train_sampling_strategy",
 }
-"""Arguments that the loss, the batches, the choice of the best epoch, the precision and the progress bar rest on."""
+"""Arguments that the loss, the batches, the choice of the best epoch, the precision, the training checkpoints and the
+progress bar rest on."""
 
 OURS = {
     "num_train_epochs": "trainer.epochs",
@@ -77,11 +84,8 @@ def training_arguments(
         "save_strategy": "epoch",
         "logging_strategy": "steps",
         "logging_steps": 1,
-        "load_best_model_at_end": True,
         "metric_for_best_model": BEST_METRIC,
         "greater_is_better": True,
-        "save_total_limit": 1,
-        "save_only_model": True,
         "report_to": "none",
         "disable_tqdm": True,
         "label_names": ["labels", "targets"],

@@ -1,4 +1,4 @@
-"""A progress bar with the loss, the validation figure and the time left."""
+"""A progress bar with the loss, the validation figure, the speed and the time left."""
 
 import statistics
 from typing import Any
@@ -8,6 +8,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from sitrep.training.library_arguments import BEST_METRIC
+from sitrep.training.speed import TrainingSpeed, sentences_of
 
 
 class ProgressBar(TrainerCallback):  # type: ignore[misc]
@@ -23,6 +24,7 @@ class ProgressBar(TrainerCallback):  # type: ignore[misc]
             TextColumn("{task.completed}/{task.total} steps"),
             TextColumn("loss {task.fields[loss]}"),
             TextColumn("validation F1 {task.fields[figure]}"),
+            TextColumn("{task.fields[speed]} sentences/s"),
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
@@ -30,7 +32,8 @@ class ProgressBar(TrainerCallback):  # type: ignore[misc]
             disable=not console.is_terminal,
             transient=True,
         )
-        self.task = self.progress.add_task("train", total=None, loss="–", figure=self.figure)
+        self.task = self.progress.add_task("train", total=None, loss="–", figure=self.figure, speed="–")
+        self.speed = TrainingSpeed()
 
     def close(self) -> None:
         """Take the bar off the terminal; also when training broke off."""
@@ -43,9 +46,17 @@ class ProgressBar(TrainerCallback):  # type: ignore[misc]
         self.progress.update(self.task, total=state.max_steps)
         self.progress.start()
 
+    def on_epoch_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Leave what is between two epochs out of the speed."""
+        self.speed.wait(state.epoch or 0.0)
+
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Move the bar."""
-        self.progress.update(self.task, completed=state.global_step)
+        self.speed.step(state.epoch or 0.0, sentences_of(kwargs["train_dataloader"]))
+        speed = "–" if self.speed.smoothed is None else f"{self.speed.smoothed:,.0f}"
+        self.progress.update(self.task, completed=state.global_step, speed=speed)
 
     def on_log(
         self,

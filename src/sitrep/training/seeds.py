@@ -1,5 +1,6 @@
 """Several seeds of one run: how far apart they lie, and which weights are kept."""
 
+import json
 import shutil
 import statistics
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +13,9 @@ from sitrep.model import checkpoint as layout
 from sitrep.model.checkpoint_record import MEMBERS
 from sitrep.model.validation_fit import ValidationFit
 from sitrep.settings import Precision
-from sitrep.storage.complete import link_or_copy
+from sitrep.storage.complete import complete_file, link_or_copy, read_json
+from sitrep.storage.sealed import fault_in, hashes_of, sync_files
+from sitrep.training.training_checkpoints import DONE
 from sitrep.training.validation_fitting import validation_macro_f1
 
 if TYPE_CHECKING:
@@ -43,6 +46,40 @@ class SeedRun:
     validation: float
     macro_f1: float | None
     f1: Mapping[str, float | None]
+
+
+def write_done(folder: Path, run: SeedRun, told: dict[str, Any]) -> None:
+    """Note that the training with a seed is over and was scored, and remove its training checkpoints.
+
+    Args:
+        folder: Of these.
+        run: What came out; its files are put on the disk.
+        told: What is told of the training.
+    """
+    sync_files(run.folder)
+    figures = {"validation": run.validation, "macro_f1": run.macro_f1, "f1": dict(run.f1)}
+    content = {"run": figures, "told": told, "files": hashes_of(run.folder / layout.CHECKPOINT)}
+    with complete_file(folder / DONE, overwrite=True, durable=True) as partial:
+        partial.write_text(json.dumps(content), encoding="utf-8")
+    for stage in folder.iterdir():
+        if stage.is_dir():
+            shutil.rmtree(stage)
+
+
+def read_done(folder: Path, seed: int, place: Path) -> tuple[SeedRun, dict[str, Any]] | None:
+    """What :func:`write_done` noted; ``None`` if it noted nothing, or the run is no more what it was.
+
+    Args:
+        folder: Of the training checkpoints.
+        seed: Of the run.
+        place: Its run directory.
+    """
+    if not (folder / DONE).exists():
+        return None
+    content = read_json(folder / DONE)
+    if fault_in(place / layout.CHECKPOINT, content["files"]):
+        return None
+    return SeedRun(seed, place, **content["run"]), content["told"]
 
 
 def median_run(runs: Sequence[SeedRun]) -> SeedRun:

@@ -1,7 +1,6 @@
 """``transformers.Trainer`` over rows that answer one sentence or many."""
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,15 +10,16 @@ from sitrep.errors import UsageError
 from sitrep.labels import Task
 from sitrep.training.examples import RowBatches
 from sitrep.training.losses import sentence_losses, supervised_contrast
+from sitrep.training.resumable_trainer import ResumableTrainer, Resumption
 
 
-class SentenceTrainer(transformers.Trainer):  # type: ignore[misc]
+class SentenceTrainer(ResumableTrainer):
     """A trainer whose steps hold like many sentences, whatever the rows hold.
 
     Args:
         task: One label a sentence, or every class that applies.
         context_dropout: Share of the articles that an epoch reads without context.
-        others: As ``transformers.Trainer`` takes them; the training set must be :class:`Examples`.
+        others: As :class:`ResumableTrainer` takes them; the training set must be :class:`Examples`.
     """
 
     loss_is_scaled_for_ga = True  # ours is divided by the sentences of the whole step
@@ -31,7 +31,7 @@ class SentenceTrainer(transformers.Trainer):  # type: ignore[misc]
 
     def get_train_dataloader(self) -> Any:
         """Batches of rows by number of sentences, shared among the processes."""
-        batches = RowBatches(
+        self.row_batches = RowBatches(
             self.train_dataset,
             self.args.per_device_train_batch_size,
             self.context_dropout,
@@ -40,7 +40,7 @@ class SentenceTrainer(transformers.Trainer):  # type: ignore[misc]
         )
         loader = torch.utils.data.DataLoader(
             self.train_dataset,
-            batch_sampler=batches,
+            batch_sampler=self.row_batches,
             collate_fn=self.data_collator,
             pin_memory=self.args.dataloader_pin_memory,
             num_workers=self.args.dataloader_num_workers,
@@ -123,26 +123,28 @@ def make_trainer(kind: type[SentenceTrainer], extra: dict[str, Any], **parts: An
     return trainer
 
 
-def warm_up(arguments: Any, scratch: Path, epochs: float, extra: dict[str, Any], **parts: Any) -> None:
+def warm_up(
+    arguments: Any, resumption: Resumption, epochs: float, extra: dict[str, Any], **parts: Any
+) -> ResumableTrainer:
     """Prepare the encoder by contrast before it is fine-tuned; the classification layer is not touched.
 
     Args:
-        arguments: Of the training proper; nothing is validated or saved here.
-        scratch: Folder that the library wants to be named.
+        arguments: Of the training proper; nothing is validated here.
+        resumption: Of this stage.
         epochs: Passes over the training set.
         extra: As in :func:`make_trainer`.
         parts: What :class:`SentenceTrainer` takes besides.
     """
     plain = replace(
         arguments,
-        output_dir=str(scratch),
         num_train_epochs=epochs,
         eval_strategy="no",
-        save_strategy="no",
-        load_best_model_at_end=False,
+        metric_for_best_model=None,
         ddp_find_unused_parameters=True,  # the classification layer has no part in it
     )
-    make_trainer(ContrastiveTrainer, extra, args=plain, **parts).train()
+    trainer = make_trainer(ContrastiveTrainer, extra, args=plain, resumption=resumption, **parts)
+    trainer.train_or_go_on()
+    return trainer
 
 
 def _rows_of(inputs: dict[str, Any]) -> dict[str, Any]:
