@@ -67,7 +67,7 @@ def labelled(pool: Sequence[dict[str, Any]], n: int, share: float, draw: int, ch
     unlabelled = ("id", "article_id", "position", "text")
     source.write_text("".join(json.dumps({name: row[name] for name in unlabelled}) + "\n" for row in pool))
     pages = len({row["article_id"] for row in pool})
-    a_page = max(3, round(2 * n / pages))  # the pool is small: a user with hundreds of pages takes 3
+    a_page = -(-6 * n // (5 * pages))  # the pool is small: a user with hundreds of pages needs no more than a few
     select(
         SelectSettings(
             input=str(source),
