@@ -22,7 +22,9 @@ from sitrep.sentences import LabelledSentence
 from sitrep.settings import TrainSettings
 from sitrep.training.distillation import wanted_probabilities
 from sitrep.training.library_arguments import BEST_METRIC, training_arguments
+from sitrep.training.memory_use import training_memory
 from sitrep.training.pretrained_weights import PretrainedWeights
+from sitrep.training.processes import lost_partners, refuse_idle_processes
 
 if TYPE_CHECKING:
     import torch
@@ -83,6 +85,7 @@ def fine_tune(
     import transformers
 
     from sitrep.training.examples import Collator, Examples
+    from sitrep.training.low_rank import LowRankEncoder
     from sitrep.training.trainer import SentenceTrainer, make_trainer, warm_up
 
     transformers.logging.set_verbosity_error()
@@ -95,6 +98,7 @@ def fine_tune(
     model, tokenizer = load_backbone(settings.model, taxonomy.class_names(settings.task), settings.task, texts)
     began_at_random = settings.model.name == RANDOM_TINY
     pretrained = PretrainedWeights(model) if chosen.pretrained_share and not began_at_random else None
+    lora = LowRankEncoder(model.model, settings.model.lora) if settings.model.lora.rank else None
     encoder = InputEncoder(
         TextTokenizer.from_transformers(tokenizer),
         settings.model.context,
@@ -107,6 +111,7 @@ def fine_tune(
         wanted_probabilities(unlabelled, taxonomy, task, 1.0),
     ]
     examples = Examples([*split.train, *unlabelled], encoder, taxonomy, np.concatenate(wanted))
+    refuse_idle_processes(len(examples), chosen.batch_size, chosen.accumulation_steps)
     read = wanted_probabilities(split.validation, taxonomy, task, 0.0)
     held_out = Examples(split.validation, encoder, taxonomy, read)
     held_out.rows.sort(key=lambda row: len(row.ids))  # batches of like length: little is padded
@@ -116,12 +121,18 @@ def fine_tune(
         "data_collator": Collator(encoder),
         "task": settings.task,
         "context_dropout": chosen.context_dropout,
+        "batch_size": chosen.batch_size,
     }
     watchers = list(callbacks)
     if chosen.early_stopping_patience:
         watchers.append(transformers.EarlyStoppingCallback(chosen.early_stopping_patience))
     began = time.perf_counter()
-    with _users_errors(settings), _training_attention(model, device.type, settings):
+    with (
+        _users_errors(settings),
+        lost_partners(arguments.world_size),
+        _training_attention(model, device.type, settings),
+        training_memory(model, settings),
+    ):
         if chosen.contrastive_epochs:
             warm_up(arguments, scratch, chosen.contrastive_epochs, chosen.extra, **parts)
         trainer = make_trainer(
@@ -136,6 +147,8 @@ def fine_tune(
         trainer.train()
         _refuse_divergence(model, settings)
         seconds = time.perf_counter() - began
+        if lora:
+            lora.merge()
         history = _history(trainer.state.log_history)
         validation = max(entry[BEST_METRIC] for entry in history)
         if pretrained:
