@@ -67,7 +67,7 @@ def test_a_step_learns_from_the_same_sentences_in_however_many_parts_it_is_compu
         epoch = list(RowBatches(made, 8, 0.25, seed=1, parts=parts))
         assert len(epoch) == len(RowBatches(made, 8, 0.25, seed=1, parts=parts)) == 7 * parts
         labelled = [[n for row in part if row >= 0 for n in made.rows[row].answers] for part in epoch]
-        steps = [sum(labelled[step * parts : (step + 1) * parts], []) for step in range(7)]
+        steps = [[n for part in labelled[step * parts : (step + 1) * parts] for n in part] for step in range(7)]
         assert all(len(part) for part in epoch)
         return [sorted(step) for step in steps]
 

@@ -129,9 +129,9 @@ def test_without_peft_the_extra_is_named(toy_file, tmp_path, monkeypatch):
 
 
 def test_impossible_ranks_are_refused():
-    with pytest.raises(UsageError, match="model.lora.rank=-1: must lie between 0 and 4096"):
+    with pytest.raises(UsageError, match=r"model.lora.rank=-1: must lie between 0 and 4096"):
         LoraSettings(rank=-1)
-    with pytest.raises(UsageError, match="model.lora.alpha=0: must be above 0"):
+    with pytest.raises(UsageError, match=r"model.lora.alpha=0: must be above 0"):
         LoraSettings(alpha=0)
 
 
@@ -139,5 +139,5 @@ def test_encoder_without_linear_layers_is_refused():
     class Encoder(torch.nn.Module):
         base_model = property(lambda self: self)
 
-    with pytest.raises(UserError, match="model.lora.rank=4: this backbone has no linear layers"):
+    with pytest.raises(UserError, match=r"model.lora.rank=4: this backbone has no linear layers"):
         LowRankEncoder(Encoder(), LoraSettings(rank=4))

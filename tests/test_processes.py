@@ -129,9 +129,9 @@ def test_more_processes_than_sentences_a_step_are_refused_in_one_line(toy_file, 
 
 def test_more_processes_than_rows_are_refused(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "8")
-    with pytest.raises(UserError, match="8 processes: there are only 7 training rows"):
+    with pytest.raises(UserError, match=r"8 processes: there are only 7 training rows"):
         refuse_idle_processes(7, 32, 1)
-    with pytest.raises(UserError, match="trainer.batch_size=32: fewer sentences a step than 8 processes of 5 parts"):
+    with pytest.raises(UserError, match=r"trainer.batch_size=32: fewer sentences a step than 8 processes of 5 parts"):
         refuse_idle_processes(100, 32, 5)
     refuse_idle_processes(8, 32, 4)
 

@@ -11,11 +11,11 @@ from sitrep.settings.rules import check_label_map, expand_home, require
 
 @dataclass
 class LoraSettings:
-    """LoRA, for large backbones: small matrices are trained beside frozen weights, and become part of them at the end."""
+    """LoRA, for large backbones: small matrices are trained beside frozen weights, then become part of them."""
 
     rank: int = 0
-    """Rank of the matrices beside each linear layer of the encoder, such as 16; 0: the weights themselves are trained."""
-    alpha: float | None = None
+    """Rank of the matrices beside each linear layer of the encoder, such as 16; 0: its own weights are trained."""
+    alpha: int | None = None
     """What they are multiplied with is this over the rank; `null`: twice the rank."""
 
     def __post_init__(self) -> None:

@@ -1,12 +1,13 @@
 """Labelled sentences as rows, in batches of like length and like many sentences."""
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 
 import numpy as np
 import torch
 
 from sitrep.labels import Taxonomy
-from sitrep.model.encoding import EncodedRow, InputEncoder, reading_order
+from sitrep.model.encoding import NOWHERE, EncodedRow, InputEncoder, reading_order
 from sitrep.sentences import LabelledSentence
 from sitrep.settings import Context
 
@@ -92,20 +93,16 @@ class Collator:
         """
         rows = [row for row, _, _ in examples]
         batch = self.encoder.batch(rows, max(len(row.ids) for row in rows))
-        labels = torch.full(batch.starts.shape, IGNORED)
-        numbers = torch.full(labels.shape, IGNORED)
-        targets = torch.zeros((*labels.shape, examples[0][2].shape[1]))
-        for index, (row, known, wanted) in enumerate(examples):
-            numbers[index, : len(known)] = torch.tensor(row.answers)
-            labels[index, : len(known)] = torch.from_numpy(known)
-            targets[index, : len(wanted)] = torch.from_numpy(wanted)
+        answered = batch.starts != NOWHERE
+        labels, numbers = np.full(answered.shape, IGNORED), np.full(answered.shape, IGNORED)
+        targets = np.zeros((*answered.shape, examples[0][2].shape[1]), dtype=np.float32)
+        labels[answered] = np.concatenate([known for _, known, _ in examples])
+        targets[answered] = np.concatenate([wanted for _, _, wanted in examples])
+        numbers[answered] = np.fromiter(chain.from_iterable(row.answers for row in rows), dtype=np.int64)
         arrays = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask}
         arrays |= {"starts": batch.starts, "owners": batch.owners}
-        return {name: torch.from_numpy(array) for name, array in arrays.items()} | {
-            "labels": labels,
-            "targets": targets,
-            "numbers": numbers,
-        }
+        arrays |= {"labels": labels, "targets": targets, "numbers": numbers}
+        return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 
 class RowBatches(torch.utils.data.Sampler[list[int]]):  # type: ignore[misc]
