@@ -84,6 +84,7 @@ def fine_tune(
     """
     import transformers
 
+    from sitrep.training.cpu_steps import faster_steps
     from sitrep.training.examples import Collator, Examples
     from sitrep.training.low_rank import LowRankEncoder
     from sitrep.training.trainer import SentenceTrainer, make_trainer, warm_up
@@ -130,7 +131,7 @@ def fine_tune(
     with (
         _users_errors(settings),
         lost_partners(arguments.world_size),
-        _training_attention(model, device.type, settings),
+        faster_steps(model, device.type, settings),
         training_memory(model, settings),
     ):
         if chosen.contrastive_epochs:
@@ -200,20 +201,6 @@ def _users_errors(settings: TrainSettings) -> Iterator[None]:
     except torch.OutOfMemoryError:
         size = settings.trainer.batch_size
         raise UserError(f"trainer.batch_size={size}: the GPU's memory is too small; lower it") from None
-
-
-@contextmanager
-def _training_attention(model: Any, device: str, settings: TrainSettings) -> Iterator[None]:
-    """On a CPU the fused kernel's backward pass is slower than the plain one at these lengths."""
-    if device != "cpu" or settings.model.dropout != 0:
-        yield
-        return
-    usual = model.config._attn_implementation
-    model.model.set_attn_implementation("eager")
-    try:
-        yield
-    finally:
-        model.model.set_attn_implementation(usual)
 
 
 def _refuse_divergence(model: Any, settings: TrainSettings) -> None:
