@@ -1,6 +1,6 @@
 """Training on a GPU, in one run of a few minutes; each row is printed as it comes.
 
-    python benchmarks/gpu_training.py [backbones=minilm,mpnet] [batch_sizes=32,256,1024] [lora=16] [steps=150] [SETTING...]
+    python benchmarks/gpu_training.py [backbones=minilm,mpnet] [batch_sizes=32,256,1024] [lora=16] [steps=150] [NAME=…]
 
 Every backbone (a ready choice of `model=`, a folder) is trained with each batch size, then with the largest one by LoRA
 and with activation checkpointing. Printed are training sentences a second from the median step, the share of the step
