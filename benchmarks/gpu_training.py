@@ -75,7 +75,7 @@ class TimedBatches:
             seconds.append(time.perf_counter() - began)
             return made
 
-        Collator.__call__ = timed  # type: ignore[method-assign]
+        Collator.__call__ = timed  # type: ignore[method-assign,assignment]
         return self
 
     def __exit__(self, *_: object) -> None:
