@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 from sitrep import settings
 from sitrep.cli.arguments import split_options
 from sitrep.cli.help import help_text
+from sitrep.cli.launched import is_first_to_speak
 from sitrep.cli.start import raise_on_signals
 from sitrep.errors import EXTRAS, Stopped, UsageError, UserError, is_installed, not_installed
 
@@ -247,7 +248,7 @@ def _signal_behind(error: BaseException) -> Stopped | None:
 
 
 def _end(program: str, message: object, status: int) -> NoReturn:
-    if os.environ.get("RANK", "0") == "0":  # of several processes of one run the first speaks
+    if is_first_to_speak():
         print(f"{program}: {_one_line(message)}", file=sys.stderr)
     raise SystemExit(status) from None
 

@@ -34,7 +34,7 @@ from sitrep.settings.labelling import (
     SelectSettings,
 )
 from sitrep.settings.serving import ServeSettings, ServingLimits
-from sitrep.settings.training import ModelSettings, TrainerSettings, TrainSettings
+from sitrep.settings.training import LoraSettings, ModelSettings, TrainerSettings, TrainSettings
 
 __all__ = [
     "AdaptSettings",
@@ -58,6 +58,7 @@ __all__ = [
     "JoinLines",
     "KeptWeights",
     "LabelFormat",
+    "LoraSettings",
     "ModelSettings",
     "OnDuplicates",
     "PartFormat",
