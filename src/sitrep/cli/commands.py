@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 from sitrep import settings
 from sitrep.cli.arguments import split_options
 from sitrep.cli.help import help_text
+from sitrep.cli.launched import is_first_to_speak
 from sitrep.cli.start import raise_on_signals
 from sitrep.errors import EXTRAS, Stopped, UsageError, UserError, is_installed, not_installed
 
@@ -240,7 +241,7 @@ def _run_each(work: Callable[[Any], Any], runs: Sequence[Sequence[str]], chosen:
                 print(f"{program}: {reason}", file=sys.stderr)
             outcomes.append(RunOutcome(arguments, result, reason, time.perf_counter() - began))
     finally:
-        if _speaks():
+        if is_first_to_speak():
             tell_runs(outcomes, Console(stderr=True))
     if failed:
         raise SystemExit(failed[0].exit_status)
@@ -285,14 +286,9 @@ def _signal_behind(error: BaseException) -> Stopped | None:
 
 
 def _end(program: str, message: object, status: int) -> NoReturn:
-    if _speaks():
+    if is_first_to_speak():
         print(f"{program}: {_one_line(message)}", file=sys.stderr)
     raise SystemExit(status) from None
-
-
-def _speaks() -> bool:
-    """Of several processes of one run the first speaks."""
-    return os.environ.get("RANK", "0") == "0"
 
 
 def _one_line(message: object) -> str:

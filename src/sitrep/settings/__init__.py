@@ -36,7 +36,7 @@ from sitrep.settings.labelling import (
 )
 from sitrep.settings.search import SweepSettings
 from sitrep.settings.serving import ServeSettings, ServingLimits
-from sitrep.settings.training import ModelSettings, TrainerSettings, TrainSettings
+from sitrep.settings.training import LoraSettings, ModelSettings, TrainerSettings, TrainSettings
 
 __all__ = [
     "AdaptSettings",
@@ -60,6 +60,7 @@ __all__ = [
     "JoinLines",
     "KeptWeights",
     "LabelFormat",
+    "LoraSettings",
     "ModelSettings",
     "OnDuplicates",
     "PartFormat",
