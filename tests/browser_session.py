@@ -91,9 +91,13 @@ class Session:
             time.sleep(0.05)
         return value
 
-    def press(self, key, *, control=False):
+    def press(self, key, *, control=False, shift=False):
+        """Press a key; a digit with Shift is the sign that stands over it on an American keyboard."""
         codes = {"Enter": 13, "Backspace": 8, "Tab": 9, "Escape": 27, "ArrowRight": 39, "ArrowLeft": 37}
-        stroke = {"key": key, "windowsVirtualKeyCode": codes.get(key, ord(key[0].upper())), "modifiers": 2 * control}
+        stroke = {"key": key, "windowsVirtualKeyCode": codes.get(key, ord(key[0].upper()))}
+        stroke["modifiers"] = 2 * control + 8 * shift
+        if key.isdigit():
+            stroke |= {"code": f"Digit{key}", "key": ")!@#$%^&*("[int(key)] if shift else key}
         self.call("Input.dispatchKeyEvent", type="keyDown" if len(key) == 1 else "rawKeyDown", **stroke)
         self.call("Input.dispatchKeyEvent", type="keyUp", **stroke)
 

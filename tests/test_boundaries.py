@@ -27,12 +27,12 @@ LEVELS = {
     "serving": 5,
     "labelling": 5,
     "agreement": 5,
-    "adaptation": 5,
     "counting": 5,
-    "report": 6,
-    "cli": 8,
+    "adaptation": 6,
+    "report": 7,
+    "cli": 9,
 }
-RUN_LEVEL = 7
+RUN_LEVEL = 8
 """Of the `run.py` of a job, which alone sees across its neighbours."""
 
 

@@ -11,6 +11,7 @@ from conftest import PROJECT, word_tokenizer, write_jsonl
 from sitrep.cli.composition import compose_settings
 from sitrep.data.loading import load_data
 from sitrep.errors import UserError
+from sitrep.evaluation.run import evaluate
 from sitrep.inference.outputs import as_row
 from sitrep.inference.predictor import WINDOW, Predictor
 from sitrep.inference.run import predict
@@ -29,7 +30,7 @@ from sitrep.model.packaged import packaged_minilm
 from sitrep.model.tokenizer import TextTokenizer
 from sitrep.pages.passages import article_passages
 from sitrep.sentences import LabelledSentence, Passage
-from sitrep.settings import Context, DataSettings, PredictSettings
+from sitrep.settings import Context, DataSettings, EvaluateSettings, PredictSettings
 
 COMMON, RARE = range(3, 100), range(500, 900)
 
@@ -214,10 +215,11 @@ def test_run_says_in_one_line_how_much_is_unlike_training_and_what_to_do(
     source = write_jsonl(tmp_path / "rows.jsonl", pages)
     fixed = [f"checkpoint={knowing}", f"input={source}", f"output={tmp_path / 'out.csv'}", f"calibrated={calibrated}"]
     predict(compose_settings("predict", PredictSettings, [*fixed, "inference.precision=fp32"]))
-    [line] = [line for line in capsys.readouterr().err.splitlines() if "unlike the training data" in line]
+    said = capsys.readouterr().err
+    [line] = [line for line in said.splitlines() if "unlike the training data" in line]
     assert line.startswith("16 of 24 sentences stand on 2 pages unlike the training data, by their words")
     assert outcome in line
-    assert line.endswith("if such pages matter, label some and train with them")
+    assert f"scripts/label.py select input={source} n=150 random_share=1" in said
     assert "unfamiliar" in (tmp_path / "out.csv").read_text().splitlines()[0].split(",")
 
 
@@ -276,3 +278,17 @@ def test_pages_of_other_kinds_are_found_and_hardly_a_page_of_the_corpus_is():
     others = [p for page in map(json.loads, lines) for p in article_passages(page["text"], page["id"])]
     assert share([*split.validation, *split.test]) <= 0.025  # 4 of 198
     assert share(others) > 0.5  # 14 of 24
+
+
+def test_a_report_on_strange_pages_names_the_next_step(knowing, tmp_path):
+    strange = [{"article_id": f"c{n}", "text": line, "label": "none"} for n in (1, 2) for line in RECIPE.splitlines()]
+    usual = [{"article_id": "u", "text": line, "label": "none"} for line in USUAL.splitlines()]
+    notes = {}
+    for name, content in (("strange", [*strange, *usual]), ("usual", usual)):
+        file = write_jsonl(tmp_path / f"{name}.jsonl", content)
+        overrides = [f"checkpoint={knowing}", f"data.test_files=[{file}]", f"output_dir={tmp_path / name}"]
+        evaluate(compose_settings("evaluate", EvaluateSettings, [*overrides, "behaviour=false", "training_data=none"]))
+        notes[name] = " ".join(json.loads((tmp_path / name / "metrics.json").read_text())["notes"])
+    assert "16 of 24 units stand on pages unlike the training data" in notes["strange"]
+    assert "150 labels of such pages can back a precision of 0.95" in notes["strange"]
+    assert "scripts/label.py" not in notes["usual"]

@@ -32,6 +32,7 @@ def stop(error: UserError) -> None:
 
 EXTRAS = {
     "onnxruntime": "onnx",
+    "openpyxl": "xlsx",
     "pyarrow": "parquet",
     **dict.fromkeys(
         ("accelerate", "cleanlab", "datasets", "huggingface_hub", "matplotlib", "safetensors", "scipy"), "train"

@@ -104,7 +104,7 @@ COMMANDS = {
         "Say how far coders agree, what they part on, and what is decided.",
         settings.AgreeSettings,
         "sitrep.agreement.run:agree",
-        needs=("scipy",),
+        needs=("scipy", "sklearn"),
     ),
     "label adapt": Command(
         "Make a checkpoint better on your pages with labels of them, and measure honestly whether it is.",

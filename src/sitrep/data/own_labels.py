@@ -14,7 +14,7 @@ A sample (`scripts/label.py select`) holds one unit a row:
     What the model says; coders do not see it unless they ask.
 
 and whatever else the input row held, such as ``outlet``. A file of labels (`scripts/label.py import`) holds what one
-coder said of one unit: ``id`` to ``text_hash`` and ``drawn``, ``sampling_probability`` as above, then ``label``,
+coder said of one unit: ``id`` to ``sampling_probability`` as above, ``before`` and ``after`` if known, then ``label``,
 ``labels``, ``coder``, ``unsure``, ``comment``. So `scripts/train.py` reads it like any labelled file.
 """
 
@@ -28,7 +28,7 @@ from typing import Any
 from sitrep.errors import UserError
 from sitrep.labels import Taxonomy
 from sitrep.storage.complete import complete_file, shown
-from sitrep.storage.json_lines import json_line
+from sitrep.storage.json_lines import json_line, without_half_characters
 from sitrep.storage.tables import TableRow, read_rows
 
 HASH_DIGITS = 16
@@ -77,6 +77,12 @@ class SampledUnit:
     guess: str | None = None
     probabilities: Mapping[str, float] | None = None
     fields: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        # Half a character, which no file of ours holds, becomes what it is written as, so that the hash fits.
+        object.__setattr__(self, "text", without_half_characters(self.text))
+        for name in ("before", "after"):
+            object.__setattr__(self, name, tuple(map(without_half_characters, getattr(self, name))))
 
     @property
     def text_hash(self) -> str:
@@ -138,6 +144,7 @@ def label_row(label: CoderLabel) -> dict[str, Any]:
         "coder": label.coder,
         "unsure": label.unsure,
         "comment": label.comment,
+        **_surroundings(label.unit),
         **_design(label.unit),
         **label.unit.fields,
     }
@@ -151,6 +158,11 @@ def _identity(unit: SampledUnit) -> dict[str, Any]:
         "text": unit.text,
         "text_hash": unit.text_hash,
     }
+
+
+def _surroundings(unit: SampledUnit) -> dict[str, Any]:
+    """Lines of the page around a unit, where they are known, for whoever reads it again."""
+    return {name: list(lines) for name, lines in (("before", unit.before), ("after", unit.after)) if lines}
 
 
 def _design(unit: SampledUnit) -> dict[str, Any]:
@@ -245,6 +257,8 @@ def unit_of(row: TableRow) -> SampledUnit:
 
 def _label_of(row: TableRow, taxonomy: Taxonomy, file: str) -> CoderLabel:
     fields = row.fields
+    if "text_hash" in fields and "text" not in fields:
+        raise UserError(f"{row.place}: no text; read what a coder saved with scripts/label.py import first")
     label = fields.get("label")
     if not isinstance(label, str):
         raise UserError(f"{row.place}: no label")
@@ -252,6 +266,10 @@ def _label_of(row: TableRow, taxonomy: Taxonomy, file: str) -> CoderLabel:
     if isinstance(named, str):  # as tables hold several
         named = [name for name in named.split("|") if name]
     labels = tuple(named) if isinstance(named, list) else (label,) if label in taxonomy.classes else ()
+    unknown = [name for name in (label, *labels) if name not in taxonomy.known]
+    if unknown:
+        choices = ", ".join(taxonomy.known)
+        raise UserError(f"{row.place}: the label {unknown[0]!r} is none of {choices}; labels=FILE.yaml names others")
     try:
         taxonomy.validate(label, labels)
     except ValueError as error:

@@ -1,6 +1,6 @@
 """Everything that a report and ``metrics.json`` tell, computed once."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -9,13 +9,17 @@ import numpy as np
 from sitrep.evaluation.analysis import Analysis
 from sitrep.evaluation.misclassifications import Misclassification, misclassifications
 from sitrep.labels import Taxonomy
+from sitrep.metrics.abstention import labels_to_back
 from sitrep.metrics.multilabel import MultilabelScores, score_multilabel
 from sitrep.metrics.scores import Scores, score
 from sitrep.model.baselines import Baseline
-from sitrep.sentences import LabelledSentence, Passage, Prediction, carried_fields
+from sitrep.sentences import UNFAMILIAR_VOCABULARY, LabelledSentence, Passage, Prediction, carried_fields
 
 SCHEMA_VERSION = 3
 """Of ``metrics.json``; docs/evaluation.md says what it holds."""
+
+STRANGE_SHARE = 0.05
+"""Of units on pages unlike the training data, from which on a report says what to do about it; 0.01 are by chance."""
 
 TOLERABLE_RISKS = (0.01, 0.02, 0.05, 0.1)
 """Shares of errors for which ``metrics.json`` says how many units can be accepted."""
@@ -132,7 +136,7 @@ def compute(
         data=data,
         training=training,
         environment=environment,
-        notes=_notes(scores, taxonomy, predictions, data),
+        notes=[*_notes(scores, taxonomy, predictions, data), *_notes_on_strange_pages(predictions, analysis)],
     )
 
 
@@ -176,6 +180,18 @@ def _notes(scores: Scores, taxonomy: Taxonomy, predictions: Sequence[Prediction]
     if cut:
         notes.append(f"{cut} units were longer than the model reads and were judged by their beginning.")
     return notes
+
+
+def _notes_on_strange_pages(predictions: Sequence[Prediction], analysis: Analysis) -> Iterator[str]:
+    """What is unlike the training data, and what would back a promise there."""
+    strange = sum(prediction.unfamiliar == UNFAMILIAR_VOCABULARY for prediction in predictions)
+    target = analysis.target_precision
+    if target and strange > STRANGE_SHARE * len(predictions):
+        wanted = f"{labels_to_back(target)} labels of such pages can back a precision of {target:g}: draw them with"
+        yield (
+            f"{strange} of {len(predictions)} units stand on pages unlike the training data, by their words, and are "
+            f"never accepted. {wanted} `scripts/label.py select`, and hand them to `scripts/label.py adapt`."
+        )
 
 
 def _scores_as_json(scores: Scores) -> dict[str, Any]:

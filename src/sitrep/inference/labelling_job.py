@@ -247,10 +247,9 @@ class _Job:
         """The summary, of all parts also where others were done before."""
         pages = list(self._first_pages()) if self.manifest.tally.pages <= SHOWN_PAGES else []
         labels, clock = self.manifest.labels, self.predictor.clock if self.predictor else StageClock()
-        fit = self.checkpoint.validation if self.settings.calibrated else None
-        decided = bool(fit and fit.acceptance_thresholds)
+        promised = self.checkpoint.promised_precision if self.settings.calibrated else None
         say_summary(console, self.manifest.tally, labels, pages, seconds, clock)
-        say_remarks(console, self.manifest.tally, decided, self.manifest.duplicates)
+        say_remarks(console, self.manifest.tally, promised, self.manifest.duplicates, self.settings.input)
         console.print(f"written to {self.folder.path}", highlight=False, markup=False, soft_wrap=True)
 
     def _first_pages(self) -> Iterator[PageCounts]:

@@ -1,5 +1,6 @@
 """What a prediction says at its end."""
 
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 
@@ -7,7 +8,10 @@ from rich.console import Console
 
 from sitrep.inference.stage_clock import StageClock
 from sitrep.inference.tally import PageCounts, Tally, table_of_classes, table_of_pages
+from sitrep.metrics.abstention import labels_to_back
 from sitrep.sentences import UNFAMILIAR_VOCABULARY
+
+USUAL_TARGET = 0.95
 
 
 def say_summary(
@@ -35,20 +39,24 @@ def say_summary(
     _print(console, lines)
 
 
-def say_remarks(console: Console, tally: Tally, decided: bool, duplicates: str | None) -> None:
+def say_remarks(
+    console: Console, tally: Tally, target_precision: float | None, duplicates: str | None, source: str
+) -> None:
     """What repeats, what could not be read, and what is unlike the training data, a line each if there is any.
 
     Args:
         console: Where it goes.
         tally: What was counted.
-        decided: Whether predictions say what to review.
+        target_precision: That predictions which need no check were promised; ``None`` if none says what to review.
         duplicates: How much repeats, in words; ``None`` if that was not looked for.
+        source: What was read, as the user named it.
     """
-    lines = [duplicates] if duplicates else []
+    lines, decided = [duplicates] if duplicates else [], target_precision is not None
     if tally.odd:
         lines.append(unreadable(tally.odd, tally.sentences, decided))
     if tally.unfamiliar:
         lines.append(unfamiliar(tally, decided))
+        lines.append(next_step(target_precision or USUAL_TARGET, source))
     if lines:
         _print(console, lines)
 
@@ -75,8 +83,16 @@ def unfamiliar(tally: Tally, decided: bool) -> str:
     outcome = "they are marked review" if decided else "their labels are less sure than they look"
     return (
         f"{tally.unfamiliar} of {tally.sentences} sentences stand on {pages} unlike the training data, by "
-        f"{'its' if tally.unfamiliar_pages == 1 else 'their'} words (unfamiliar={UNFAMILIAR_VOCABULARY}): {outcome}; "
-        "if such pages matter, label some and train with them"
+        f"{'its' if tally.unfamiliar_pages == 1 else 'their'} words (unfamiliar={UNFAMILIAR_VOCABULARY}): {outcome}"
+    )
+
+
+def next_step(target_precision: float, source: str) -> str:
+    """One line: the command that draws labels which can back a promise on pages like these."""
+    named = "PAGES" if source == "-" else shlex.quote(source)
+    return (
+        f"if such pages matter: scripts/label.py select input={named} n={labels_to_back(target_precision)} "
+        f"random_share=1, label them, then scripts/label.py adapt; so many can back a precision of {target_precision:g}"
     )
 
 

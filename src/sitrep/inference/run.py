@@ -84,7 +84,8 @@ def predict(settings: PredictSettings) -> None:
     if settings.output != STANDARD_OUTPUT or sys.stderr.isatty():
         listed = pages if len(pages) <= SHOWN_PAGES else []
         say_summary(console, tally, checkpoint.labels, listed, time.perf_counter() - began, clock)
-    say_remarks(console, tally, bool(predictor.acceptance_thresholds), repeats.summary() if repeats else None)
+    promised = checkpoint.promised_precision if settings.calibrated else None
+    say_remarks(console, tally, promised, repeats.summary() if repeats else None, settings.input)
     if settings.output != STANDARD_OUTPUT:
         console.print(f"written to {settings.output}", highlight=False, markup=False, soft_wrap=True)
     left_out.raise_if_any()

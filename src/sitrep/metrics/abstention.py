@@ -11,6 +11,11 @@ CONFIDENCE = 0.9
 """Of one class's promise that fresh units reach the wanted precision."""
 
 
+USUAL_SHARE = 0.3
+"""Of units that are accepted on pages unlike the training data, as far as such were measured (`docs/labelling.md`)."""
+STEP_OF_LABELS = 50
+
+
 @dataclass(frozen=True)
 class RiskCoverage:
     """Errors among the units that a threshold on the confidence accepts, for every threshold.
@@ -130,6 +135,21 @@ def thresholds(
         own = predicted == index
         chosen[label] = _threshold(probabilities[own, index], right[own], homes[own], correlation, target_precision)
     return chosen
+
+
+def labels_to_back(target_precision: float) -> int:
+    """How many units, drawn at random and labelled, can back the promise of a precision on pages of their kind.
+
+    So many that the accepted among them, all of them right, have a lower bound that reaches the target.
+
+    Args:
+        target_precision: Wanted share of right labels among those accepted, between 0 and 1.
+
+    Returns:
+        A multiple of 50.
+    """
+    accepted = np.log(1 - CONFIDENCE) / np.log(target_precision)
+    return int(np.ceil(accepted / USUAL_SHARE / STEP_OF_LABELS)) * STEP_OF_LABELS
 
 
 def strictest(chosen: Sequence[Mapping[str, float | None]]) -> dict[str, float | None]:

@@ -3,7 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from sitrep.labels import Taxonomy
+from sitrep.metrics.intervals import Interval, chance_corrected_interval
+from sitrep.metrics.resampling import effective_number, resample
 from sitrep.metrics.scores import score
 
 
@@ -53,3 +57,44 @@ def agreement(first: Sequence[str], second: Sequence[str], taxonomy: Taxonomy) -
         macro_f1=scores.macro_f1,
         f1={label: figures.f1 for label, figures in scores.per_class.items()},
     )
+
+
+def kappas(confusions: np.ndarray) -> np.ndarray:
+    """Cohen's kappa of any number of confusion matrices at once.
+
+    Args:
+        confusions: Counts, shape (..., labels, labels).
+
+    Returns:
+        Shape (...); NaN where chance alone agrees fully.
+    """
+    seen, chance = _agreements(confusions)
+    return np.asarray(np.divide(seen - chance, 1 - chance, out=np.full(seen.shape, np.nan), where=chance < 1))
+
+
+def kappa_interval(confusions: np.ndarray, draws: int, seed: int) -> Interval | None:
+    """95 % interval of Cohen's kappa by bootstrap over whole articles.
+
+    Args:
+        confusions: By article, as of :func:`sitrep.metrics.resampling.article_confusions`.
+        draws: Number of draws.
+        seed: Of the draws.
+
+    Returns:
+        ``None`` where kappa is undefined, or the articles are fewer than two in effect.
+    """
+    whole = confusions.sum(axis=0)
+    value = float(kappas(whole))
+    if np.isnan(value):
+        return None
+    articles = float(effective_number(confusions.sum(axis=(1, 2))))
+    expected = 1 - float(_agreements(whole)[1])
+    return chance_corrected_interval(value, kappas(resample(confusions, draws, seed)), articles, expected)
+
+
+def _agreements(confusions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The agreement that is seen, and the one that chance would give."""
+    units = confusions.sum(axis=(-2, -1))
+    seen = np.trace(confusions, axis1=-2, axis2=-1) / units
+    chance = (confusions.sum(axis=-1) * confusions.sum(axis=-2)).sum(axis=-1) / units**2
+    return np.asarray(seen), np.asarray(chance)

@@ -11,6 +11,9 @@ LEAST_PROBABILITY = float(np.finfo(np.float64).eps)
 TEMPERATURE_BOUNDS = (0.1, 10.0)
 FLAT_LOSS = 1e-4
 """In nats; where the loss differs by less between the best temperature and the bounds, none is better than another."""
+FEW_LABELS_PRIOR = 0.3
+"""Standard deviation of the logarithm of a temperature before a label was seen. Of 0.1, 0.3 and 1, on draws of 50 to
+800 labels of real pages, the one that lowers the calibration error with few labels and loses nothing with many."""
 FEWEST_UNITS = 50
 """Validation units below which no temperature is fitted."""
 
@@ -146,6 +149,28 @@ def fit_temperature(logits: np.ndarray, true: np.ndarray) -> float:
         options={"xatol": 1e-6},
     )
     return float(np.exp(found.x))
+
+
+def cautious_temperature(probabilities: np.ndarray, true: np.ndarray) -> float:
+    """A temperature from a few labels, which stays near 1 unless they say otherwise.
+
+    The mode under a normal prior of the temperature's logarithm; else as :func:`fit_temperature`. A shift of each
+    class besides lost more than it gained with 50 to 800 labels (`docs/labelling.md`).
+
+    Args:
+        probabilities: Shape (rows, labels).
+        true: Indices of the true labels, shape (rows,).
+    """
+    from scipy.optimize import minimize_scalar
+
+    logits = log_probabilities(probabilities)
+
+    def loss(logarithm: float) -> float:
+        prior = logarithm**2 / (2 * FEW_LABELS_PRIOR**2)
+        return len(true) * _loss(logits, true, float(np.exp(logarithm))) + prior
+
+    low, high = np.log(TEMPERATURE_BOUNDS)
+    return float(np.exp(minimize_scalar(loss, bounds=(low, high), method="bounded").x))
 
 
 def _loss(logits: np.ndarray, true: np.ndarray, temperature: float) -> float:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sitrep.labels import Taxonomy
-from sitrep.metrics.resampling import effective_articles, resample, standard_error
+from sitrep.metrics.resampling import ROUNDING, effective_articles, resample, standard_error
 from sitrep.metrics.scores import Rates, rates
 
 CONFIDENCE = 0.95
@@ -99,6 +99,37 @@ def rate_interval(value: float, drawn: np.ndarray, articles: float) -> Interval 
     width = stats.t.ppf(1 - tail, articles - 1) * spread / (value * (1 - value))
     centre = special.logit(value)
     return Interval(float(special.expit(centre - width)), float(special.expit(centre + width)))
+
+
+def chance_corrected_interval(value: float, drawn: np.ndarray, articles: float, expected: float) -> Interval | None:
+    """The 95 % interval of an agreement beyond chance, such as alpha or kappa.
+
+    These are 1 less the disagreement that is seen over the one that chance would give. That ratio has no upper bound
+    at 1, so its logarithm takes the place of the log odds of :func:`rate_interval`.
+
+    Args:
+        value: The figure in the data, 1 at most.
+        drawn: The figure in each draw; NaN where it is undefined.
+        articles: Effective number of articles.
+        expected: The disagreement that chance would give, 0 to 1. Where all agree, which no draw contradicts, the
+            bound is that of Clopper and Pearson for the disagreement, over this.
+
+    Returns:
+        ``None`` if the articles are fewer than two in effect, or the figure does not differ between draws.
+    """
+    from scipy import stats
+
+    if articles < 2:
+        return None
+    tail = (1 - CONFIDENCE) / 2
+    if value > 1 - ROUNDING:
+        unseen = 1 - tail ** (1 / articles)
+        return Interval(max(-1.0, float(1 - unseen / expected)), 1.0)
+    spread = standard_error(drawn, articles)
+    if not spread:
+        return None
+    factor = np.exp(stats.t.ppf(1 - tail, articles - 1) * spread / (1 - value))
+    return Interval(max(-1.0, float(1 - (1 - value) * factor)), float(1 - (1 - value) / factor))
 
 
 def score_intervals(confusions: np.ndarray, taxonomy: Taxonomy, draws: int, seed: int) -> ScoreIntervals:

@@ -109,14 +109,22 @@ def effective_articles(confusions: np.ndarray, taxonomy: Taxonomy) -> Rates:
     either = support + predicted
     averaged = [taxonomy.labels.index(label) for label in taxonomy.averaged]
     return Rates(
-        precision=_effective_number(predicted),
-        recall=_effective_number(support),
-        f1=_effective_number(either),
-        macro_f1=_effective_number(either[:, averaged].sum(axis=1)),
-        accuracy=_effective_number(support.sum(axis=1)),
+        precision=effective_number(predicted),
+        recall=effective_number(support),
+        f1=effective_number(either),
+        macro_f1=effective_number(either[:, averaged].sum(axis=1)),
+        accuracy=effective_number(support.sum(axis=1)),
     )
 
 
-def _effective_number(units: np.ndarray) -> np.ndarray:
+def effective_number(units: np.ndarray) -> np.ndarray:
+    """Kish's effective number of articles, as in :func:`effective_articles`.
+
+    Args:
+        units: Of each article, shape (articles, ...).
+
+    Returns:
+        Shape (...).
+    """
     total = units.sum(axis=0).astype(np.float64)
     return np.asarray(total**2 / np.maximum((units.astype(np.float64) ** 2).sum(axis=0), 1))

@@ -87,6 +87,12 @@ class Checkpoint:
         return self.taxonomy.class_names(self.task)
 
     @property
+    def promised_precision(self) -> float | None:
+        """Share of right labels among those accepted that its thresholds were chosen for; ``None`` if it has none."""
+        fit = self.validation
+        return fit.target_precision if fit and fit.acceptance_thresholds else None
+
+    @property
     def thresholds(self) -> dict[str, float]:
         """Least probability of each class that applies; empty with one label a sentence."""
         if self.task is Task.single_label:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from sitrep.labels import find_taxonomy
-from sitrep.settings.choices import EngineName, LabelFormat
+from sitrep.settings.choices import EngineName, InputFormat, LabelFormat, TrainingData, Unit
 from sitrep.settings.jobs import InferenceSettings
 from sitrep.settings.rules import expand_home, require
 
@@ -21,9 +21,17 @@ class SelectSettings:
     random_share: float = 0.5
     """Share of them that is drawn at random, and so can measure; the others are what the model learns most from."""
     per_page: int = 3
-    """Units of a page at most."""
+    """Units of a page at most; at random more of one that is so long that it is drawn for certain."""
     seed: int = 1
     """Of the draw."""
+    unit: Unit = Unit.sentence
+    """As in `scripts/predict.py`, like the three that follow."""
+    format: InputFormat = InputFormat.auto
+    """`auto` goes by the file's ending."""
+    text_field: str = "text"
+    """Column or key of a row that holds its text."""
+    html_field: str | None = None
+    """Column or key of a row that holds a page of HTML; `null`: `html`, where rows have no `text_field`."""
     checkpoint: str = "outputs/train/latest"
     """Run folder, or the `checkpoint` folder inside it; what it says decides which units are chosen."""
     overwrite: bool = False
@@ -69,8 +77,9 @@ class ExportSampleSettings:
         find_taxonomy(self.labels)
         require(0 <= self.overlap <= 1, "overlap", self.overlap, "must lie in [0, 1]")
         require(0 <= self.seed < 2**32, "seed", self.seed, "must lie between 0 and 4294967295")
-        rule = "every coder has a name of its own"
-        require(len(set(self.coders) - {""}) == len(self.coders), "coders", self.coders, rule)
+        rule = "every coder has a name of its own, that a file may have"
+        fit = all(name and not set(name) & set("/\\\0") for name in self.coders)
+        require(fit and len(set(self.coders)) == len(self.coders), "coders", self.coders, rule)
 
 
 @dataclass
@@ -88,7 +97,7 @@ class ImportLabelsSettings:
     labels: str = "five"
     """As in `scripts/train.py`."""
     coder: str | None = None
-    """Name of the coder, where the file does not tell; `null`: the name of the file."""
+    """Name of the one coder whose file it is; `null`: as the file says, else the name of the file."""
     overwrite: bool = False
     """Replace `output` if it exists."""
 
@@ -118,6 +127,7 @@ class AgreeSettings:
 
     def __post_init__(self) -> None:
         expand_home(self, "inputs", "labels", "predictions", "decided", "output_dir")
+        require(bool(self.inputs), "inputs", self.inputs, "name files of labels, of two coders or more")
         find_taxonomy(self.labels)
         require(100 <= self.draws <= 10**6, "draws", self.draws, "must lie between 100 and 1,000,000")
         require(0 <= self.seed < 2**32, "seed", self.seed, "must lie between 0 and 4294967295")
@@ -152,12 +162,19 @@ class AdaptSettings:
     """Run folder, or the `checkpoint` folder inside it."""
     target_precision: float = 0.95
     """Wanted share of right labels among predictions that need no check."""
+    training_data: TrainingData = TrainingData.own
+    """Whether to read what the checkpoint names as its data, as in `scripts/evaluate.py`; thresholds rest on it."""
+    learning_rate: float | None = None
+    """Highest learning rate; `null`: a quarter of the one that the checkpoint was trained with."""
     seed: int = 1
     """Of folds, batches and draws."""
+    inference: InferenceSettings = field(default_factory=InferenceSettings)
     output_dir: str = "outputs/adapt/{time}"
     """Folder of the result, which must not exist yet; `{time}` becomes the time of its start."""
 
     def __post_init__(self) -> None:
         expand_home(self, "labels", "checkpoint", "output_dir")
+        rule = "must be above 0"
+        require(self.learning_rate is None or self.learning_rate > 0, "learning_rate", self.learning_rate, rule)
         require(0 < self.target_precision < 1, "target_precision", self.target_precision, "must lie between 0 and 1")
         require(0 <= self.seed < 2**32, "seed", self.seed, "must lie between 0 and 4294967295")

@@ -21,6 +21,11 @@ def json_line(value: Any) -> str:
     return line if line.isascii() else HALF_CHARACTER.sub(lambda found: rf"\\u{ord(found[0]):x}", line)
 
 
+def without_half_characters(text: str) -> str:
+    r"""What :func:`json_line` makes of a text: half a character is shown with a backslash, as ``\ud800``."""
+    return text if text.isascii() else HALF_CHARACTER.sub(lambda found: rf"\u{ord(found[0]):x}", text)
+
+
 def _without_nan(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _without_nan(item) for key, item in value.items()}

@@ -1,0 +1,96 @@
+"""The checkpoint that a user's labels made."""
+
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sitrep.adaptation.candidates import Candidate, Fitted
+from sitrep.adaptation.cross_fitting import FurtherTraining
+from sitrep.adaptation.own_units import OwnUnits
+from sitrep.labels import Task
+from sitrep.model.checkpoint import Checkpoint, recorded_files, weight_files, write_taxonomy
+from sitrep.model.checkpoint_record import CheckpointRecord
+from sitrep.model.familiarity import FALSE_ALARMS, Familiarity
+from sitrep.model.tokenizer import TextTokenizer
+from sitrep.model.validation_fit import ValidationFit, number_articles
+from sitrep.storage.complete import publish
+from sitrep.training.further_training import put_between
+
+
+def write_adapted(
+    folder: Path,
+    training: FurtherTraining,
+    end: dict[str, Any],
+    best: Candidate,
+    fitted: Fitted,
+    own: OwnUnits,
+    target_precision: float,
+) -> None:
+    """Write the checkpoint folder.
+
+    Args:
+        folder: That it becomes; not there yet.
+        training: Holds the model.
+        end: Weights that learnt from all units.
+        best: What is kept.
+        fitted: On all units that measure.
+        own: The user's units.
+        target_precision: Wanted share of right labels among those accepted.
+    """
+    checkpoint = training.checkpoint
+    put_between(training.classifier, training.start, end, best.share)
+    folder.mkdir(parents=True)
+    training.classifier.model.save_pretrained(folder)
+    for path in weight_files(folder):
+        publish(path)  # safetensors makes weights that nobody else may read
+    for path in checkpoint.folder.iterdir():
+        if path.is_file() and path.suffix in (".json", ".txt", ".model") and not (folder / path.name).exists():
+            shutil.copyfile(path, folder / path.name)
+    write_taxonomy(folder, checkpoint.taxonomy)
+    validation_of(best, fitted, own, training, target_precision).write(folder)
+    if checkpoint.familiarity:
+        tokens, _ = training.encoder.tokenize([sentence.text for sentence in own.sentences])
+        accustomed(checkpoint.familiarity, tokens, own.pages, training.encoder.tokenizer).write(folder)
+    _record_of(checkpoint, folder).write(folder)
+
+
+def validation_of(
+    best: Candidate, fitted: Fitted, own: OwnUnits, training: FurtherTraining, target_precision: float
+) -> ValidationFit:
+    """What the checkpoint tells of the user's pages: labels given without having learnt from the page."""
+    checkpoint = training.checkpoint
+    labels = list(checkpoint.labels)
+    counted = [s for s, counts in zip(own.sentences, own.measuring, strict=True) if counts]
+    single = checkpoint.task is Task.single_label
+    return ValidationFit(
+        labels=labels,
+        true=[labels.index(sentence.label) for sentence in counted],
+        predicted=[labels.index(label) for label in best.predicted],
+        articles=number_articles([sentence.article_id for sentence in counted]),
+        temperature=fitted.temperature * training.temperature,
+        temperature_note="",
+        thresholds=fitted.thresholds,
+        target_precision=target_precision,
+        acceptance_thresholds=dict.fromkeys(labels, fitted.least) if single else {},
+    )
+
+
+def accustomed(
+    familiarity: Familiarity, tokens: Sequence[Sequence[int]], pages: Sequence[str], tokenizer: TextTokenizer
+) -> Familiarity:
+    """The same words known, but pages like the labelled ones are no longer unfamiliar: they were measured on."""
+    excess = familiarity.excess(tokens, pages, tokenizer)
+    farthest = float(np.quantile(excess, 1 - FALSE_ALARMS)) if len(excess) else 0.0
+    return replace(familiarity, limit=max(familiarity.limit, farthest))
+
+
+def _record_of(checkpoint: Checkpoint, folder: Path) -> CheckpointRecord:
+    """What the old record says, as seen from the new place: its test split was not learnt from."""
+    old = checkpoint.record or CheckpointRecord(checkpoint.max_tokens, window_tokens=checkpoint.window_tokens)
+    base = os.path.relpath((checkpoint.folder / old.base).resolve(), folder.resolve())
+    return replace(old, files=recorded_files(folder), base=Path(base).as_posix(), context=checkpoint.context.name)

@@ -1,0 +1,122 @@
+"""What a checkpoint says of a user's labelled units, as it is and trained on with units of other pages."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sitrep.adaptation.own_units import OwnUnits
+from sitrep.inference.checkpoint_encoder import load_encoder
+from sitrep.inference.predictor import Predictor
+from sitrep.inference.torch_engine import TorchEngine, load_classifier
+from sitrep.labels import Task
+from sitrep.metrics.calibration import LEAST_PROBABILITY, log_probabilities
+from sitrep.model.checkpoint import Checkpoint
+from sitrep.model.encoding import reading_order
+from sitrep.model.hardware import choose_device, choose_precision
+from sitrep.sentences import LabelledSentence
+from sitrep.settings import Precision
+from sitrep.training.further_training import put_between, train_on, weights_of
+
+SHARES = (0.5, 1.0)
+"""Of the way from the checkpoint's weights to those that were trained on."""
+
+Told = Callable[[str], None]
+"""Called with what is done now."""
+
+
+@dataclass(frozen=True)
+class CandidateLogits:
+    """What one candidate says, before it is recalibrated.
+
+    Attributes:
+        own: Logits of the user's units, each by a model that did not learn from its page, shape (units, outputs).
+        reference: Of the units whose pages nobody learnt from, for the curve of confidence; shape (units, outputs).
+    """
+
+    own: np.ndarray
+    reference: np.ndarray
+
+
+class FurtherTraining:
+    """A checkpoint that can be trained on, and put back to where it was.
+
+    Args:
+        checkpoint: To begin with; not an ensemble.
+        learning_rate: The highest.
+        precision: Number format of the arithmetic.
+        seed: Of the order of batches.
+
+    Raises:
+        UserError: If the weights cannot be loaded.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, learning_rate: float, precision: Precision, seed: int) -> None:
+        self.checkpoint = checkpoint
+        self.learning_rate = learning_rate
+        self.seed = seed
+        self.device = choose_device()
+        self.precision = choose_precision(precision, self.device, "inference.precision")
+        self.classifier: Any = load_classifier(checkpoint, checkpoint.folder).to(self.device)
+        self.encoder = load_encoder(checkpoint)
+        self.start = weights_of(self.classifier)
+        self.temperature = (checkpoint.validation.temperature if checkpoint.validation else None) or 1.0
+
+    def train(self, sentences: Sequence[LabelledSentence]) -> dict[str, Any]:
+        """Weights that were trained on with these sentences, all of the way."""
+        self.classifier.load_state_dict(self.start)
+        taxonomy, task = self.checkpoint.taxonomy, self.checkpoint.task
+        train_on(
+            self.classifier,
+            self.encoder,
+            sentences,
+            taxonomy,
+            task,
+            self.learning_rate,
+            self.precision,
+            self.seed,
+        )
+        return weights_of(self.classifier)
+
+    def logits(self, sentences: Sequence[LabelledSentence], end: dict[str, Any], share: float) -> np.ndarray:
+        """Logits of sentences at weights that lie between, at the checkpoint's own temperature."""
+        if not sentences:
+            return np.zeros((0, len(self.checkpoint.class_names)))
+        put_between(self.classifier, self.start, end, share)
+        engine = TorchEngine(self.classifier, self.device, self.precision)
+        predictor = Predictor(engine, self.encoder, self.checkpoint.taxonomy, self.checkpoint.task)
+        order = reading_order(sentences)
+        return logits_of(predictor.predict_proba([s.text for s in sentences], order), predictor.task) / self.temperature
+
+
+def cross_fit(
+    training: FurtherTraining, own: OwnUnits, reference: Sequence[LabelledSentence], told: Told
+) -> tuple[dict[float, CandidateLogits], dict[str, Any]]:
+    """Train on with the units of all folds but one, and answer those of that one; for every fold.
+
+    Returns:
+        Logits by share of the way, 0 being the checkpoint as it is; and the weights that learnt from all units.
+    """
+    told("training on with all units")
+    whole = training.train(own.sentences)
+    of_reference = {share: training.logits(reference, whole, share) for share in (0.0, *SHARES)}
+    answers = {0.0: training.logits(own.sentences, training.start, 0.0)}
+    answers |= {share: np.zeros_like(answers[0.0]) for share in SHARES}
+    folds = np.unique(own.folds)
+    for count, fold in enumerate(folds, 1):
+        told(f"training on without fold {count} of {len(folds)}")
+        inside = own.folds == fold
+        end = training.train([s for s, held_out in zip(own.sentences, inside, strict=True) if not held_out])
+        held = [s for s, held_out in zip(own.sentences, inside, strict=True) if held_out]
+        for share in SHARES:
+            answers[share][inside] = training.logits(held, end, share)
+    return {share: CandidateLogits(answers[share], of_reference[share]) for share in answers}, whole
+
+
+def logits_of(probabilities: np.ndarray, task: Task) -> np.ndarray:
+    """Logits that have these probabilities: logarithms with one label a sentence, log odds with many."""
+    if task is Task.single_label:
+        return log_probabilities(probabilities)
+    clipped = np.clip(probabilities, LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
+    return np.asarray(np.log(clipped / (1 - clipped)))
