@@ -6,7 +6,6 @@ import numpy as np
 
 SHARES = np.array([0.21, 0.20, 0.13, 0.22, 0.24])
 """Of the labels, as in the shipped corpus."""
-OTHER_SHARES = np.array([0.05, 0.15, 0.40, 0.10, 0.30])
 
 
 @dataclass(frozen=True)

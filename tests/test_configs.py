@@ -21,7 +21,7 @@ GIVEN_TO_ROOT = {
     "label import": {"input": "x", "format": LabelFormat.page, "sample": "s"},
     "label agree": {"inputs": ["x", "y"]},
     "label adapt": {"labels": "x"},
-    "label audit": {"predictions": "x", "labels": "y", "output": "z"},
+    "label audit": {"predictions": "x", "labels": "y", "output": "z.json"},
     "fetch_backbone": {"backbone": FetchedBackbone.mpnet},
 }
 GIVEN = {"data=files": ["data.train_files=[x.jsonl]"], "model=custom": ["model.name=a/b"]}

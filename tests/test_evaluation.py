@@ -239,7 +239,6 @@ def test_one_article_has_no_intervals_and_the_report_says_so(run, run_directory,
     assert metrics["intervals"]["macro_f1"] is None
     assert "all units are of one article" in metrics["intervals"]["missing"]
     assert "No intervals: all units are of one article" in (folder / "report.html").read_text()
-    assert all(count["low"] is None for count in metrics["counts"]["counts"].values())
 
 
 @pytest.mark.slow
@@ -284,5 +283,5 @@ def test_markdown_report_has_the_figures_of_the_metrics(run_directory):
     assert f"**{metrics['macro_f1']:.3f}** macro-F1" in text
     for outcome in metrics["behaviour"]:
         assert outcome["name"] in text
-    for heading in ("How many there are", "How sure it is", "What to check by hand", "Where it does worse"):
+    for heading in ("How sure it is", "What to check by hand", "Where it does worse"):
         assert f"## {heading}" in text

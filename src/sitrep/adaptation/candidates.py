@@ -27,7 +27,7 @@ from sitrep.sentences import LabelledSentence
 
 AS_IS = "as it is"
 RECALIBRATED = "recalibrated"
-TRAINED = {0.5: "trained on, half way", 1.0: "trained on"}
+TRAINED = "trained on"
 DRAWS = 2000
 
 
@@ -109,10 +109,10 @@ class Measurement:
         self.pages = [page for page, counts in zip(own.pages, measuring, strict=True) if counts]
 
     def candidates(self, answers: Mapping[float, CandidateLogits]) -> list[Candidate]:
-        """Every way in the order of the table: as it is, recalibrated, trained on by each share."""
+        """Every way in the order of the table: as it is, recalibrated, trained on."""
         as_is = self._as_it_is(answers[0.0])
         ways = [(AS_IS, 0.0, as_is), (RECALIBRATED, 0.0, self._recalibrated(answers[0.0]))]
-        ways += [(name, share, self._recalibrated(answers[share])) for share, name in TRAINED.items()]
+        ways += [(TRAINED, share, self._recalibrated(answers[share])) for share in answers if share]
         return [self._candidate(name, share, way, as_is) for name, share, way in ways]
 
     def fit(self, answers: CandidateLogits) -> Fitted:

@@ -19,8 +19,12 @@ from sitrep.sentences import LabelledSentence
 from sitrep.settings import Precision
 from sitrep.training.further_training import put_between, train_on, weights_of
 
-SHARES = (0.5, 1.0)
-"""Of the way from the checkpoint's weights to those that were trained on."""
+SHARE = 0.5
+"""Of the way from the checkpoint's weights to those that were trained on. All of the way was measured too: surer of itself
+and no better (`docs/labelling.md`)."""
+FEWEST_TO_LEARN = 200
+"""Units drawn at random below which nothing is learnt: with fewer the model got worse as often as better, and the units
+are too few to tell."""
 
 Told = Callable[[str], None]
 """Called with what is done now."""
@@ -96,22 +100,25 @@ def cross_fit(
     """Train on with the units of all folds but one, and answer those of that one; for every fold.
 
     Returns:
-        Logits by share of the way, 0 being the checkpoint as it is; and the weights that learnt from all units.
+        Logits by share of the way, 0 being the checkpoint as it is; and the weights that learnt from all units. Where
+        the units are too few to learn from, there is the checkpoint alone.
     """
+    start = training.start
+    as_is = CandidateLogits(training.logits(own.sentences, start, 0.0), training.logits(reference, start, 0.0))
+    if own.measuring.sum() < FEWEST_TO_LEARN:
+        return {0.0: as_is}, start
     told("training on with all units")
     whole = training.train(own.sentences)
-    of_reference = {share: training.logits(reference, whole, share) for share in (0.0, *SHARES)}
-    answers = {0.0: training.logits(own.sentences, training.start, 0.0)}
-    answers |= {share: np.zeros_like(answers[0.0]) for share in SHARES}
+    of_reference = training.logits(reference, whole, SHARE)
+    answers = np.zeros_like(as_is.own)
     folds = np.unique(own.folds)
     for count, fold in enumerate(folds, 1):
         told(f"training on without fold {count} of {len(folds)}")
         inside = own.folds == fold
         end = training.train([s for s, held_out in zip(own.sentences, inside, strict=True) if not held_out])
         held = [s for s, held_out in zip(own.sentences, inside, strict=True) if held_out]
-        for share in SHARES:
-            answers[share][inside] = training.logits(held, end, share)
-    return {share: CandidateLogits(answers[share], of_reference[share]) for share in answers}, whole
+        answers[inside] = training.logits(held, end, SHARE)
+    return {0.0: as_is, SHARE: CandidateLogits(answers, of_reference)}, whole
 
 
 def logits_of(probabilities: np.ndarray, task: Task) -> np.ndarray:

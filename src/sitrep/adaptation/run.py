@@ -7,7 +7,7 @@ from rich.console import Console
 
 from sitrep.adaptation.adapted_checkpoint import write_adapted
 from sitrep.adaptation.candidates import Measurement, best_of
-from sitrep.adaptation.cross_fitting import FurtherTraining, cross_fit
+from sitrep.adaptation.cross_fitting import FEWEST_TO_LEARN, FurtherTraining, cross_fit
 from sitrep.adaptation.own_units import read_own_units
 from sitrep.data.recorded import training_data_of
 from sitrep.errors import UserError
@@ -18,6 +18,7 @@ from sitrep.settings import AdaptSettings, TrainingData
 from sitrep.settings.description import as_plain
 from sitrep.storage.complete import complete_folder, point_latest
 
+TOO_FEW = f"nothing was learnt: that wants {FEWEST_TO_LEARN} units drawn at random; fewer measure and calibrate"
 GENTLE = 0.25
 """Share of the learning rate of the training proper at which a checkpoint is trained on."""
 REFERENCE_UNITS = 2000
@@ -42,7 +43,8 @@ def adapt(settings: AdaptSettings) -> Path:
         pages = len(set(own.pages))
         console.print(f"{len(own.sentences)} labels of {pages} pages, {own.measuring.sum()} of units drawn at random")
         reference, note = reference_units(checkpoint, settings.training_data)
-        notes = [text for text in (own.note, note) if text]
+        few = "" if own.measuring.sum() >= FEWEST_TO_LEARN else TOO_FEW
+        notes = [text for text in (own.note, few, note) if text]
         training = FurtherTraining(
             checkpoint, settings.learning_rate or gentle_rate(checkpoint), settings.inference.precision, settings.seed
         )

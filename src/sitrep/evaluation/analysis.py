@@ -12,12 +12,10 @@ from sitrep.labels import Task
 from sitrep.metrics.abstention import Review, RiskCoverage, review, risk_coverage
 from sitrep.metrics.agreement import Agreement
 from sitrep.metrics.calibration import Calibration, apply_temperature, calibration_at, outcome_pairs
-from sitrep.metrics.counts import CorrectedCounts, LabelledUnits, PredictedUnits, corrected_counts
 from sitrep.metrics.intervals import ScoreIntervals, score_intervals
 from sitrep.metrics.multilabel import membership
 from sitrep.metrics.resampling import article_confusions
 from sitrep.model.checkpoint import Checkpoint
-from sitrep.model.validation_fit import ValidationFit, number_articles
 from sitrep.sentences import LabelledSentence, Prediction
 
 DRAWS = 2000
@@ -39,7 +37,6 @@ class Analysis:
         review: What the checkpoint's thresholds accept, and how much of it is right.
         acceptance_thresholds: These thresholds by label; ``None``: never accepted.
         target_precision: That they were chosen for; ``None`` without thresholds.
-        counts: An estimate of the units of each label in the scored set, by the errors on validation.
         slices: Figures by slice, worst first.
         behaviour: Outcomes of the behaviour tests.
         missing: Why a part is ``None`` or empty, by its name here.
@@ -52,7 +49,6 @@ class Analysis:
     review: Review | None
     acceptance_thresholds: dict[str, float | None]
     target_precision: float | None
-    counts: CorrectedCounts | None
     slices: list[Slice]
     behaviour: list[behaviour.Outcome]
     missing: dict[str, str]
@@ -83,11 +79,6 @@ def analyse(
     parts = _Probabilities(sentences, predictions, checkpoint, calibrated)
     fit = checkpoint.validation
     missing = {}
-    counts = None
-    if fit:
-        counts = _counts(fit, [labels.index(label) for label in given], articles)
-    else:
-        missing["counts"] = NO_VALIDATION
     ceiling = ceiling_of(sentences, checkpoint.taxonomy)
     if ceiling is None:
         missing["ceiling"] = "these units have been labelled once; columns first_label and second_label are wanted"
@@ -110,7 +101,6 @@ def analyse(
         review=parts.review,
         acceptance_thresholds=fit.acceptance_thresholds if fit and parts.review else {},
         target_precision=fit.target_precision if fit and parts.review else None,
-        counts=counts,
         slices=slices(sentences, given, checkpoint.taxonomy),
         behaviour=behaviour.run(label, tests, labels) if label else [],
         missing=missing,
@@ -145,10 +135,3 @@ class _Probabilities:
         self.review: Review | None = None
         if fit is not None and fit.acceptance_thresholds and calibrated and not several:
             self.review = review(true, found, checkpoint.labels, fit.acceptance_thresholds)
-
-
-def _counts(fit: ValidationFit, given: list[int], articles: Sequence[str]) -> CorrectedCounts:
-    validation = LabelledUnits(np.array(fit.true), np.array(fit.predicted), np.array(fit.articles))
-    return corrected_counts(
-        validation, PredictedUnits(np.array(given), np.array(number_articles(articles))), fit.labels
-    )

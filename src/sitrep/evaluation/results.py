@@ -15,7 +15,7 @@ from sitrep.metrics.scores import Scores, score
 from sitrep.model.baselines import Baseline
 from sitrep.sentences import UNFAMILIAR_VOCABULARY, LabelledSentence, Passage, Prediction, carried_fields
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Of ``metrics.json``; docs/evaluation.md says what it holds."""
 
 STRANGE_SHARE = 0.05
@@ -218,7 +218,6 @@ def _analysis_as_json(analysis: Analysis) -> dict[str, Any]:
         "ceiling": None if analysis.ceiling is None else asdict(analysis.ceiling),
         "calibration": None if analysis.calibration is None else asdict(analysis.calibration),
         "abstention": abstention,
-        "counts": None if analysis.counts is None else asdict(analysis.counts),
         "slices": [asdict(item) for item in analysis.slices],
         "behaviour": [asdict(outcome) for outcome in analysis.behaviour],
         "missing": analysis.missing,

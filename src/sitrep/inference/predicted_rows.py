@@ -29,6 +29,7 @@ class PredictedRow:
         probabilities: By label, in the order of the file.
         decision: ``accept`` or ``review``, if the checkpoint decides.
         unfamiliar: Why it is unlike the training data, if it is.
+        labels: Every class that applies, if the checkpoint says so; or what an input row held under that name.
         fields: What the input row held besides, and columns of pages.
         place: File and line, for messages.
     """
@@ -41,6 +42,7 @@ class PredictedRow:
     probabilities: Mapping[str, float]
     decision: str | None
     unfamiliar: str | None
+    labels: tuple[str, ...] | None
     fields: Mapping[str, Any]
     place: str
 
@@ -54,7 +56,7 @@ def read_predictions(path: Path) -> Iterator[PredictedRow]:
     Raises:
         UserError: If it is not there, is no output of prediction, lacks probabilities, or is an unfinished job.
     """
-    for file in _files(path):
+    for file in prediction_files(path):
         for row in read_rows(file):
             yield _predicted(row)
 
@@ -73,7 +75,8 @@ def _manifests(folder: Path) -> list[Path]:
     return sorted([*folder.glob(MANIFEST), *folder.glob(f"shard-*/{MANIFEST}")])
 
 
-def _files(path: Path) -> Iterator[Path]:
+def prediction_files(path: Path) -> Iterator[Path]:
+    """The files that :func:`read_predictions` reads, in its order."""
     if not path.is_dir():
         yield path
         return
@@ -106,6 +109,7 @@ def _predicted(row: TableRow) -> PredictedRow:
         probabilities=probabilities,
         decision=fields.get("decision") or None,
         unfamiliar=fields.get("unfamiliar") or None,
+        labels=_labels(fields.get("labels")),
         fields={
             name: value
             for name, value in fields.items()
@@ -113,6 +117,13 @@ def _predicted(row: TableRow) -> PredictedRow:
         },
         place=row.place,
     )
+
+
+def _labels(given: Any) -> tuple[str, ...] | None:
+    """Names in a list, or parted by | as tables hold them."""
+    if isinstance(given, str):
+        return tuple(name for name in given.split("|") if name)
+    return tuple(map(str, given)) if isinstance(given, list | tuple) else None
 
 
 def _probabilities(fields: Mapping[str, Any]) -> dict[str, float] | None:

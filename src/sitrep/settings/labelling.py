@@ -1,11 +1,15 @@
 """Settings of `scripts/label.py`: labels of a user's own, from the choice of units to counts."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from sitrep.labels import find_taxonomy
 from sitrep.settings.choices import EngineName, InputFormat, LabelFormat, TrainingData, Unit
 from sitrep.settings.jobs import InferenceSettings
 from sitrep.settings.rules import expand_home, require
+
+COUNT_SUFFIXES = (".json", ".csv", ".html")
+"""Endings of what `scripts/label.py audit` writes."""
 
 
 @dataclass
@@ -18,9 +22,9 @@ class SelectSettings:
     """File of the sample, JSON lines."""
     n: int = 200
     """Units to be labelled."""
-    random_share: float = 0.5
+    random_share: float = 1.0
     """Share of them that is drawn at random, and so can measure; the others are what the model learns most from."""
-    per_page: int = 3
+    per_page: int = 2
     """Units of a page at most; at random more of one that is so long that it is drawn for certain."""
     seed: int = 1
     """Of the draw."""
@@ -142,14 +146,19 @@ class AuditSettings:
     labels: str
     """Labels of a random share of its units."""
     output: str
-    """`.json`, `.csv` or `.html`."""
+    """File of the result, `.json`, `.csv` or `.html` by its ending."""
     by: str | None = None
-    """Column of the predictions that counts are told apart by, such as `outlet`; `null`: the whole set alone."""
+    """Column that counts are told apart by, such as `outlet`, or `published:month` (`:year`, `:day`) of dates."""
     overwrite: bool = False
     """Replace `output` if it exists."""
 
     def __post_init__(self) -> None:
         expand_home(self, "predictions", "labels", "output")
+        for name in ("predictions", "labels"):
+            require(bool(getattr(self, name)), name, getattr(self, name), "name a file")
+        ending = Path(self.output).suffix.lower()
+        require(ending in COUNT_SUFFIXES, "output", self.output, f"must end in {', '.join(COUNT_SUFFIXES)}")
+        require(self.by != "", "by", self.by, "name a column, or leave it out")
 
 
 @dataclass

@@ -103,8 +103,7 @@ def _labels_across_folds(
 ) -> list[str]:
     """The label of each unit, at thresholds that were chosen on the articles of the other folds.
 
-    At thresholds that were chosen on a unit itself the model seems to err less than it does, and counts that are
-    corrected by its errors then come out too near to the raw ones.
+    At thresholds that were chosen on a unit itself the model seems to err less than it does.
     """
     folds = articles % FOLDS
     given = np.empty(len(articles), dtype=object)
