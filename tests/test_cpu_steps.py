@@ -63,16 +63,15 @@ def test_other_kinds_and_dropout_and_lora_are_left_to_the_library():
 
 
 @pytest.mark.parametrize(
-    ("changed", "packed"),
-    [({}, True), ({"activation_checkpointing": True}, False), ({"extra": {"torch_compile": True}}, False)],
+    ("again", "compiled", "packed"),
+    [(False, False, True), (True, False, False), (False, True, False)],
     ids=["default", "layers computed again", "compiled"],
 )
-def test_a_cpu_trains_packed_where_nothing_stands_against_it_and_is_as_before_afterwards(changed, packed):
+def test_a_cpu_trains_packed_where_nothing_stands_against_it_and_is_as_before_afterwards(again, compiled, packed):
     settings = TrainSettings()
-    for name, value in changed.items():
-        setattr(settings.trainer, name, value)
+    settings.trainer.activation_checkpointing = again
     model = SentenceClassifier(bert())
-    with faster_steps(model, "cpu", settings):
+    with faster_steps(model, "cpu", settings, compiled):
         assert (model.packed is not None) is packed
         assert model.config._attn_implementation == "eager"
     assert model.packed is None

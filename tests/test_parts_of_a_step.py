@@ -92,3 +92,10 @@ def test_only_the_head_s_dropouts_are_replaced(run_directory):
     assert len(HeadDropouts(model, 1).parts) == 1
     assert isinstance(model.dropout, SentenceDropout)
     assert isinstance(model.bert.embeddings.dropout, torch.nn.Dropout)
+
+
+@pytest.mark.slow
+def test_compiled_training_ends_with_the_same_weights_under_the_same_names(toy_file, tmp_path):
+    plain = fine_tuned(toy_file, tmp_path, "plain")
+    compiled = fine_tuned(toy_file, tmp_path, "compiled", "trainer.extra.torch_compile_backend=eager")
+    assert max(changes(plain.model, compiled.model).values()) < NOISE

@@ -55,14 +55,14 @@ def test_job_of_slurm_is_valid_bash_and_asks_for_the_signal_and_the_queue():
     assert "#SBATCH --requeue\n" in text
 
 
-def run_job(tmp_path, tenths, status, restarts=0, stop=False, saved=75):
+def run_job(tmp_path, tenths, status, stop=False, saved=75):
     """The job with other programs in the place of Slurm's; what these were asked, and its exit status."""
     for name, content in (("srun", SRUN), ("scontrol", SCONTROL)):
         (tmp_path / name).write_text(content)
         (tmp_path / name).chmod(0o755)
     log = tmp_path / "log"
     told = {"SLURM_JOB_ID": "7", "SLURM_NNODES": "2", "SLURM_JOB_NODELIST": "node[1-2]", "LOG": str(log)}
-    told |= {"SLURM_RESTART_COUNT": str(restarts), "TENTHS": str(tenths), "STATUS": str(status), "SAVED": str(saved)}
+    told |= {"TENTHS": str(tenths), "STATUS": str(status), "SAVED": str(saved)}
     running = subprocess.Popen(["bash", JOB, "seed=2"], env=told | {"PATH": f"{tmp_path}:/usr/bin:/bin"})
     deadline = time.monotonic() + 30
     while stop and not (log.exists() and log.read_text()) and time.monotonic() < deadline:
@@ -79,7 +79,7 @@ def test_job_trains_on_all_machines_and_ends_as_training_does(tmp_path):
     assert len(asked) == 1
     assert "--nnodes=2 --nproc-per-node=gpu" in asked[0]
     assert "--rdzv-endpoint=node1:29500" in asked[0]
-    assert asked[0].endswith("scripts/train.py output_dir=outputs/train/7 resume=false seed=2")
+    assert asked[0].endswith("scripts/train.py output_dir=outputs/train/7 resume=auto seed=2")
 
 
 @pytest.mark.slow
@@ -95,8 +95,3 @@ def test_job_that_is_done_when_it_is_told_to_end_is_not_queued_again(tmp_path):
     status, asked = run_job(tmp_path / "done", tenths=300, status=0, stop=True, saved=0)
     assert status == 0
     assert asked[1:] == ["saved"]
-
-
-def test_job_that_was_queued_again_goes_on(tmp_path):
-    _, asked = run_job(tmp_path, tenths=1, status=0, restarts=1)
-    assert "output_dir=outputs/train/7 resume=true" in asked[0]

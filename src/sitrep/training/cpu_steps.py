@@ -17,13 +17,14 @@ KEEPING = {M_TRIM_THRESHOLD: 2**31 - 1, M_MMAP_MAX: 0}
 
 
 @contextmanager
-def faster_steps(model: Any, device: str, settings: TrainSettings) -> Iterator[None]:
+def faster_steps(model: Any, device: str, settings: TrainSettings, compiled: bool = False) -> Iterator[None]:
     """While it is open, a CPU computes attention plainly, BERT without padding, and keeps what memory it freed.
 
     Args:
         model: A :class:`sitrep.model.classifier.SentenceClassifier`.
         device: That it is trained on.
         settings: Of the run.
+        compiled: Whether the model is compiled, which does best on what the library itself computes.
     """
     if device != "cpu" or settings.model.dropout != 0:
         yield
@@ -31,7 +32,7 @@ def faster_steps(model: Any, device: str, settings: TrainSettings) -> Iterator[N
     inner = model.model
     usual = model.config._attn_implementation
     inner.set_attn_implementation("eager")  # the fused kernel's way back is slower at these lengths
-    plain = settings.model.context is Context.none and not settings.trainer.extra.get("torch_compile")
+    plain = settings.model.context is Context.none and not compiled
     if plain and not settings.trainer.activation_checkpointing and PackedTraining.fits(inner):
         model.packed = PackedTraining(inner)
     try:

@@ -158,7 +158,7 @@ def fine_tune(
     with (
         _users_errors(settings),
         lost_partners(arguments.world_size),
-        faster_steps(model, device.type, settings),
+        faster_steps(model, device.type, settings, arguments.torch_compile),
         training_memory(model, settings),
         stages.open(),
     ):
