@@ -27,13 +27,18 @@ if [[ $1 == requeue ]]; then echo "requeue $2" >> "$LOG"; else echo node1; echo 
 
 def calls():
     blocks = re.findall(r"^```\n(.*?)^```", PAGE, re.M | re.S)
-    lines = [line for block in blocks for line in block.splitlines() if "scripts/train.py" in line]
+    lines = [
+        line
+        for block in blocks
+        for line in block.splitlines()
+        if "scripts/train.py" in line and "--multirun" not in line
+    ]
     return [*lines, *re.findall(r"`(sbatch docs/train\.sbatch[^`]*)`", PAGE)]
 
 
 @pytest.mark.parametrize("line", calls())
 def test_settings_of_every_command_exist(line):
-    words = shlex.split(line)
+    words = [word for word in shlex.split(line, comments=True) if word != "&"]
     behind = next(n for n, word in enumerate(words) if word.endswith(("scripts/train.py", "train.sbatch")))
     assert compose_settings("train", TrainSettings, words[behind + 1 :])
 
