@@ -11,6 +11,10 @@ from types import ModuleType
 import pytest
 import tokenizers
 
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as shells leave it to what they start in the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # as nohup does
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 os.environ["HF_HUB_OFFLINE"] = "1"  # a test that wants the network is wrong, and fails at once
 os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="sitrep-test-cache-")  # nothing is left in the user's
 

@@ -95,6 +95,7 @@ def test_only_the_head_s_dropouts_are_replaced(run_directory):
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_compiled_training_ends_with_the_same_weights_under_the_same_names(toy_file, tmp_path):
     plain = fine_tuned(toy_file, tmp_path, "plain")
     compiled = fine_tuned(toy_file, tmp_path, "compiled", "trainer.extra.torch_compile_backend=eager")
