@@ -4,7 +4,7 @@ import shlex
 import pytest
 from conftest import PROJECT
 
-from sitrep.cli.commands import COMMANDS
+from sitrep.cli.command_list import COMMANDS
 from sitrep.cli.composition import compose_settings
 from sitrep.cli.settings_page import settings_page
 
