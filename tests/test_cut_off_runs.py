@@ -275,7 +275,8 @@ def torchrun(toy_file, output, *more):
 @pytest.mark.skipif(
     not Path("/proc/self/task").exists(), reason="the processes of a launcher are found as Linux has it"
 )
-@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGKILL, marks=pytest.mark.thorough)])
+@pytest.mark.thorough
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_two_processes_that_were_cut_off_go_on_together(toy_file, tmp_path, number):
     whole = torchrun(toy_file, tmp_path / "whole")
     whole.communicate(timeout=300)
@@ -303,13 +304,14 @@ def test_two_processes_that_were_cut_off_go_on_together(toy_file, tmp_path, numb
 
 
 @pytest.mark.slow
-def test_killed_processes_end_in_the_weights_of_the_undisturbed_one(tmp_path):
+@pytest.mark.parametrize("kills", [2, pytest.param(5, marks=pytest.mark.thorough)])
+def test_killed_processes_end_in_the_weights_of_the_undisturbed_one(tmp_path, kills):
     pytest.importorskip("fcntl")
-    command = [sys.executable, str(BENCHMARKS / "resume.py"), "kills=5", "articles=8"]
+    command = [sys.executable, str(BENCHMARKS / "resume.py"), f"kills={kills}", "articles=8"]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": f"{PROJECT / 'src'}"}
     finished = subprocess.run(command, capture_output=True, text=True, timeout=900, env=environment)
     assert finished.returncode == 0, finished.stdout + finished.stderr
-    assert "5 of 5 runs ended in the weights of the undisturbed one" in finished.stdout
+    assert f"{kills} of {kills} runs ended in the weights of the undisturbed one" in finished.stdout
 
 
 def test_largest_difference_of_weights_is_told(tmp_path):
