@@ -79,8 +79,6 @@ def whole(toy_file, tmp_path_factory):
 def test_run_that_was_cut_off_ends_as_the_undisturbed_one(settings, whole, tmp_path, capsys, place):
     kill(settings(), place)
     assert names(tmp_path / "out") == ["run.partial"]
-    with pytest.raises(UserError, match=r"run\.partial: a run was cut off there; resume=true goes on with it"):
-        train(settings())
     run = train(settings("resume=true"))
     assert weights(run) == weights(whole)
     assert names(run) == names(whole)
@@ -92,6 +90,17 @@ def test_run_that_was_cut_off_ends_as_the_undisturbed_one(settings, whole, tmp_p
     assert ("was cut off before its first checkpoint; begins anew" in said) == began_anew
     assert ("training is done after 10 steps" in said) != began_anew
     assert json.loads((run / "metrics.json").read_text())["training"]["resumed_from"] == ([] if began_anew else [10])
+
+
+@pytest.mark.slow
+def test_run_that_was_cut_off_does_not_bar_its_name_and_is_not_lost(settings, whole, tmp_path, capsys):
+    kill(settings(), "evaluate_split")
+    assert weights(train(settings())) == weights(whole)
+    assert names(tmp_path / "out") == ["run", "run-cut-off-1.partial"]
+    aside = tmp_path / "out" / "run-cut-off-1"
+    assert f"is put aside, and resume={aside} goes on with it" in capsys.readouterr().err
+    assert weights(train(settings(f"resume={aside}"))) == weights(whole)
+    assert names(tmp_path / "out") == ["run", "run-cut-off-1"]
 
 
 @pytest.mark.slow
