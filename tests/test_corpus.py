@@ -10,6 +10,7 @@ from sklearn.metrics import cohen_kappa_score
 from sitrep.data import corpus
 from sitrep.data.reading import SHIPPED, Columns, read_labelled
 from sitrep.sentences import Use
+from sitrep.speakers import SPEAKERS, SPEECH
 
 CARD = (PROJECT / "docs" / "corpus.md").read_text(encoding="utf-8")
 MENU_WORDS = 6
@@ -178,3 +179,15 @@ def test_probabilities_agree_with_the_labels_as_often_as_the_card_says(units):
     found = corpus.load_probabilities()
     agree = [max(found[unit["id"]], key=found[unit["id"]].get) == unit["label"] for unit in units]
     assert f"{100 * sum(agree) / len(agree):.1f} % of the double-read units" in CARD
+
+
+def test_every_unit_but_the_foreign_ones_says_who_speaks(shipped):
+    uses = corpus.load_uses()
+    for unit in shipped:
+        said = (unit["speech"], unit["speaker"])
+        if uses[unit["article_id"]] is Use.calibration:
+            assert said == (None, None)
+        else:
+            assert said[0] in SPEECH
+            assert said[1] in SPEAKERS
+            assert unit["label"] != "boilerplate" or said == ("none", "none"), unit["id"]

@@ -76,7 +76,7 @@ def test_a_step_learns_from_the_same_sentences_in_however_many_parts_it_is_compu
 
 def test_a_row_that_is_there_to_fill_a_part_has_no_label():
     made = examples(Context.none, sentences(2, 3))
-    row, labels, _ = made[UNLEARNT - 1]
+    row, labels, *_ = made[UNLEARNT - 1]
     assert row is made.rows[1]
     assert labels.tolist() == [IGNORED]
 

@@ -73,6 +73,8 @@ class LabelledSentence:
         place: File and line that it was read from, as error messages show it; empty where it was not read.
         probabilities: Of each label, as models that learnt from other articles see it; ``None`` where none was asked.
         use: What its article is for.
+        speech: Whether it holds speech, and of what kind (:data:`sitrep.speakers.SPEECH`); ``None``: nobody has said.
+        speaker: Who speaks in it (:data:`sitrep.speakers.SPEAKERS`); likewise.
 
     Raises:
         ValueError: If the text is blank.
@@ -88,6 +90,8 @@ class LabelledSentence:
     place: str = ""
     probabilities: Mapping[str, float] | None = None
     use: Use = Use.any
+    speech: str | None = None
+    speaker: str | None = None
 
     def __post_init__(self) -> None:
         if not self.text.strip():

@@ -9,6 +9,7 @@ from sitrep.errors import UserError
 from sitrep.labels import Taxonomy
 from sitrep.normalization import identifier
 from sitrep.sentences import LabelledSentence
+from sitrep.speakers import check_names
 from sitrep.storage.tables import TableRow, whole_number
 
 
@@ -22,6 +23,8 @@ class Columns:
     article_id: str = "article_id"
     position: str = "position"
     id: str = "id"
+    speech: str = "speech"
+    speaker: str = "speaker"
     label_map: dict[str, str] = field(default_factory=dict)
 
 
@@ -51,6 +54,8 @@ def sentence_of(
     article = identifier(article_id) or own_name
     position = whole_number(rest.pop(columns.position, None), columns.position, row.place)
     identity = rest.pop(columns.id, None)
+    speech, speaker = (_name(rest.pop(column, None)) for column in (columns.speech, columns.speaker))
+    check_names(speech, speaker, row.place)
     try:
         taxonomy.validate(label, labels)
         sentence = LabelledSentence(
@@ -62,6 +67,8 @@ def sentence_of(
             position=positions[article] if position is None else position,
             fields=rest,
             place=row.place,
+            speech=speech,
+            speaker=speaker,
         )
     except ValueError as error:
         raise UserError(f"{row.place}: {error}") from None
@@ -81,6 +88,11 @@ def _text_and_label(rest: dict[str, Any], place: str, columns: Columns, taxonomy
         remedy = f"; write {taxonomy.negative} where none of the classes applies" if taxonomy.negative else ""
         raise UserError(f"{place}: the label is empty{remedy}")
     return text, columns.label_map.get(str(label).strip(), str(label).strip())
+
+
+def _name(value: Any) -> str | None:
+    """A cell that holds a name; ``None`` where it is empty."""
+    return None if value is None else str(value).strip() or None
 
 
 def _label_list(value: Any, row: TableRow, columns: Columns) -> tuple[str, ...] | None:

@@ -2,10 +2,10 @@
 
 A checkpoint is a plain Hugging Face folder with files of ours beside the weights: ``sitrep.json`` has the settings that
 evaluation and prediction need, so that none has to be given twice, and the hashes of the files; ``taxonomy.yaml`` the
-labels; ``validation.json`` what was fitted on validation; ``familiarity.json`` which words training knew. A folder
-without them is used as it is, if its labels are those of a shipped taxonomy. The checkpoint of an ensemble has the
-weights of each member in a folder under ``members``; those beside ``config.json`` are one model more, for programs that
-know nothing of members.
+labels; ``speaker.safetensors`` heads that say who speaks; ``validation.json`` what was fitted on validation;
+``familiarity.json`` which words training knew. A folder without them is used as it is, if its labels are those of a
+shipped taxonomy. The checkpoint of an ensemble has the weights of each member in a folder under ``members``; those
+beside ``config.json`` are one model more, for programs that know nothing of members.
 """
 
 from dataclasses import dataclass
@@ -26,6 +26,8 @@ from sitrep.storage.complete import read_json, sha256_of
 CHECKPOINT = "checkpoint"
 TAXONOMY = "taxonomy.yaml"
 WEIGHTS = "model.safetensors"
+SPEAKER = "speaker.safetensors"
+"""Heads that say who speaks, where they were learnt; in the folder or in that of a member."""
 TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "spm.model", "tokenizer.model", "sentencepiece.bpe.model")
 CONFIG = "config.yaml"
 METRICS = "metrics.json"
@@ -153,7 +155,7 @@ def weight_files(folder: Path) -> list[Path]:
 
 def recorded_files(folder: Path) -> dict[str, str]:
     """Name and SHA-256 of every file that decides what the model answers, those of members included."""
-    ours = (TAXONOMY, VALIDATION, FAMILIARITY, ONNX, EXPORT, ANSWERS)
+    ours = (SPEAKER, TAXONOMY, VALIDATION, FAMILIARITY, ONNX, EXPORT, ANSWERS)
     names = ("config.json", *TOKENIZERS, "tokenizer_config.json", *ours)
     deciding = [*weight_files(folder), *(folder / name for name in names), *sorted(folder.glob(f"{MEMBERS}/*/*"))]
     return {path.relative_to(folder).as_posix(): sha256_of(path) for path in deciding if path.is_file()}

@@ -6,6 +6,7 @@ import torch
 
 from sitrep.errors import UserError
 from sitrep.model.packed_training import PackedTraining
+from sitrep.model.speaker_heads import SpeakerHeads
 from sitrep.settings import Context
 
 
@@ -24,6 +25,8 @@ class SentenceClassifier(torch.nn.Module):  # type: ignore[misc]
         self.config = model.config
         self.packed: PackedTraining | None = None
         """Computes training batches in the model's place where it is given."""
+        self.speakers: SpeakerHeads | None = None
+        """Say who speaks, where they were learnt."""
 
     @property
     def base_model(self) -> Any:
@@ -37,6 +40,7 @@ class SentenceClassifier(torch.nn.Module):  # type: ignore[misc]
         starts: torch.Tensor,
         owners: torch.Tensor,
         without_head: bool = False,
+        with_speakers: bool = False,
     ) -> dict[str, torch.Tensor]:
         """Answer the sentences of a batch of rows.
 
@@ -46,12 +50,18 @@ class SentenceClassifier(torch.nn.Module):  # type: ignore[misc]
             starts: See there.
             owners: See there.
             without_head: Give what stands for each sentence before the head.
+            with_speakers: Give what ``speakers`` answer too.
 
         Returns:
-            ``logits`` of shape (rows, sentences, outputs), or ``vectors`` of shape (rows, sentences, size).
+            ``logits`` of shape (rows, sentences, outputs), or ``vectors`` of shape (rows, sentences, size); with
+            speakers also ``speech`` and ``speaker`` of the shape of ``logits``.
         """
         if without_head:
             return {"vectors": self.vectors(input_ids, attention_mask, starts, owners)}
+        if with_speakers:
+            assert self.speakers is not None
+            logits, pooled = self.answers_and_pooled(input_ids, attention_mask, starts, owners)
+            return {"logits": logits, **self.speakers(pooled)}
         return {"logits": self.answers(input_ids, attention_mask, starts, owners)}
 
     def answers(
@@ -62,6 +72,19 @@ class SentenceClassifier(torch.nn.Module):  # type: ignore[misc]
             return self.packed(input_ids, attention_mask)[:, None]
         logits: torch.Tensor = self.model(input_ids=input_ids, attention_mask=attention_mask).logits[:, None]
         return logits
+
+    def answers_and_pooled(
+        self, input_ids: torch.Tensor, attention_mask: torch.Tensor, starts: torch.Tensor, owners: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """As :meth:`answers`, and what the head's last layer reads, or the first token where that cannot be told."""
+        if self.packed is not None and self.training:
+            pooled = self.packed.pooled(input_ids, attention_mask)[:, None]
+            return self.model.classifier(pooled), pooled
+        if self.config.model_type in POOLED:
+            pooled = POOLED[self.config.model_type](self.model, self.vectors(input_ids, attention_mask, starts, owners))
+            return self.model.classifier(pooled), pooled
+        found = self.model(input_ids=input_ids, attention_mask=attention_mask, output_hidden_states=True)
+        return found.logits[:, None], found.hidden_states[-1][:, :1]
 
     def vectors(
         self, input_ids: torch.Tensor, attention_mask: torch.Tensor, starts: torch.Tensor, owners: torch.Tensor
@@ -85,16 +108,19 @@ class WindowClassifier(SentenceClassifier):
 
     def __init__(self, model: Any) -> None:
         super().__init__(model)
-        if model.config.model_type not in HEADS:
-            kinds = ", ".join(HEADS)
+        if model.config.model_type not in POOLED:
+            kinds = ", ".join(POOLED)
             raise UserError(f"model.context=article: there for {kinds}, not for {model.config.model_type}; use none")
-        self.head = HEADS[model.config.model_type]
+        self.pooled = POOLED[model.config.model_type]
 
     def answers(
         self, input_ids: torch.Tensor, attention_mask: torch.Tensor, starts: torch.Tensor, owners: torch.Tensor
     ) -> torch.Tensor:
         """As :meth:`SentenceClassifier.answers`."""
-        return self.head(self.model, self.vectors(input_ids, attention_mask, starts, owners))
+        logits: torch.Tensor = self.model.classifier(
+            self.pooled(self.model, self.vectors(input_ids, attention_mask, starts, owners))
+        )
+        return logits
 
     def vectors(
         self, input_ids: torch.Tensor, attention_mask: torch.Tensor, starts: torch.Tensor, owners: torch.Tensor
@@ -112,16 +138,16 @@ class WindowClassifier(SentenceClassifier):
         return vectors
 
 
-def _bert_head(model: Any, vectors: torch.Tensor) -> torch.Tensor:
-    """Pooler, dropout and classifier of ``BertForSequenceClassification``, for any number of first tokens."""
+def _bert_pooled(model: Any, vectors: torch.Tensor) -> torch.Tensor:
+    """Pooler and dropout of ``BertForSequenceClassification``, for any number of first tokens."""
     rows, sentences, size = vectors.shape
     pooled = model.bert.pooler(vectors.reshape(rows * sentences, 1, size))
-    logits: torch.Tensor = model.classifier(model.dropout(pooled)).reshape(rows, sentences, -1)
-    return logits
+    dropped: torch.Tensor = model.dropout(pooled).reshape(rows, sentences, -1)
+    return dropped
 
 
-HEADS = {"bert": _bert_head}
-"""What comes after the encoder, by ``model_type``."""
+POOLED = {"bert": _bert_pooled}
+"""What comes between the encoder and the classifier's last layer, ``classifier``, by ``model_type``."""
 
 
 def wrap_classifier(model: Any, context: Context) -> SentenceClassifier:

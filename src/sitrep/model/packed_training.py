@@ -33,6 +33,11 @@ class PackedTraining:
 
     def __call__(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
         """Logits of shape (rows, outputs); arguments as ``transformers`` takes them, padding on the right."""
+        logits: torch.Tensor = self._model.classifier(self.pooled(input_ids, attention_mask))
+        return logits
+
+    def pooled(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        """What the classifier's last layer reads, shape (rows, size); arguments as above."""
         bert, (rows, width) = self._model.bert, input_ids.shape
         real = attention_mask.bool()
         tokens = real.flatten().nonzero()[:, 0]
@@ -46,9 +51,8 @@ class PackedTraining:
             widened = layer.intermediate.intermediate_act_fn(layer.intermediate.dense(hidden))
             hidden = layer.output.LayerNorm(layer.output.dense(widened) + hidden)
         first = hidden[real.sum(1).cumsum(0) - real.sum(1)]
-        pooled = bert.pooler.activation(bert.pooler.dense(first))
-        logits: torch.Tensor = self._model.classifier(self._model.dropout(pooled))
-        return logits
+        pooled: torch.Tensor = self._model.dropout(bert.pooler.activation(bert.pooler.dense(first)))
+        return pooled
 
     @staticmethod
     def _embedded(embeddings: Any, ids: torch.Tensor, places: torch.Tensor) -> torch.Tensor:

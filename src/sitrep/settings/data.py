@@ -31,6 +31,10 @@ class DataSettings:
     """Column with the place of the sentence in its article (optional)."""
     id_field: str = "id"
     """Column that identifies the row (optional)."""
+    speech_field: str = "speech"
+    """Column that says whether the sentence holds speech: `none`, `direct` or `reported` (optional)."""
+    speaker_field: str = "speaker"
+    """Column that says who speaks in it: `none`, `official`, `witness` and so on, see the codebook (optional)."""
     label_map: dict[str, str] = field(default_factory=dict)
     """Your label names to ours, for example `{attack: attack_description, other: none}`."""
     validation_fraction: float = 0.15
@@ -68,6 +72,10 @@ class EvaluateDataSettings:
     """Column with the place of the sentence in its article."""
     id_field: str | None = None
     """Column that identifies the row."""
+    speech_field: str | None = None
+    """Column that says whether the sentence holds speech."""
+    speaker_field: str | None = None
+    """Column that says who speaks in it."""
     label_map: dict[str, str] = field(default_factory=dict)
     """Your label names to ours; empty: as in training."""
 

@@ -81,6 +81,8 @@ class TrainerSettings:
     """Share of other models' probabilities in what a sentence is trained towards, its label being the rest."""
     teacher: list[str] = field(default_factory=list)
     """Trained runs whose mean probabilities are learnt; empty: those that come with the corpus, if any."""
+    speaker_weight: float = 0.3
+    """What learning who speaks, and how, counts beside learning the label, where the data says so; 0: not learnt."""
     contrastive_epochs: float = 0.0
     """Epochs before the training proper that draw sentences of one label together and part the others; 0: none."""
     context_dropout: float = 0.2
@@ -118,7 +120,7 @@ class TrainerSettings:
         require(1 <= steps <= self.batch_size, "trainer.accumulation_steps", steps, rule)
         for name in ("warmup_fraction", "pretrained_share", "context_dropout"):
             require(0 <= getattr(self, name) < 1, f"trainer.{name}", getattr(self, name), "must lie in [0, 1)")
-        for name in ("weight_decay", "contrastive_epochs", "early_stopping_patience", "save_minutes"):
+        for name in ("weight_decay", "speaker_weight", "contrastive_epochs", "early_stopping_patience", "save_minutes"):
             require(getattr(self, name) >= 0, f"trainer.{name}", getattr(self, name), "must not be negative")
 
 

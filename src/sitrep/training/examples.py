@@ -11,9 +11,10 @@ from sitrep.labels import Taxonomy
 from sitrep.model.encoding import NOWHERE, EncodedRow, InputEncoder, reading_order
 from sitrep.sentences import LabelledSentence
 from sitrep.settings import Context
+from sitrep.speakers import NAMES
 
 IGNORED = -100
-"""Label of what is not a sentence, as ``transformers`` marks it."""
+"""Label of what is not a sentence, or was not annotated, as ``transformers`` marks it."""
 
 SHUFFLE_TOKENS = 8
 """How far from each other in length the rows of a batch may lie by chance, so that batches differ between epochs."""
@@ -21,8 +22,9 @@ SHUFFLE_TOKENS = 8
 UNLEARNT = -1
 """Minus a row's number: that row, with labels that the loss ignores."""
 
-LabelledRow = tuple[EncodedRow, np.ndarray, np.ndarray]
-"""A row, the number of the label of each sentence that it answers, and the wanted probabilities of each."""
+LabelledRow = tuple[EncodedRow, np.ndarray, np.ndarray, np.ndarray]
+"""A row, and of each sentence that it answers: the number of its label, its wanted probabilities, and the numbers of
+its ``speech`` and ``speaker``."""
 
 
 class Examples(torch.utils.data.Dataset[LabelledRow]):  # type: ignore[misc]
@@ -43,6 +45,7 @@ class Examples(torch.utils.data.Dataset[LabelledRow]):  # type: ignore[misc]
         self.articles = reading_order(sentences)
         self.labels = np.array([taxonomy.labels.index(sentence.label) for sentence in sentences])
         self.targets = targets.astype(np.float32)
+        self.speakers = _speaker_numbers(sentences)
         self.rows = encoder.rows(self.tokens, self.articles)
 
     def draw(self, context_dropout: float, rng: np.random.Generator) -> None:
@@ -74,7 +77,18 @@ class Examples(torch.utils.data.Dataset[LabelledRow]):  # type: ignore[misc]
     def __getitem__(self, index: int) -> LabelledRow:
         row = self.rows[index if index >= 0 else UNLEARNT - index]
         labels = self.labels[row.answers]
-        return row, labels if index >= 0 else np.full_like(labels, IGNORED), self.targets[row.answers]
+        known = labels if index >= 0 else np.full_like(labels, IGNORED)
+        return row, known, self.targets[row.answers], self.speakers[row.answers]
+
+
+def _speaker_numbers(sentences: Sequence[LabelledSentence]) -> np.ndarray:
+    """Shape (sentences, 2): the numbers of ``speech`` and ``speaker`` of each."""
+    said = [(sentence.speech, sentence.speaker) for sentence in sentences]
+    numbers = [
+        [IGNORED if name is None else known.index(name) for name, known in zip(pair, NAMES.values(), strict=True)]
+        for pair in said
+    ]
+    return np.array(numbers, dtype=np.int64).reshape(len(sentences), len(NAMES))
 
 
 class Collator:
@@ -90,25 +104,31 @@ class Collator:
     def __call__(self, examples: Sequence[LabelledRow]) -> dict[str, torch.Tensor]:
         """Tensors of a batch; ``labels`` has the shape (rows, sentences), ``targets`` one more for the outputs.
 
-        ``numbers`` are the sentences' own, of the shape of ``labels``.
+        ``numbers`` are the sentences' own, of the shape of ``labels``; ``speakers`` has one more for both questions.
         """
-        rows = [row for row, _, _ in examples]
+        rows = [row for row, *_ in examples]
         batch = self.encoder.batch(rows, max(len(row.ids) for row in rows))
         answered = batch.starts != NOWHERE
         labels, numbers = np.full(answered.shape, IGNORED), np.full(answered.shape, IGNORED)
         targets = np.zeros((*answered.shape, examples[0][2].shape[1]), dtype=np.float32)
-        labels[answered] = np.concatenate([known for _, known, _ in examples])
-        targets[answered] = np.concatenate([wanted for _, _, wanted in examples])
+        speakers = np.full((*answered.shape, len(NAMES)), IGNORED)
+        labels[answered] = np.concatenate([known for _, known, _, _ in examples])
+        targets[answered] = np.concatenate([wanted for _, _, wanted, _ in examples])
+        speakers[answered] = np.concatenate([said for _, _, _, said in examples])
         numbers[answered] = np.fromiter(chain.from_iterable(row.answers for row in rows), dtype=np.int64)
         arrays = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask}
         arrays |= {"starts": batch.starts, "owners": batch.owners}
-        arrays |= {"labels": labels, "targets": targets, "numbers": numbers}
+        arrays |= {"labels": labels, "targets": targets, "numbers": numbers, "speakers": speakers}
         return {name: torch.from_numpy(array) for name, array in arrays.items()}
+
+
+WANTED = ("labels", "targets", "numbers", "speakers")
+"""What a batch holds besides what the model reads."""
 
 
 def model_inputs(batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """What the model reads of a batch of :class:`Collator`; the rest says what is wanted of it."""
-    return {name: value for name, value in batch.items() if name not in ("labels", "targets", "numbers")}
+    return {name: value for name, value in batch.items() if name not in WANTED}
 
 
 class RowBatches(torch.utils.data.Sampler[list[int]]):  # type: ignore[misc]

@@ -111,6 +111,7 @@ def fine_tune(
     """
     import transformers
 
+    from sitrep.model.speaker_heads import SpeakerHeads
     from sitrep.training.cpu_steps import faster_steps
     from sitrep.training.examples import Collator, Examples
     from sitrep.training.low_rank import LowRankEncoder
@@ -127,6 +128,8 @@ def fine_tune(
     texts = (sentence.text for sentence in split.train)
     model, tokenizer = load_backbone(settings.model, taxonomy.class_names(task), task, texts)
     began_at_random = settings.model.name == RANDOM_TINY
+    if chosen.speaker_weight and any(unit.speech or unit.speaker for unit in split.train):
+        model.speakers = SpeakerHeads(model.config.hidden_size)
     pretrained = PretrainedWeights(model) if chosen.pretrained_share and not began_at_random else None
     lora = LowRankEncoder(model.model, settings.model.lora) if settings.model.lora.rank else None
     encoder = InputEncoder(
@@ -151,6 +154,7 @@ def fine_tune(
         "task": task,
         "context_dropout": chosen.context_dropout,
         "batch_size": chosen.batch_size,
+        "speaker_weight": chosen.speaker_weight,
     }
     watchers = list(callbacks)
     if chosen.early_stopping_patience:

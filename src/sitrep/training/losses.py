@@ -3,6 +3,7 @@
 import torch
 
 from sitrep.labels import Task
+from sitrep.speakers import NAMES
 
 CONTRAST_TEMPERATURE = 0.1
 """Of the contrastive loss, as its authors found it best."""
@@ -25,6 +26,23 @@ def sentence_losses(logits: torch.Tensor, targets: torch.Tensor, task: Task) -> 
         return binary.sum(-1)
     losses: torch.Tensor = torch.nn.functional.cross_entropy(logits, targets, reduction="none")
     return losses
+
+
+def speaker_losses(logits: dict[str, torch.Tensor], wanted: torch.Tensor) -> torch.Tensor:
+    """Cross-entropy of how somebody speaks and who does, both added, in fp32; 0 where it was not annotated.
+
+    Args:
+        logits: For each of :data:`sitrep.speakers.NAMES`, shape (sentences, answers).
+        wanted: Shape (sentences, 2): the number of each answer; -100 where there is none.
+
+    Returns:
+        Shape (sentences,).
+    """
+    losses = [
+        torch.nn.functional.cross_entropy(logits[name].float(), wanted[:, place], ignore_index=-100, reduction="none")
+        for place, name in enumerate(NAMES)
+    ]
+    return torch.stack(losses).sum(0)
 
 
 def supervised_contrast(vectors: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:

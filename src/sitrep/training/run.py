@@ -45,6 +45,7 @@ from sitrep.training.seeds import (
     compare_seeds,
     copy_checkpoint,
     make_ensemble,
+    mean_speakers,
     mean_weights,
     median_run,
     read_done,
@@ -204,7 +205,10 @@ class _Job:
     def _keep(self, runs: list[SeedRun], results: dict[int, Callable[[], Results]], last: FineTuned) -> Results:
         """Put the weights that did best on validation into their place; ``last`` lends its shape to their mean."""
         median = median_run(runs)
-        last.model.model.load_state_dict(mean_weights([run.folder / layout.CHECKPOINT for run in runs]))
+        folders = [run.folder / layout.CHECKPOINT for run in runs]
+        last.model.model.load_state_dict(mean_weights(folders))
+        if last.model.speakers is not None:
+            last.model.speakers.load_state_dict(mean_speakers(folders))
         predictor = _predictor_of(last, self.taxonomy, self.settings)
         fit = self._fit(predictor)
         soup = validation_macro_f1(predictor, fit)

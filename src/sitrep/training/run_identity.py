@@ -108,7 +108,7 @@ def _digest(sentences: Iterable[LabelledSentence]) -> str:
     for item in sentences:
         probabilities = item.probabilities and dict(item.probabilities)
         seen = (item.id, item.article_id, item.position, item.text, item.label, item.labels, probabilities)
-        total.update(json.dumps(seen).encode() + b"\n")
+        total.update(json.dumps([*seen, item.speech, item.speaker]).encode() + b"\n")
     return total.hexdigest()
 
 

@@ -48,6 +48,8 @@ class CheckpointWriter:
         with weights_errors(checkpoint):
             trained.model.model.save_pretrained(checkpoint)
             trained.tokenizer.save_pretrained(checkpoint)
+            if trained.model.speakers is not None:
+                trained.model.speakers.write(checkpoint)
         for path in checkpoint.iterdir():
             publish(path)  # safetensors makes weights that nobody else may read
         write_taxonomy(checkpoint, self.taxonomy)

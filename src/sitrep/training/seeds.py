@@ -5,6 +5,7 @@ import shutil
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -93,15 +94,24 @@ def mean_weights(folders: Sequence[Path]) -> "dict[str, torch.Tensor]":
     That makes sense for runs that began at the same point, classification layer included: Wortsman et al., "Model
     soups", ICML 2022.
     """
+    return _mean([layout.weight_files(folder) for folder in folders])
+
+
+def mean_speakers(folders: Sequence[Path]) -> "dict[str, torch.Tensor]":
+    """As :func:`mean_weights`, of the heads that say who speaks."""
+    return _mean([[folder / layout.SPEAKER] for folder in folders])
+
+
+def _mean(models: Sequence[Sequence[Path]]) -> "dict[str, torch.Tensor]":
+    """The mean of the weights of models, each in one file or more."""
     import torch
     from safetensors.torch import load_file
 
     total: dict[str, torch.Tensor] = {}
-    for folder in folders:
-        for path in layout.weight_files(folder):
-            for name, weight in load_file(path).items():
-                total[name] = total[name] + weight.double() if name in total else weight.double()
-    return {name: (weight / len(folders)).to(torch.float32) for name, weight in total.items()}
+    for path in chain.from_iterable(models):
+        for name, weight in load_file(path).items():
+            total[name] = total[name] + weight.double() if name in total else weight.double()
+    return {name: (weight / len(models)).to(torch.float32) for name, weight in total.items()}
 
 
 def copy_checkpoint(run: SeedRun, checkpoint: Path) -> None:
@@ -135,7 +145,8 @@ def make_ensemble(
         member = checkpoint / MEMBERS / str(run.seed)
         member.mkdir(parents=True)
         trained = run.folder / layout.CHECKPOINT
-        for path in [*layout.weight_files(trained), *trained.glob("*.safetensors.index.json")]:
+        speakers = [trained / layout.SPEAKER] if (trained / layout.SPEAKER).is_file() else []
+        for path in [*layout.weight_files(trained), *trained.glob("*.safetensors.index.json"), *speakers]:
             link_or_copy(path, member / path.name)
     replace(record, files=layout.recorded_files(checkpoint)).write(checkpoint)
     predictor = Predictor.from_checkpoint(checkpoint, calibrated=False, precision=precision)

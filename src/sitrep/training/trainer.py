@@ -8,8 +8,9 @@ import transformers
 
 from sitrep.errors import UsageError
 from sitrep.labels import Task
+from sitrep.speakers import NAMES
 from sitrep.training.examples import UNLEARNT, RowBatches, model_inputs
-from sitrep.training.losses import sentence_losses, supervised_contrast
+from sitrep.training.losses import sentence_losses, speaker_losses, supervised_contrast
 from sitrep.training.resumable_trainer import ResumableTrainer, Resumption
 from sitrep.training.sentence_dropout import HeadDropouts
 
@@ -21,16 +22,20 @@ class SentenceTrainer(ResumableTrainer):
         task: One label a sentence, or every class that applies.
         context_dropout: Share of the articles that an epoch reads without context.
         batch_size: Sentences a step, over all processes and all parts that a step is computed in.
+        speaker_weight: Of the loss of the model's ``speakers``, where it has them.
         others: As :class:`ResumableTrainer` takes them; the training set must be :class:`Examples`.
     """
 
     loss_is_scaled_for_ga = True  # ours is divided by the sentences of the whole step
 
-    def __init__(self, task: Task, context_dropout: float, batch_size: int, **others: Any) -> None:
+    def __init__(
+        self, task: Task, context_dropout: float, batch_size: int, speaker_weight: float, **others: Any
+    ) -> None:
         super().__init__(**others)
         self.task = task
         self.context_dropout = context_dropout
         self.batch_size = batch_size
+        self.speaker_weight = speaker_weight
         self.head_dropouts = HeadDropouts(self.model.model, self.args.seed)
 
     def get_train_dataloader(self) -> Any:
@@ -76,13 +81,17 @@ class SentenceTrainer(ResumableTrainer):
         """Sum over the batch divided by the sentences of the whole step.
 
         They differ where gradients are accumulated or several processes share a step. The processes' gradients are
-        averaged afterwards, hence the factor.
+        averaged afterwards, hence the factor. Who speaks is learnt beside it, from the sentences that say so.
         """
+        learns_speakers = self.model.speakers is not None and model.training
         answered = inputs["labels"] >= 0
         self.head_dropouts.prepare(inputs["numbers"], self.state.global_step)
-        outputs = model(**model_inputs(inputs))
+        outputs = model(**model_inputs(inputs), **({"with_speakers": True} if learns_speakers else {}))
         logits = outputs["logits"][answered]
         losses = sentence_losses(logits, inputs["targets"][answered], self.task)
+        if learns_speakers:
+            said = {name: outputs[name][answered] for name in NAMES}
+            losses = losses + self.speaker_weight * speaker_losses(said, inputs["speakers"][answered])
         if num_items_in_batch is None:
             loss = losses.mean()
         else:

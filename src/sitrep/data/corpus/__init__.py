@@ -23,7 +23,8 @@ def load() -> "datasets.Dataset":
 
     Returns:
         One row a unit, articles in order: ``id``, ``article_id``, ``position``, ``text``, ``label``, ``labels`` and,
-        of the article, ``region``, ``event``, ``register``, ``noise``, ``year``. Behind the articles that two readers
+        of the article, ``region``, ``event``, ``register``, ``noise``, ``year``; then ``speech`` and ``speaker``, but
+        for the foreign pages, where they are ``None``. Behind the articles that two readers
         labelled for measuring stand the further pages, which are learnt from, and the foreign ones, which promises are
         fitted on.
     """
