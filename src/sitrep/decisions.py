@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 
 from sitrep.labels import Task, Taxonomy
+from sitrep.speakers import NAMES, SPEECH
 
 
 def probabilities_of(logits: np.ndarray, task: Task, temperature: float = 1.0) -> np.ndarray:
@@ -42,6 +43,37 @@ def pool_logits(logits: np.ndarray, task: Task) -> np.ndarray:
             return np.asarray(applies - does_not, dtype=np.float32)
         logarithms = each - np.logaddexp.reduce(each, axis=-1, keepdims=True)
         return np.asarray(np.logaddexp.reduce(logarithms, axis=0) - np.log(len(each)), dtype=np.float32)
+
+
+def who_speaks(logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities of how somebody speaks and of who does, which never contradict each other.
+
+    Both heads say how likely it is that nobody speaks; the mean of the two counts. What is left is shared out as each
+    head shares it among its other answers.
+
+    Args:
+        logits: Shape (sentences, answers): those of each of :data:`sitrep.speakers.NAMES`, one behind the other.
+
+    Returns:
+        Of ``speech`` and of ``speaker``, each of shape (sentences, answers); that of nobody is the same in both.
+    """
+    heads = np.split(logits, [len(SPEECH)], axis=-1)
+    nobody = np.mean([probabilities_of(head, Task.single_label)[:, :1] for head in heads], axis=0)
+    rest = [probabilities_of(head[:, 1:], Task.single_label) for head in heads]
+    speech, speaker = (np.concatenate([nobody, (1 - nobody) * shares], axis=1) for shares in rest)
+    return speech, speaker
+
+
+def who_speaks_likeliest(probabilities: np.ndarray, question: str) -> list[str]:
+    """The answer to one of :data:`sitrep.speakers.NAMES`: nobody if that is likelier than not, else the likeliest.
+
+    Args:
+        probabilities: As :func:`who_speaks` gives them.
+        question: Which.
+    """
+    others = probabilities[:, 1:].argmax(axis=1) + 1
+    chosen = np.where(probabilities[:, 0] > 1 / 2, 0, others)
+    return [NAMES[question][place] for place in chosen]
 
 
 def classes_that_apply(probabilities: np.ndarray, thresholds: Mapping[str, float], taxonomy: Taxonomy) -> np.ndarray:

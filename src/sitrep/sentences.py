@@ -18,18 +18,26 @@ OUTPUT_FIELDS = frozenset(
         "text",
         "label",
         "probabilities",
+        "speech",
+        "speaker",
+        "speaker_probabilities",
         "decision",
         "unfamiliar",
         "truncated",
         "true_label",
         "true_labels",
+        "true_speech",
+        "true_speaker",
         "read_as",
         "page_group",
         "sentence_group",
         MAIN_TEXT,
     }
 )
-"""Names of a prediction's own fields; those that begin with ``probability_`` are its own too."""
+"""Names of a prediction's own fields; those that begin as :data:`OUTPUT_COLUMNS` do are its own too."""
+
+OUTPUT_COLUMNS = ("probability_", "speaker_probability_")
+"""What the columns of probabilities begin with in tables."""
 
 UNFAMILIAR_VOCABULARY = "vocabulary"
 """That a page holds far more words than usual that few training articles hold."""
@@ -40,7 +48,7 @@ def carried_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
     carried: dict[str, Any] = {}
     for key, value in fields.items():
         name = key
-        while name in OUTPUT_FIELDS or name.startswith("probability_") or (name != key and name in fields):
+        while name in OUTPUT_FIELDS or name.startswith(OUTPUT_COLUMNS) or (name != key and name in fields):
             name = f"input_{name}"
         carried[name] = value
     return carried
@@ -141,6 +149,9 @@ class Prediction:
         unfamiliar: Why the sentence is unlike what the model was trained on, so that it is never accepted:
             :data:`UNFAMILIAR_VOCABULARY` of its page, or an oddity (:mod:`sitrep.pages.legibility`); ``None``: it is
             not.
+        speech: Whether it holds speech, and of what kind (:data:`sitrep.speakers.SPEECH`); ``None``: it was not asked.
+        speaker: Who speaks in it (:data:`sitrep.speakers.SPEAKERS`); ``none`` if and only if ``speech`` is.
+        speaker_probabilities: Of each speaker; they sum to one.
     """
 
     passage: Passage
@@ -150,6 +161,9 @@ class Prediction:
     labels: tuple[str, ...] | None = None
     decision: str | None = None
     unfamiliar: str | None = None
+    speech: str | None = None
+    speaker: str | None = None
+    speaker_probabilities: Mapping[str, float] | None = None
 
     def probability_of(self, label: str) -> float:
         """Probability of a label; with ``labels``, the negative one is as probable as the likeliest class is not."""

@@ -24,6 +24,9 @@ SPEAKERS = (
 NAMES = {"speech": SPEECH, "speaker": SPEAKERS}
 """What is asked of a sentence, in order, and the answers that there are."""
 
+ANSWERS = sum(map(len, NAMES.values()))
+"""Of both questions together."""
+
 
 def check_names(speech: str | None, speaker: str | None, place: str) -> None:
     """See that both are known names and go together.

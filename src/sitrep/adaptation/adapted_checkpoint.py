@@ -13,7 +13,7 @@ from sitrep.adaptation.candidates import Candidate, Fitted
 from sitrep.adaptation.cross_fitting import FurtherTraining
 from sitrep.adaptation.own_units import OwnUnits
 from sitrep.labels import Task
-from sitrep.model.checkpoint import Checkpoint, recorded_files, weight_files, write_taxonomy
+from sitrep.model.checkpoint import SPEAKER, Checkpoint, recorded_files, weight_files, write_taxonomy
 from sitrep.model.checkpoint_record import CheckpointRecord
 from sitrep.model.familiarity import FALSE_ALARMS, Familiarity
 from sitrep.model.tokenizer import TextTokenizer
@@ -49,7 +49,8 @@ def write_adapted(
     for path in weight_files(folder):
         publish(path)  # safetensors makes weights that nobody else may read
     for path in checkpoint.folder.iterdir():
-        if path.is_file() and path.suffix in (".json", ".txt", ".model") and not (folder / path.name).exists():
+        copied = path.suffix in (".json", ".txt", ".model") or path.name == SPEAKER  # the encoder moved but little
+        if path.is_file() and copied and not (folder / path.name).exists():
             shutil.copyfile(path, folder / path.name)
     write_taxonomy(folder, checkpoint.taxonomy)
     validation_of(best, fitted, own, training, target_precision).write(folder)

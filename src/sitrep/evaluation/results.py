@@ -1,13 +1,14 @@
 """Everything that a report and ``metrics.json`` tell, computed once."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 
-from sitrep.evaluation.analysis import Analysis
+from sitrep.evaluation.analysis import DRAWS, SEED, Analysis
 from sitrep.evaluation.misclassifications import Misclassification, misclassifications
+from sitrep.evaluation.speaker_scores import SpeakerScores, score_speakers
 from sitrep.labels import Taxonomy
 from sitrep.metrics.abstention import labels_to_back
 from sitrep.metrics.multilabel import MultilabelScores, score_multilabel
@@ -44,6 +45,7 @@ class Results:
         training: History and speed of the training, where this is a training run.
         environment: Versions and machine.
         notes: What a reader has to know before believing the figures.
+        speakers: Figures of who speaks and how, by name; empty where the units or the model do not say it.
     """
 
     taxonomy: Taxonomy
@@ -59,6 +61,7 @@ class Results:
     training: dict[str, Any]
     environment: dict[str, Any]
     notes: list[str]
+    speakers: dict[str, SpeakerScores] = field(default_factory=dict)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -80,6 +83,7 @@ class Results:
             "negative": self.taxonomy.negative,
             **_analysis_as_json(self.analysis),
             "multilabel": None if self.multilabel is None else asdict(self.multilabel),
+            "speakers": {name: scores.as_plain() for name, scores in self.speakers.items()},
             "baselines": {name: _scores_as_json(scores) for name, (_, scores) in self.baselines.items()},
             "errors": len(self.errors),
             "notes": self.notes,
@@ -137,11 +141,12 @@ def compute(
         training=training,
         environment=environment,
         notes=[*_notes(scores, taxonomy, predictions, data), *_notes_on_strange_pages(predictions, analysis)],
+        speakers=score_speakers(sentences, predictions, DRAWS, SEED),
     )
 
 
 def passages_of(sentences: Sequence[LabelledSentence]) -> list[Passage]:
-    """Labelled sentences as the predictor takes them; ``true_label`` and ``true_labels`` are carried along."""
+    """Labelled sentences as the predictor takes them; what is known of each is carried along as ``true_label`` etc."""
     return [
         Passage(
             s.id,
@@ -150,10 +155,15 @@ def passages_of(sentences: Sequence[LabelledSentence]) -> list[Passage]:
             0,
             len(s.text),
             s.text,
-            {"true_label": s.label, "true_labels": list(s.labels), **carried_fields(s.fields)},
+            {"true_label": s.label, "true_labels": list(s.labels), **_true_speaker(s), **carried_fields(s.fields)},
         )
         for s in sentences
     ]
+
+
+def _true_speaker(sentence: LabelledSentence) -> dict[str, str]:
+    known = {"true_speech": sentence.speech, "true_speaker": sentence.speaker}
+    return {name: value for name, value in known.items() if value is not None}
 
 
 def _score_multilabel(

@@ -62,6 +62,7 @@ def evaluate(settings: EvaluateSettings) -> Path:
             engine=settings.engine,
             precision=settings.inference.precision,
             batch_tokens=settings.inference.batch_tokens,
+            speaker=checkpoint.knows_speakers and any(unit.speaker for unit in sentences),
         )
         results = score_checkpoint(checkpoint, predictor, settings.calibrated, sentences, reference, data, tests)
         if isinstance(trained_on, LoadedData) and settings.neighbours:

@@ -10,7 +10,7 @@ from typing import Any
 from sitrep.errors import UserError, is_installed, not_installed
 from sitrep.inference.onnx_engine import check_onnxruntime
 from sitrep.model.checkpoint import Checkpoint
-from sitrep.model.export_record import SOURCE_KEY
+from sitrep.model.export_record import LOGITS, SOURCE_KEY, SPEAKERS
 from sitrep.settings import Context
 
 OPSET = 20
@@ -43,14 +43,17 @@ def write_graph(model: Any, checkpoint: Checkpoint, source: str, path: Path) -> 
     import torch
 
     class Answers(torch.nn.Module):  # type: ignore[misc]
-        """The one output that prediction reads."""
+        """What prediction reads."""
 
         def __init__(self) -> None:
             super().__init__()
             self.classifier = model
 
         def forward(self, input_ids: Any, attention_mask: Any, starts: Any, owners: Any) -> Any:
-            return self.classifier.answers(input_ids, attention_mask, starts, owners)
+            if model.speakers is None:
+                return self.classifier.answers(input_ids, attention_mask, starts, owners)
+            logits, pooled = self.classifier.answers_and_pooled(input_ids, attention_mask, starts, owners)
+            return logits, torch.cat(list(model.speakers(pooled).values()), dim=-1)
 
     try:
         with quiet():
@@ -60,7 +63,7 @@ def write_graph(model: Any, checkpoint: Checkpoint, source: str, path: Path) -> 
                 dynamo=True,
                 opset_version=OPSET,
                 input_names=INPUTS,
-                output_names=("logits",),
+                output_names=(LOGITS,) if model.speakers is None else (LOGITS, SPEAKERS),
                 dynamic_shapes=_dynamic(checkpoint),
                 verbose=False,
             )

@@ -44,6 +44,7 @@ COPIED = (
     "tokenizer_config.json",
     "special_tokens_map.json",
     layout.TAXONOMY,
+    layout.SPEAKER,
     VALIDATION,
     FAMILIARITY,
 )
@@ -97,7 +98,11 @@ class _Job:
             UserError: If it cannot be made, or loses too much.
         """
         source = source_digest(layout.weight_files(self.checkpoint.folder))
+        from sitrep.model.speaker_heads import read_heads
+
         engine = TorchEngine.load(self.checkpoint, Precision.fp32)
+        if self.checkpoint.knows_speakers:
+            engine.model.speakers = read_heads(self.checkpoint.folder)
         fp32 = answers_of(self._predictor(engine), self.units)
         path = self.folder / ONNX
         write_graph(engine.model, self.checkpoint, source, path)

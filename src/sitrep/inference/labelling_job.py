@@ -107,6 +107,7 @@ def _prepared(
             engine=engine,
             precision=precision,
             batch_tokens=settings.inference.batch_tokens,
+            speaker=settings.speaker,
         )
     predictor.clock = clock
     running = predictor.engine

@@ -9,7 +9,7 @@ import numpy as np
 from sitrep.errors import UsageError, UserError, not_installed
 from sitrep.model.checkpoint import Checkpoint
 from sitrep.model.encoding import Batch
-from sitrep.model.export_record import ONNX, SOURCE_KEY, ExportRecord
+from sitrep.model.export_record import LOGITS, ONNX, SOURCE_KEY, SPEAKERS, ExportRecord
 from sitrep.model.hardware import PrecisionChoice, usable_cores, version_of
 from sitrep.settings import EngineName, Precision
 
@@ -27,18 +27,23 @@ class OnnxEngine:
     Args:
         session: Of a model that :mod:`sitrep.export` made.
         precision: Number format that it was exported in.
+        with_speakers: Answer who speaks too.
     """
 
     name = EngineName.onnx
     device = "cpu"
 
-    def __init__(self, session: Any, precision: PrecisionChoice) -> None:
+    def __init__(self, session: Any, precision: PrecisionChoice, with_speakers: bool = False) -> None:
         self.session = session
         self.precision = precision
+        self.with_speakers = with_speakers
+        self._outputs = [LOGITS, *([SPEAKERS] if with_speakers else [])]
         self._inputs = [item.name for item in session.get_inputs()]
 
     @classmethod
-    def load(cls, checkpoint: Checkpoint, precision: Precision = Precision.auto) -> "OnnxEngine":
+    def load(
+        cls, checkpoint: Checkpoint, precision: Precision = Precision.auto, with_speakers: bool = False
+    ) -> "OnnxEngine":
         """Load the exported model of a checkpoint.
 
         Raises:
@@ -55,12 +60,15 @@ class OnnxEngine:
             wanted = f"inference.precision={precision.name}"
             raise UsageError(f"{wanted}: {checkpoint.folder / ONNX} was exported in {made.name}")
         session = open_session(checkpoint.folder / ONNX, record)
-        return cls(session, PrecisionChoice(made, f"exported as {record.format}, {record.method}"))
+        if with_speakers and SPEAKERS not in {item.name for item in session.get_outputs()}:
+            raise UserError(f"speaker=true: {checkpoint.folder / ONNX} was exported without that; export it again")
+        choice = PrecisionChoice(made, f"exported as {record.format}, {record.method}")
+        return cls(session, choice, with_speakers)
 
     def logits(self, batch: Batch) -> np.ndarray:
         """As :meth:`sitrep.inference.engine.Engine.logits`."""
-        (found,) = self.session.run(None, {name: getattr(batch, name) for name in self._inputs})
-        answers: np.ndarray = found[batch.starts >= 0]
+        found = self.session.run(self._outputs, {name: getattr(batch, name) for name in self._inputs})
+        answers: np.ndarray = np.concatenate(found, axis=-1)[batch.starts >= 0]
         return answers
 
 

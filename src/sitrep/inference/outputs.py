@@ -124,6 +124,9 @@ def as_row(prediction: Prediction) -> dict[str, Any]:
     if prediction.labels is not None:
         row["labels"] = list(prediction.labels)
     row["probabilities"] = {label: round(value, 6) for label, value in prediction.probabilities.items()}
+    if prediction.speaker_probabilities is not None:
+        row |= {"speech": prediction.speech, "speaker": prediction.speaker}
+        row["speaker_probabilities"] = {name: round(p, 6) for name, p in prediction.speaker_probabilities.items()}
     if prediction.decision is not None:
         row["decision"] = prediction.decision
     row["unfamiliar"] = prediction.unfamiliar
@@ -172,6 +175,8 @@ def _flat(prediction: Prediction) -> dict[str, Any]:
         elif name == "probabilities":
             flat |= {f"probability_{label}": probability for label, probability in value.items()}
             flat["truncated"] = prediction.truncated
+        elif name == "speaker_probabilities" and prediction.speaker_probabilities is not None:
+            flat |= {f"speaker_probability_{speaker}": probability for speaker, probability in value.items()}
         else:
             flat[name] = value
     return flat

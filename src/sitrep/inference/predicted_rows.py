@@ -8,12 +8,12 @@ from typing import Any
 
 from sitrep.errors import UserError
 from sitrep.inference.folders import MANIFEST
-from sitrep.sentences import OUTPUT_FIELDS
+from sitrep.sentences import OUTPUT_COLUMNS, OUTPUT_FIELDS
 from sitrep.storage.complete import read_json, shown
 from sitrep.storage.tables import TableRow, read_rows, several
 
-COLUMN = "probability_"
-"""What the columns of probabilities begin with in tables."""
+COLUMN = OUTPUT_COLUMNS[0]
+"""What the columns of the labels' probabilities begin with in tables."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def _predicted(row: TableRow) -> PredictedRow:
         fields={
             name: value
             for name, value in fields.items()
-            if name not in OUTPUT_FIELDS and name != "labels" and not name.startswith(COLUMN)
+            if name not in OUTPUT_FIELDS and name != "labels" and not name.startswith(OUTPUT_COLUMNS)
         },
         place=row.place,
     )

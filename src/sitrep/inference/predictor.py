@@ -9,17 +9,17 @@ import numpy as np
 
 from sitrep.decisions import classes_that_apply, decide, label_of, probabilities_of
 from sitrep.errors import UserError
-from sitrep.inference.batching import batches_by_length, stepped_width, whole_articles
+from sitrep.inference.batching import whole_articles
 from sitrep.inference.checkpoint_encoder import load_encoder
 from sitrep.inference.engine import Engine, load_engine
-from sitrep.inference.known_answers import KnownAnswers
+from sitrep.inference.model_batches import ModelBatches
 from sitrep.inference.read_passages import ReadPassages
 from sitrep.inference.reading_ahead import ahead
-from sitrep.inference.stage_clock import MODEL, TOKENIZING, StageClock
+from sitrep.inference.speaker_probabilities import Said, SpeakerProbabilities
 from sitrep.inference.stored_answers import check_answers
 from sitrep.labels import Task, Taxonomy
 from sitrep.model.checkpoint import DEFAULT_THRESHOLD, Checkpoint, open_checkpoint
-from sitrep.model.encoding import EncodedRow, InputEncoder, reading_order
+from sitrep.model.encoding import InputEncoder, reading_order
 from sitrep.model.familiarity import Familiarity
 from sitrep.model.validation_fit import ValidationFit
 from sitrep.pages.html import Page, looks_like_html, read_html
@@ -29,14 +29,11 @@ from sitrep.sentences import UNFAMILIAR_VOCABULARY, Passage, Prediction, probabi
 from sitrep.settings import Context, EngineName, Precision
 from sitrep.settings.rules import member
 
-BATCH_TOKENS = {"cpu": 2048, "cuda": 32768, "mps": 8192}
-"""Tokens a batch at which throughput no longer grows, by kind of device (`benchmarks/prediction.py`)."""
-
 WINDOW = 8192
 """Sentences of a stream that are sorted by length together; bounds the memory of a long job."""
 
 
-class Predictor:
+class Predictor(ModelBatches):
     r"""A model with its tokenizer and labels, ready to label any number of sentences.
 
     Examples:
@@ -81,8 +78,7 @@ class Predictor:
         batch_tokens: int | None = None,
         familiarity: Familiarity | None = None,
     ) -> None:
-        self.engine = engine
-        self.encoder = encoder
+        super().__init__(engine, encoder, len(taxonomy.class_names(task)), batch_tokens)
         self.taxonomy = taxonomy
         self.task = task
         self.temperature = (fit.temperature if fit else None) or 1.0
@@ -90,8 +86,6 @@ class Predictor:
         self.thresholds = dict.fromkeys(self.class_names, DEFAULT_THRESHOLD) | dict(thresholds or {})
         self.familiarity = familiarity
         self.odd_sentences: Counter[str] = Counter()
-        self.clock = StageClock()
-        self.batch_tokens = batch_tokens or BATCH_TOKENS[engine.device]
 
     @classmethod
     def from_checkpoint(
@@ -102,6 +96,7 @@ class Predictor:
         engine: str | EngineName = EngineName.auto,
         precision: str | Precision = Precision.auto,
         batch_tokens: int | None = None,
+        speaker: bool = False,
     ) -> "Predictor":
         """Load a checkpoint; that of an ensemble answers with the mean of its members' probabilities.
 
@@ -111,16 +106,18 @@ class Predictor:
             engine: ``auto``, ``torch``, ``onnx`` or ``reference``.
             precision: ``auto``, ``fp32``, ``bf16`` or ``int8``.
             batch_tokens: Tokens a batch, padding included; ``None``: what suits the device.
+            speaker: Say who speaks too, in the same pass of the model.
 
         Raises:
             UserError: If there is no checkpoint, it cannot be loaded, or what it needs is not installed; if an exported
-                model answers otherwise on this processor than where it was made.
+                model answers otherwise on this processor than where it was made; if it has not learnt who speaks and
+                is to say that.
             UsageError: If there is no such engine or precision.
         """
         engine, precision = member(EngineName, "engine", engine), member(Precision, "precision", precision)
         opened = checkpoint if isinstance(checkpoint, Checkpoint) else open_checkpoint(str(checkpoint))
         encoder = load_encoder(opened)
-        loaded = load_engine(opened, precision, engine)
+        loaded = load_engine(opened, precision, engine, speaker)
         check_answers(opened, loaded, encoder)
         return cls(
             engine=loaded,
@@ -153,7 +150,32 @@ class Predictor:
             UserError: If the model gives figures that are not finite, or a batch does not fit into memory.
         """
         _, _, rows = self._tokenize(texts, articles)
-        return self._probabilities(rows, len(texts), self._memory())
+        return self.probabilities(self._logits(rows, len(texts), self._memory()))
+
+    def predict_speaker(
+        self, texts: Sequence[str], articles: Sequence[Sequence[int]] | None = None
+    ) -> SpeakerProbabilities:
+        """Whether each text holds speech, and who speaks; arguments as in :meth:`predict_proba`.
+
+        Raises:
+            UserError: If the predictor was loaded without ``speaker=True``; else as :meth:`predict_proba`.
+        """
+        if not self.says_speakers:
+            raise UserError("speaker: this predictor was loaded without it; use from_checkpoint(…, speaker=True)")
+        _, _, rows = self._tokenize(texts, articles)
+        logits = self._logits(rows, len(texts), self._memory())
+        return SpeakerProbabilities.of(logits)
+
+    def probabilities(self, logits: np.ndarray) -> np.ndarray:
+        """Of the classes.
+
+        Args:
+            logits: As of :meth:`batch_logits`.
+
+        Returns:
+            Shape (sentences, classes).
+        """
+        return probabilities_of(logits[:, : len(self.class_names)], self.task, self.temperature)
 
     def label(self, texts: Sequence[str]) -> list[str]:
         """The label of each text, each read alone."""
@@ -189,7 +211,7 @@ class Predictor:
         """
         known = self._memory()
         for read in ahead(lambda stopped: self._read_windows(passages, stopped)):
-            yield from self.predictions(read, self._probabilities(read.rows, len(read.window), known))
+            yield from self.predictions(read, self._logits(read.rows, len(read.window), known))
 
     def read(self, window: list[Passage]) -> ReadPassages:
         """Passages as the model wants them, all that happens before it."""
@@ -198,18 +220,23 @@ class Predictor:
         odd = oddities(window)
         return ReadPassages(window, rows, truncated.tolist(), odd, self._reasons(window, tokens, odd))
 
-    def predictions(self, read: ReadPassages, probabilities: np.ndarray) -> Iterator[Prediction]:
+    def predictions(self, read: ReadPassages, logits: np.ndarray, speaker: bool = True) -> Iterator[Prediction]:
         """What is said of passages, all that happens behind the model.
 
         Args:
             read: What :meth:`read` gave.
-            probabilities: Shape (passages, classes).
+            logits: As of :meth:`batch_logits`, of the passages.
+            speaker: Say who speaks too, if the predictor was loaded for that.
         """
-        names = self.class_names
+        names, probabilities = self.class_names, self.probabilities(logits)
         chosen, sets = self.choose(probabilities)
-        for passage, label, several, row, cut, oddity, reason in zip(
-            read.window, chosen, sets, probabilities.tolist(), read.truncated, read.odd, read.reasons, strict=True
-        ):
+        speakers: list[Said] = (
+            SpeakerProbabilities.of(logits).said() if speaker and self.says_speakers else [()] * len(logits)
+        )
+        for passage, label, several, row, cut, oddity, reason, said in zip(
+            read.window, chosen, sets, probabilities.tolist(), read.truncated, read.odd, read.reasons, speakers,
+            strict=True,
+        ):  # fmt: skip
             by_class = dict(zip(names, row, strict=True))
             if oddity:
                 self.odd_sentences[oddity] += 1
@@ -217,15 +244,7 @@ class Predictor:
             if self.acceptance_thresholds:
                 thresholds = {} if reason else self.acceptance_thresholds
                 decision = decide(label, probability_of(label, by_class), thresholds)
-            yield Prediction(passage, label, by_class, cut, several, decision, reason)
-
-    def batch_logits(self, rows: Sequence[EncodedRow]) -> np.ndarray:
-        """The model's answer to one batch.
-
-        Returns:
-            Shape (sentences, classes), as :meth:`sitrep.inference.engine.Engine.logits` gives them.
-        """
-        return self.engine.logits(self.encoder.batch(rows, self._width(max(len(row.ids) for row in rows))))
+            yield Prediction(passage, label, by_class, cut, several, decision, reason, *said)
 
     def _read_windows(self, passages: Iterable[Passage], stopped: Callable[[], bool]) -> Iterator[ReadPassages]:
         """A stream in windows, until nobody wants more."""
@@ -256,41 +275,3 @@ class Predictor:
         applies = classes_that_apply(probabilities, thresholds or self.thresholds, self.taxonomy)
         names = [tuple(name for name, holds in zip(self.class_names, row, strict=True) if holds) for row in applies]
         return label_of(applies, self.taxonomy), names
-
-    def _tokenize(
-        self, texts: Sequence[str], articles: Sequence[Sequence[int]] | None
-    ) -> tuple[list[list[int]], np.ndarray, list[EncodedRow]]:
-        """The tokens of each text, whether its end was cut off, and the rows that answer them."""
-        alone = [[number] for number in range(len(texts))] if articles is None else articles
-        with self.clock.measure(TOKENIZING):
-            tokens, truncated = self.encoder.tokenize(texts)
-            return tokens, truncated, self.encoder.rows(tokens, alone)
-
-    def _memory(self) -> KnownAnswers | None:
-        """For what is answered together; with context the same sentence may be answered otherwise elsewhere."""
-        return KnownAnswers() if self.encoder.context is Context.none else None
-
-    def _probabilities(self, rows: Sequence[EncodedRow], count: int, known: KnownAnswers | None) -> np.ndarray:
-        """Of the sentences that the rows answer, each different one computed once where ``known`` is given."""
-        logits = np.empty((count, len(self.class_names)), dtype=np.float32)
-        if known is None:
-            self._compute(rows, logits)
-        else:
-            known.answer(rows, logits, self._compute)
-        if not np.isfinite(logits).all():
-            raise UserError("the model gives no finite figures; its training diverged")
-        return probabilities_of(logits, self.task, self.temperature)
-
-    def _compute(self, rows: Sequence[EncodedRow], logits: np.ndarray) -> None:
-        """Run the model on rows and put what it says of each sentence into its place."""
-        lengths = [len(row.ids) for row in rows]
-        for places in batches_by_length(lengths, self.batch_tokens):
-            chosen = [rows[place] for place in places]
-            answers = [number for row in chosen for number in row.answers]
-            with self.clock.measure(MODEL):
-                logits[answers] = self.batch_logits(chosen)
-
-    def _width(self, longest: int) -> int:
-        """Tokens of every row of a batch."""
-        stepped = stepped_width(longest)
-        return min(stepped, self.encoder.max_tokens) if self.encoder.context is Context.none else stepped

@@ -54,6 +54,7 @@ def predict(settings: PredictSettings) -> None:
             engine=settings.engine,
             precision=settings.inference.precision,
             batch_tokens=settings.inference.batch_tokens,
+            speaker=settings.speaker,
         )
     predictor.clock = clock
     counting, pages = Counting(), list[PageCounts]()

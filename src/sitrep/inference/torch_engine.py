@@ -27,14 +27,18 @@ class TorchEngine:
         model: A :class:`sitrep.model.classifier.SentenceClassifier` in fp32; it is not changed.
         device: Where to run.
         precision: Number format of the weights and the arithmetic.
+        with_speakers: Answer who speaks too, by the heads of the model.
     """
 
     name = EngineName.torch
 
-    def __init__(self, model: Any, device: "torch.device", precision: PrecisionChoice) -> None:
+    def __init__(
+        self, model: Any, device: "torch.device", precision: PrecisionChoice, with_speakers: bool = False
+    ) -> None:
         import torch
 
         self.precision = precision
+        self.with_speakers = with_speakers
         self.device = device.type
         self._device = device
         if precision.precision is Precision.bf16:
@@ -43,7 +47,11 @@ class TorchEngine:
 
     @classmethod
     def load(
-        cls, checkpoint: Checkpoint, precision: Precision = Precision.auto, member: Path | None = None
+        cls,
+        checkpoint: Checkpoint,
+        precision: Precision = Precision.auto,
+        member: Path | None = None,
+        with_speakers: bool = False,
     ) -> "TorchEngine":
         """Load the weights of a checkpoint and check them against its configuration.
 
@@ -51,13 +59,14 @@ class TorchEngine:
             checkpoint: An opened one.
             precision: Number format to run in.
             member: Folder of other weights of the same shape; ``None``: those of the checkpoint's own folder.
+            with_speakers: Load the heads that say who speaks, and let them answer.
 
         Raises:
             UserError: If they cannot be loaded or do not fit.
         """
         device = choose_device()
         choice = choose_precision(precision, device, "inference.precision", _sizes(checkpoint))
-        return cls(load_classifier(checkpoint, member or checkpoint.folder), device, choice)
+        return cls(_loaded(checkpoint, member, with_speakers), device, choice, with_speakers)
 
     @cached_property
     def packed(self) -> "PackedBert | None":
@@ -66,7 +75,9 @@ class TorchEngine:
         from sitrep.model.packed import PackedBert
 
         lone = type(self.model) is SentenceClassifier  # windows of a page want a mask of their own
-        return PackedBert(self.model.model) if lone and PackedBert.fits(self.model.model) else None
+        if not lone or not PackedBert.fits(self.model.model):
+            return None
+        return PackedBert(self.model.model, self.model.speakers if self.with_speakers else None)
 
     def logits(self, batch: Batch) -> np.ndarray:
         """As :meth:`sitrep.inference.engine.Engine.logits`."""
@@ -79,13 +90,14 @@ class TorchEngine:
                 if self.packed is not None:
                     real = batch.attention_mask.astype(bool)
                     return np.asarray(self.packed(batch.input_ids[real], real.sum(axis=1)).float().cpu().numpy())
-                answers = self.model(**{name: torch.from_numpy(a).to(self._device) for name, a in arrays.items()})
+                tensors = {name: torch.from_numpy(array).to(self._device) for name, array in arrays.items()}
+                answers = self.model(**tensors, with_speakers=self.with_speakers)
             except torch.OutOfMemoryError:
                 size = batch.input_ids.size
                 raise UserError(
                     f"inference.batch_tokens: the GPU's memory is too small for {size} tokens; lower it"
                 ) from None
-            found: np.ndarray = answers["logits"].float().cpu().numpy()
+            found: np.ndarray = torch.cat(list(answers.values()), dim=-1).float().cpu().numpy()
         return found[batch.starts >= 0]
 
 
@@ -97,7 +109,11 @@ class ReferenceEngine(TorchEngine):
 
     @classmethod
     def load(
-        cls, checkpoint: Checkpoint, precision: Precision = Precision.auto, member: Path | None = None
+        cls,
+        checkpoint: Checkpoint,
+        precision: Precision = Precision.auto,
+        member: Path | None = None,
+        with_speakers: bool = False,
     ) -> "ReferenceEngine":
         """As :meth:`TorchEngine.load`.
 
@@ -107,7 +123,7 @@ class ReferenceEngine(TorchEngine):
         if precision not in (Precision.auto, Precision.fp32):
             raise UsageError(f"inference.precision={precision.name}: engine=reference computes in fp32")
         choice = PrecisionChoice(Precision.fp32, "engine=reference")
-        return cls(load_classifier(checkpoint, member or checkpoint.folder), choose_device(), choice)
+        return cls(_loaded(checkpoint, member, with_speakers), choose_device(), choice, with_speakers)
 
     def logits(self, batch: Batch) -> np.ndarray:
         """As :meth:`TorchEngine.logits`."""
@@ -126,6 +142,17 @@ def _single_rows(batch: Batch) -> list[Batch]:
         )
         for row, (length, count) in enumerate(zip(lengths, sentences, strict=True))
     ]
+
+
+def _loaded(checkpoint: Checkpoint, member: Path | None, with_speakers: bool) -> Any:
+    """The model of a checkpoint or of one of its members, its heads for who speaks only where they are wanted."""
+    from sitrep.model.speaker_heads import read_heads
+
+    folder = member or checkpoint.folder
+    model = load_classifier(checkpoint, folder)
+    if with_speakers:
+        model.speakers = read_heads(folder)
+    return model
 
 
 def load_classifier(checkpoint: Checkpoint, folder: Path) -> Any:

@@ -10,6 +10,7 @@ from sitrep.labelled_pages.assembly import BLANK_LINES, LabelledPage, Piece, blo
 from sitrep.labelled_pages.colours import LabelCounts, Look
 from sitrep.labelled_pages.frame import escaped, frame, template
 from sitrep.sentences import Prediction
+from sitrep.speakers import NOBODY
 
 STYLE, SCRIPT = "style.css", "coloured.js"
 """Of the coloured page, wherever it is shown; the script also works on sections that come later."""
@@ -122,13 +123,15 @@ def _sentence(piece: Piece, looks: Mapping[str, Look]) -> Markup:
     review = prediction.decision == "review"
     notes = ["too long for the model, its end was not read"] if prediction.truncated else []
     notes += [f"unfamiliar: {prediction.unfamiliar}"] if prediction.unfamiliar else []
+    speaker = "" if prediction.speaker in (None, NOBODY) else f"{prediction.speaker}, {prediction.speech}"
+    notes += [f"speaks: {speaker}"] if speaker else []
     figures = [f"{prediction.probability_of(label):.3f}" for label in looks]
     said = " ".join(f"{label} {value}" for label, value in zip(looks, figures, strict=True))
     spoken = ", ".join(f"{label} {prediction.probability_of(label):.2f}" for label in labels)
     spoken = "" if not letters and not review else f"{spoken}, to review" if review else spoken
     return Markup(
         '<span class="s {style}{review}" data-l="{places}" data-k="{letters}" data-p="{figures}"{notes} '
-        'title="{title}">{spoken}<u{language}>{text}</u></span>'
+        'title="{title}">{spoken}<u{language}{speaker}>{text}</u></span>'
     ).format(
         style=shown[0].style,
         review=" r" if review else "",
@@ -138,6 +141,7 @@ def _sentence(piece: Piece, looks: Mapping[str, Look]) -> Markup:
         notes=Markup(' data-n="{}"').format("; ".join(notes)) if notes else "",
         title=" · ".join([said, *notes, *(["to review"] if review else [])]),
         spoken=Markup('<span class="h" dir="ltr">{}: </span>').format(spoken) if spoken else "",
+        speaker=Markup(' data-w="{}"').format(speaker) if speaker else "",
         language=Markup(' lang=""') if prediction.unfamiliar in FOREIGN else "",
         text=escaped(prediction.passage.text),
     )

@@ -79,6 +79,11 @@ class Checkpoint:
         return bool(weight_files(self.folder))
 
     @property
+    def knows_speakers(self) -> bool:
+        """Whether it has learnt who speaks."""
+        return (self.folder / SPEAKER).is_file()
+
+    @property
     def labels(self) -> tuple[str, ...]:
         """Every label that a sentence can get, in the order of the taxonomy."""
         return self.taxonomy.labels

@@ -12,6 +12,8 @@ ONNX = "model.onnx"
 EXPORT = "export.json"
 ANSWERS = "stored_answers.json"
 EXPORT_VERSION = 1
+LOGITS, SPEAKERS = "logits", "speakers"
+"""Outputs of ``model.onnx``: of the labels, and of who speaks, where the checkpoint has learnt it."""
 SOURCE_KEY = "sitrep.source"
 """Name under which ``model.onnx`` itself holds the SHA-256 of the weights that it was made from."""
 

@@ -23,14 +23,16 @@ class PackedBert:
 
     Args:
         model: The classifier, on its device and in its number format; :meth:`fits` says whether it is of the kind.
+        speakers: A :class:`sitrep.model.speaker_heads.SpeakerHeads`, whose answers are given behind the logits.
     """
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, speakers: Any = None) -> None:
         config, embeddings = model.config, model.bert.embeddings
         self._heads = config.num_attention_heads
         self._size = config.hidden_size
         self._device = model.device
         self._model = model
+        self._last = [model.classifier, *(speakers.values() if speakers is not None else ())]
         self._words = embeddings.word_embeddings.weight
         self._places = (embeddings.position_embeddings.weight + embeddings.token_type_embeddings.weight[0]).detach()
         self._norm = embeddings.LayerNorm
@@ -60,7 +62,7 @@ class PackedBert:
             lengths: Tokens of each sentence.
 
         Returns:
-            Logits of shape (sentences, outputs).
+            Logits of shape (sentences, outputs), those of the speakers behind those of the labels.
         """
         ends = np.cumsum(lengths)
         starts = ends - lengths
@@ -82,7 +84,7 @@ class PackedBert:
         count = len(starts)
         first = hidden[self._moved(np.pad(starts, (0, self._filled(count) - count)))]
         pooled = torch.tanh(self._model.bert.pooler.dense(first))
-        logits: torch.Tensor = self._model.classifier(pooled)[:count]
+        logits: torch.Tensor = torch.cat([head(pooled)[:count] for head in self._last], dim=-1)
         return logits
 
     def _at_once(self, mixed: torch.Tensor, cuts: torch.Tensor, longest: int) -> torch.Tensor:

@@ -53,6 +53,10 @@ def print_summary(results: Results, folder: Path, console: Console) -> None:
         mean = f"mean average precision {figure(several.mean_average_precision)}"
         lines.append(f"every class that applies: macro-F1 {figure(several.macro_f1)}, {mean}")
     lines += [f"  {title}: {figure(scores.macro_f1)}" for title, scores in results.baselines.values()]
+    lines += [
+        f"{name}: macro-F1 {figure(found.scores.macro_f1)}, accuracy {figure(found.scores.accuracy)}"
+        for name, found in results.speakers.items()
+    ]
     if seeds := results.training.get("seeds"):
         spread = f"mean {figure(seeds['mean'])}, standard deviation {figure(seeds['standard_deviation'])}"
         names = ", ".join(str(run["seed"]) for run in seeds["runs"])

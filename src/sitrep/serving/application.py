@@ -30,6 +30,8 @@ Calibrated = Query(default=None, description="`false`: scores of a plain pipelin
 ArticleId = Query(default=ARTICLE_ID, min_length=1, max_length=500, description="What the ids of sentences begin with")
 Coloured = Query(default=False, description="With JSON: the page as a section of HTML too, in the field `coloured`")
 
+Speaker = Query(default=False, description="Say of each sentence too who speaks: `speech`, `speaker` and probabilities")
+
 
 def build_application(service: LabellingService, token: str | None = None) -> App:
     """The whole application.
@@ -77,13 +79,18 @@ def _add_labelling(app: FastAPI, service: LabellingService) -> None:
         return JSONResponse(answer, headers={"X-Truncated-Inputs": str(cut)} if cut else None)
 
     async def pages(
-        request: Request, calibrated: bool | None = Calibrated, article_id: str = ArticleId, coloured: bool = Coloured
+        request: Request,
+        calibrated: bool | None = Calibrated,
+        article_id: str = ArticleId,
+        coloured: bool = Coloured,
+        speaker: bool = Speaker,
     ) -> Response:
         """Cut a page into sentences and label each."""
         kind = choose_answer(request.headers.get("accept"))
         with bodies.holding() as held:
             body = await bodies.read(request.headers, request.receive, held)
-            wanted = replace(PageRequest.of(request.headers, body, article_id, service.limits), coloured=coloured)
+            given = PageRequest.of(request.headers, body, article_id, service.limits)
+            wanted = replace(given, coloured=coloured, speaker=speaker or given.speaker)
             answer = await label_page(service, wanted, kind, calibrated, _gone(request), request.scope[TOLD])
         headers = {"Content-Type": ANSWERS[kind], "Vary": "Accept"}
         if kind == "text/html":

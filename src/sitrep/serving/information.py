@@ -6,6 +6,7 @@ from sitrep import __version__
 from sitrep.serving.bodies import JSON_DEPTH
 from sitrep.serving.service import LabellingService
 from sitrep.settings.description import as_plain
+from sitrep.speakers import SPEAKERS
 
 
 def information(service: LabellingService) -> dict[str, Any]:
@@ -31,6 +32,7 @@ def information(service: LabellingService) -> dict[str, Any]:
         "checkpoint_changed": served.changed(),
         "task": checkpoint.task.name,
         "class_names": list(names),
+        "speaker_names": list(SPEAKERS) if predictor and predictor.says_speakers else None,
         "codebook": checkpoint.taxonomy.as_plain(),
         "context": checkpoint.context.name,
         "max_tokens": checkpoint.max_tokens,

@@ -11,7 +11,6 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from sitrep.decisions import probabilities_of
 from sitrep.errors import UserError
 from sitrep.inference.outputs import as_row, open_output
 from sitrep.inference.page_outputs import assembled
@@ -63,6 +62,8 @@ class PageBody(BaseModel):
     """What the ids of the sentences begin with."""
     url: Name | None = None
     """Address that the page was fetched from."""
+    speaker: Annotated[bool, Field(strict=True)] = False
+    """Say of each sentence too who speaks; the parameter `speaker` of the address does the same."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ class PageRequest:
         url: As there.
         encoding: That the request names, of bytes.
         coloured: Whether an answer in JSON holds the page as coloured HTML too.
+        speaker: Whether who speaks is said of each sentence.
     """
 
     content: str | bytes
@@ -86,6 +88,7 @@ class PageRequest:
     url: str | None = None
     encoding: str | None = None
     coloured: bool = False
+    speaker: bool = False
 
     @classmethod
     def of(cls, headers: Mapping[str, str], body: bytes, article_id: str, limits: ServingLimits) -> "PageRequest":
@@ -110,7 +113,7 @@ class PageRequest:
         field = "text" if given.html is None else "html"
         content = given.text if given.html is None else given.html
         check_text(content, field, limits)
-        return cls(content, given.html is not None, field, given.article_id, given.url)
+        return cls(content, given.html is not None, field, given.article_id, given.url, speaker=given.speaker)
 
 
 @dataclass(frozen=True)
@@ -167,6 +170,8 @@ async def label_page(
         Problem: If the page cannot be labelled.
     """
     predictor = service.choose(calibrated)
+    if request.speaker and not predictor.says_speakers:
+        raise Problem("invalid_request", "this checkpoint has not learnt who speaks", "speaker")
     characters = len(request.content) // (SHOWN if request.is_html else 1)
     cut, logits = await service.label(partial(_read, predictor, request, service.limits), characters, gone, told)
     return await service.in_thread(partial(_answer, service, predictor, request, cut, logits, kind))
@@ -195,8 +200,7 @@ def _read(predictor: Predictor, request: PageRequest, limits: ServingLimits) -> 
 def _answer(
     service: LabellingService, predictor: Predictor, request: PageRequest, cut: CutPage, logits: Any, kind: str
 ) -> bytes:
-    probabilities = probabilities_of(logits, predictor.task, predictor.temperature)
-    predictions = list(with_main_text(predictor.predictions(cut.read, probabilities)))
+    predictions = list(with_main_text(predictor.predictions(cut.read, logits, speaker=request.speaker)))
     service.measurements.count_predictions(predictions)
     if kind != JSON:
         return _as_file(predictor, predictions, kind)

@@ -39,6 +39,7 @@ def serve(settings: ServeSettings) -> None:
             engine=settings.engine,
             precision=settings.inference.precision,
             batch_tokens=settings.inference.batch_tokens,
+            speaker=served.checkpoint.knows_speakers,
         )
         predictor.label(["Four were killed."])  # whatever the first call prepares is prepared before anybody waits
         return predictor

@@ -111,7 +111,7 @@ class LabellingService:
             told: Gets figures for the log.
 
         Returns:
-            What ``read`` gave, and logits of shape (sentences, classes).
+            What ``read`` gave, and logits of shape (sentences, outputs).
 
         Raises:
             Problem: If it cannot be answered.
@@ -128,7 +128,7 @@ class LabellingService:
             finally:
                 self._reserved -= guess
             self.measurements.tokenizing.observe(time.perf_counter() - began)
-            logits = np.empty((count, len(self.choose(None).class_names)), dtype=np.float32)
+            logits = np.empty((count, self.choose(None).outputs), dtype=np.float32)
             work, done = self._admit(rows, logits, told)
             await self._wait(work, done, watcher, deadline, told)
             return found, logits
@@ -224,7 +224,7 @@ class LabellingService:
         done = asyncio.Event()
         try:
             rows = await asyncio.wait_for(self.in_thread(read), PROBE_SECONDS)
-            logits = np.empty((1, len(predictor.class_names)), dtype=np.float32)
+            logits = np.empty((1, predictor.outputs), dtype=np.float32)
             work = Work(rows, logits, done=lambda _: loop.call_soon_threadsafe(done.set))
             queue.put(work)
             try:

@@ -171,7 +171,8 @@ async def label_texts(
     predictor = service.choose(calibrated)
     read = partial(_read, predictor, request)
     characters = sum(map(len, request.texts))
-    cut, logits = await service.label(read, characters, gone, told)
+    cut, found = await service.label(read, characters, gone, told)
+    logits = found[:, : len(predictor.class_names)]  # who speaks stands behind
     scores, probabilities = _scores(predictor, request, logits)
     count = partial(_count, service, predictor, probabilities)
     names = predictor.class_names

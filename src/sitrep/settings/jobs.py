@@ -96,6 +96,9 @@ class PredictSettings:
     """End at the first page or row that cannot be read (exit status 1), instead of leaving it out (status 3)."""
     join_lines: JoinLines = JoinLines.auto
     """`auto`: rows of one `article_id` that are lines of telex or hard-wrapped copy get the label of their sentence."""
+    speaker: bool = False
+    """Say of each sentence too whether it holds speech, who speaks, and how likely each speaker is, if the checkpoint
+    has learnt that."""
     duplicates: OnDuplicates = OnDuplicates.ignore
     """`mark`: pages and sentences that repeat in the job, also re-edited, get `page_group` and `sentence_group`."""
     overwrite: bool = False

@@ -252,7 +252,8 @@ class _Job:
     def _evaluate(self, folder: Path, told: dict[str, Any]) -> Results:
         """Score the checkpoint as a user of it would."""
         checkpoint = open_checkpoint(str(folder))
-        predictor = Predictor.from_checkpoint(checkpoint, precision=self.settings.trainer.precision)
+        precision, speaker = self.settings.trainer.precision, checkpoint.knows_speakers
+        predictor = Predictor.from_checkpoint(checkpoint, precision=precision, speaker=speaker)
         return evaluate_split(checkpoint, predictor, self.data, told)
 
 
