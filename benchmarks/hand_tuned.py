@@ -43,6 +43,8 @@ def openvino(folder: str, kind: str) -> Answer:
 class OpenVino:
     """An engine by OpenVINO."""
 
+    with_speakers = False
+
     def __init__(self, model: Any, like: Any) -> None:
         self.model, self.name, self.device, self.precision = model, like.name, like.device, like.precision
 

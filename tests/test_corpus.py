@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter, defaultdict
+from itertools import pairwise
 
 import pytest
 from conftest import PROJECT, TAXONOMY
@@ -10,7 +11,7 @@ from sklearn.metrics import cohen_kappa_score
 from sitrep.data import corpus
 from sitrep.data.reading import SHIPPED, Columns, read_labelled
 from sitrep.sentences import Use
-from sitrep.speakers import SPEAKERS, SPEECH
+from sitrep.speakers import NAMES, SPEAKERS, SPEECH
 
 CARD = (PROJECT / "docs" / "corpus.md").read_text(encoding="utf-8")
 MENU_WORDS = 6
@@ -179,6 +180,28 @@ def test_probabilities_agree_with_the_labels_as_often_as_the_card_says(units):
     found = corpus.load_probabilities()
     agree = [max(found[unit["id"]], key=found[unit["id"]].get) == unit["label"] for unit in units]
     assert f"{100 * sum(agree) / len(agree):.1f} % of the double-read units" in CARD
+
+
+def test_shares_of_speech_and_speakers_are_as_the_card_says(shipped):
+    sets = [units_for(use, shipped) for use in (Use.any, Use.learning)]
+    for question, answers in NAMES.items():
+        for answer in answers if question == "speech" else SPEAKERS[1:]:
+            cells = []
+            for pages in sets:
+                spoken = [unit for unit in pages if question == "speech" or unit["speaker"] != "none"]
+                count = sum(unit[question] == answer for unit in spoken)
+                cells += [f"{count:,}", f"{100 * count / len(spoken):.1f} %"]
+            assert f"| {question} {answer} | {' | '.join(cells)} |" in CARD
+    follow = []
+    for pages in sets:
+        told = [unit for unit in pages if unit["label"] != "boilerplate"]
+        spoken = sum(unit["speaker"] != "none" for unit in told)
+        pairs = [(one, two) for one, two in pairwise(told) if one["article_id"] == two["article_id"]]
+        same = sum(one["speaker"] == two["speaker"] != "none" for one, two in pairs)
+        follow.append(f"{100 * same / spoken:.1f} %")
+    assert f"{follow[0]} of the units with speech follow at once" in CARD
+    assert f"and {follow[1]} on the further pages" in CARD
+    assert f"{sum(unit['label'] != 'boilerplate' for unit in sets[0]):,} units that are not boilerplate" in CARD
 
 
 def test_every_unit_but_the_foreign_ones_says_who_speaks(shipped):
