@@ -5,10 +5,11 @@ import json
 import numpy as np
 import pytest
 import torch
-from conftest import TAXONOMY, rows, train_settings, write_jsonl
+from conftest import PROJECT, TAXONOMY, rows, train_settings, write_jsonl
 from safetensors import safe_open
 from safetensors.torch import load_file
 from test_low_rank import backbone
+from test_processes import finished
 from test_resuming import EVERY_STEP, RECIPE, KillAt, Killed, weights_of
 from transformers import pipeline
 
@@ -122,6 +123,17 @@ def test_weight_0_trains_to_the_bit_as_data_that_does_not_say_who_speaks(spoken_
 
 
 @pytest.mark.slow
+def test_one_of_the_columns_alone_is_one_clear_error(tmp_path):
+    made = [{name: value for name, value in row.items() if name != "speaker"} for row in spoken_rows()]
+    file = write_jsonl(tmp_path / "half.jsonl", made)
+    with pytest.raises(
+        UserError, match=r"^data\.speaker_field: no training sentence says speaker"
+    ):
+        tune(file, tmp_path)
+    assert tune(file, tmp_path, "trainer.speaker_weight=0").model.speakers is None
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [2, 6])
 def test_training_with_heads_that_is_broken_off_ends_with_the_same_weights(spoken_file, tmp_path, step):
     settings = train_settings(spoken_file, tmp_path / "run", *RECIPE, EVERY_STEP)
@@ -162,6 +174,22 @@ def test_heads_of_several_seeds_are_averaged_or_kept_for_each_member(spoken_file
     for seed, weights in own.items():
         member = load_file(run / f"checkpoint/members/{seed}/speaker.safetensors")
         assert all(torch.equal(member[name], weights[name]) for name in weights)
+
+
+@pytest.mark.thorough
+def test_two_processes_end_with_the_heads_of_one_though_few_sentences_say_who_speaks(tmp_path):
+    made = spoken_rows()
+    for row in made[5:]:
+        row["speech"] = row["speaker"] = ""
+    file = write_jsonl(tmp_path / "few.jsonl", made)
+    recipe = ["trainer.epochs=2", "trainer.batch_size=4", "trainer.learning_rate=0.002"]
+    alone = train(train_settings(file, tmp_path / "alone", *recipe))
+    pair = tmp_path / "pair"
+    status, said = finished(PROJECT / "scripts" / "train.py", f"data={file}", *recipe, f"output_dir={pair}")
+    assert status == 0, said
+    one, two = (load_file(run / "checkpoint" / "speaker.safetensors") for run in (alone, pair))
+    for name, weights in one.items():
+        torch.testing.assert_close(two[name], weights, atol=1e-4, rtol=1e-3)
 
 
 def test_loss_of_who_speaks_is_of_the_sentences_that_say_so_alone():

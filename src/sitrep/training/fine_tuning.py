@@ -128,7 +128,7 @@ def fine_tune(
     texts = (sentence.text for sentence in split.train)
     model, tokenizer = load_backbone(settings.model, taxonomy.class_names(task), task, texts)
     began_at_random = settings.model.name == RANDOM_TINY
-    if chosen.speaker_weight and any(unit.speech or unit.speaker for unit in split.train):
+    if chosen.speaker_weight and _says_who_speaks(split.train):
         model.speakers = SpeakerHeads(model.config.hidden_size)
     pretrained = PretrainedWeights(model) if chosen.pretrained_share and not began_at_random else None
     lora = LowRankEncoder(model.model, settings.model.lora) if settings.model.lora.rank else None
@@ -224,6 +224,22 @@ def validation_metrics(taxonomy: Taxonomy, task: Task) -> Callable[[Any], dict[s
         return {BEST_METRIC: score(list(names[true[answered]]), predicted, taxonomy).macro_f1 or 0.0}
 
     return compute
+
+
+def _says_who_speaks(sentences: Sequence[LabelledSentence]) -> bool:
+    """Whether any sentence has what the heads learn from.
+
+    Raises:
+        UserError: If there is something for one head, and nothing for the other, which would then answer at random.
+    """
+    speech, speaker = any(unit.speech for unit in sentences), any(unit.speaker for unit in sentences)
+    if speech is not speaker:
+        there, missing = ("speech", "speaker") if speech else ("speaker", "speech")
+        raise UserError(
+            f"data.{missing}_field: no training sentence says {missing}, but some say {there}; give both columns, or "
+            "set trainer.speaker_weight=0"
+        )
+    return speech
 
 
 @contextmanager
