@@ -17,11 +17,11 @@ from transformers import (
 )
 
 from sitrep.cli.composition import compose_settings
-from sitrep.errors import UsageError, UserError
+from sitrep.errors import UserError
 from sitrep.inference.predictor import Predictor
 from sitrep.inference.run import predict
 from sitrep.model.checkpoint import open_checkpoint
-from sitrep.model.classifier import WindowClassifier
+from sitrep.model.classifier import HEADS, WindowClassifier
 from sitrep.model.encoding import EncodedRow
 from sitrep.settings import Context, PredictSettings
 from sitrep.training.run import train
@@ -107,6 +107,24 @@ def test_first_token_of_a_sentence_is_not_moved_by_the_order_of_pages_around_it(
     assert not torch.allclose(before[1], after[1], atol=1e-4)
 
 
+SMALL = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
+
+
+@pytest.mark.parametrize("kind", HEADS)
+def test_a_lone_sentence_is_answered_as_the_library_does_by_every_kind_of_head(kind):
+    torch.manual_seed(0)
+    config = AutoConfig.for_model(kind, vocab_size=50, num_labels=5, pad_token_id=0, initializer_range=0.5, **SMALL)
+    plain = AutoModelForSequenceClassification.from_config(config).eval()
+    row = EncodedRow([1, 11, 12, 2], [0], [0], [0, 0, 0, 0])
+    two = EncodedRow([1, 11, 12, 2, 1, 13, 2], [0, 4], [0, 1], [0, 0, 0, 0, 1, 1, 1])
+    given = {name: value for name, value in tensors(row).items() if name in ("input_ids", "attention_mask")}
+    with torch.inference_mode():
+        ours = WindowClassifier(plain)(**tensors(row))["logits"][0, 0]
+        together = WindowClassifier(plain)(**tensors(two))["logits"][0]
+        torch.testing.assert_close(ours, plain(**given).logits[0], atol=1e-5, rtol=1e-4)
+    assert together.shape == (2, 5)
+
+
 def test_architectures_whose_head_is_not_known_are_refused():
     config = AutoConfig.for_model("distilbert", vocab_size=20, dim=8, n_layers=1, n_heads=2, hidden_dim=8)
     with pytest.raises(UserError, match="not for distilbert; use none"):
@@ -126,6 +144,7 @@ def test_window_longer_than_the_backbone_reads_is_refused(toy_file, tmp_path, ru
         train(settings)
 
 
-def test_window_too_short_for_the_longest_sentence_is_refused(toy_file, tmp_path):
-    with pytest.raises(UsageError, match=r"model\.window_tokens=32: a window must hold the longest sentence"):
-        train_settings(toy_file, tmp_path / "run", "model.context=article", "model.window_tokens=32")
+def test_a_sentence_longer_than_the_window_has_one_of_its_own():
+    made = encoder(Context.article, longest=60, window=20).rows([[5] * 4, [6] * 40, [7] * 4], [[0, 1, 2]])
+    assert [row.answers for row in made] == [[0], [1], [2]]
+    assert len(made[1].ids) == 42

@@ -7,7 +7,7 @@ from test_parts_of_a_step import NOISE, changes
 from transformers import BertConfig, BertForSequenceClassification
 
 from sitrep.data.loading import load_data
-from sitrep.model.classifier import SentenceClassifier
+from sitrep.model.classifier import SentenceClassifier, WindowClassifier
 from sitrep.model.packed_training import PackedTraining
 from sitrep.settings import LoraSettings, TrainSettings
 from sitrep.training import cpu_steps
@@ -30,9 +30,22 @@ def batch():
     return ids, mask
 
 
+def lone(ids, mask):
+    """As rows of one sentence each."""
+    return {"starts": torch.zeros(len(ids), 1, dtype=torch.long), "owners": mask - 1}
+
+
+def windows():
+    """Two rows of three and two sentences, one of them cut off by padding."""
+    ids = torch.randint(5, 50, (2, 9), generator=torch.Generator().manual_seed(2))
+    owners = torch.tensor([[0, 0, 0, 1, 1, 2, 2, 2, 2], [0, 0, 1, 1, 1, -1, -1, -1, -1]])
+    starts = torch.tensor([[0, 3, 5], [0, 2, -1]])
+    return {"input_ids": ids, "attention_mask": (owners >= 0).long(), "starts": starts, "owners": owners}
+
+
 def gradients(model, logits):
     model.zero_grad()
-    torch.nn.functional.cross_entropy(logits, torch.tensor([0, 1, 2, 1])).backward()
+    torch.nn.functional.cross_entropy(logits, torch.arange(len(logits)) % 3).backward()
     return {name: weights.grad.clone() for name, weights in model.named_parameters()}
 
 
@@ -40,7 +53,26 @@ def test_packed_training_gives_the_answers_and_gradients_of_the_classifier():
     model = bert()
     ids, mask = batch()
     theirs = model(input_ids=ids, attention_mask=mask).logits
-    ours = PackedTraining(model)(ids, mask)
+    ours = packed_answers(SentenceClassifier(model), input_ids=ids, attention_mask=mask, **lone(ids, mask))[:, 0]
+    torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=1e-5)
+    expected, found = gradients(model, theirs), gradients(model, ours)
+    for name, gradient in expected.items():
+        torch.testing.assert_close(found[name], gradient, atol=1e-7, rtol=1e-4, msg=name)
+
+
+def packed_answers(model, **rows):
+    model.packed = PackedTraining(model.model)
+    try:
+        return model.train()(**rows)["logits"]
+    finally:
+        model.packed = None
+
+
+def test_packed_training_on_windows_of_pages_gives_the_answers_and_gradients_of_the_classifier():
+    model = WindowClassifier(bert())
+    rows = windows()
+    answered = rows["starts"] >= 0
+    theirs, ours = model(**rows)["logits"][answered], packed_answers(model, **rows)[answered]
     torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=1e-5)
     expected, found = gradients(model, theirs), gradients(model, ours)
     for name, gradient in expected.items():
@@ -48,9 +80,13 @@ def test_packed_training_gives_the_answers_and_gradients_of_the_classifier():
 
 
 def test_what_stands_in_the_padding_changes_nothing():
-    packed = PackedTraining(bert())
+    model = SentenceClassifier(bert())
     ids, mask = batch()
-    assert torch.equal(packed(ids, mask), packed(torch.where(mask.bool(), ids, 49), mask))
+    before, after = (
+        packed_answers(model, input_ids=given, attention_mask=mask, **lone(ids, mask))
+        for given in (ids, torch.where(mask.bool(), ids, 49))
+    )
+    assert torch.equal(before, after)
 
 
 def test_other_kinds_and_dropout_and_lora_are_left_to_the_library():

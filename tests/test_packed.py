@@ -4,7 +4,7 @@ import torch
 from transformers import BertConfig, BertForSequenceClassification, MPNetConfig, MPNetForSequenceClassification
 
 from sitrep.inference.engine import TorchEngine
-from sitrep.model.classifier import SentenceClassifier
+from sitrep.model.classifier import SentenceClassifier, WindowClassifier
 from sitrep.model.encoding import Batch
 from sitrep.model.hardware import PrecisionChoice
 from sitrep.model.packed import PackedBert, runs_of
@@ -41,6 +41,24 @@ def test_without_padding_the_answers_are_those_of_transformers(precision, length
     batch = batch_of(lengths)
     difference = np.abs(packed.logits(batch) - padded.logits(batch))
     assert difference.max() < LARGEST[precision]
+
+
+@pytest.mark.parametrize("precision", [Precision.fp32, Precision.bf16])
+def test_windows_of_pages_are_answered_as_by_transformers_and_sentences_among_them_too(precision):
+    owners = np.full((3, 12), -1)
+    owners[0], owners[1, :5], owners[2, :12] = np.arange(12) // 4, 0, np.arange(12) // 6
+    starts = np.array([[0, 4, 8], [0, -1, -1], [6, -1, -1]])
+    ids = np.random.default_rng(0).integers(1, 100, owners.shape) * (owners >= 0)
+    batch = Batch(ids, (owners >= 0).astype(np.int64), starts, owners)
+    packed, padded = (
+        TorchEngine(WindowClassifier(bert()), torch.device("cpu"), PrecisionChoice(precision, "asked for"))
+        for _ in range(2)
+    )
+    assert packed.packed is not None
+    padded.packed = None
+    found, wanted = packed.logits(batch), padded.logits(batch)
+    assert found.shape == (5, 5)
+    assert np.abs(found - wanted).max() < LARGEST[precision]
 
 
 def test_a_sentence_is_answered_the_same_whatever_stands_beside_it():

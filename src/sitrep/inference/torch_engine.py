@@ -74,9 +74,9 @@ class TorchEngine:
         from sitrep.model.classifier import SentenceClassifier
         from sitrep.model.packed import PackedBert
 
-        lone = type(self.model) is SentenceClassifier  # windows of a page want a mask of their own
-        if not lone or not PackedBert.fits(self.model.model):
-            return None
+        lone = type(self.model) is SentenceClassifier
+        if not PackedBert.fits(self.model.model) or (not lone and self.device != "cpu"):
+            return None  # windows of a page want a mask each: on a GPU that is a kernel each, and slower than padding
         return PackedBert(self.model.model, self.model.speakers if self.with_speakers else None)
 
     def logits(self, batch: Batch) -> np.ndarray:
@@ -88,8 +88,7 @@ class TorchEngine:
         with torch.inference_mode():
             try:
                 if self.packed is not None:
-                    real = batch.attention_mask.astype(bool)
-                    return np.asarray(self.packed(batch.input_ids[real], real.sum(axis=1)).float().cpu().numpy())
+                    return np.asarray(self._without_padding(self.packed, batch).float().cpu().numpy())
                 tensors = {name: torch.from_numpy(array).to(self._device) for name, array in arrays.items()}
                 answers = self.model(**tensors, with_speakers=self.with_speakers)
             except torch.OutOfMemoryError:
@@ -99,6 +98,15 @@ class TorchEngine:
                 ) from None
             found: np.ndarray = torch.cat(list(answers.values()), dim=-1).float().cpu().numpy()
         return found[batch.starts >= 0]
+
+    @staticmethod
+    def _without_padding(packed: "PackedBert", batch: Batch) -> "torch.Tensor":
+        real = batch.attention_mask.astype(bool)
+        lengths = real.sum(axis=1)
+        begins = (np.cumsum(lengths) - lengths)[:, None] + batch.starts
+        windows = bool((batch.owners > batch.owners[:, :1]).any())
+        owners = batch.owners[real] if windows else None
+        return packed(batch.input_ids[real], lengths, begins[batch.starts >= 0], owners)
 
 
 class ReferenceEngine(TorchEngine):

@@ -1,5 +1,7 @@
 """Classifiers of ``transformers`` that answer every sentence of a row."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -7,6 +9,7 @@ import torch
 from sitrep.errors import UserError
 from sitrep.model.packed_training import PackedTraining
 from sitrep.model.speaker_heads import SpeakerHeads
+from sitrep.model.windows import seen_tokens
 from sitrep.settings import Context
 
 
@@ -69,7 +72,7 @@ class SentenceClassifier(torch.nn.Module):  # type: ignore[misc]
     ) -> torch.Tensor:
         """Logits of shape (rows, sentences, outputs); arguments as in :meth:`forward`."""
         if self.packed is not None and self.training:
-            return self.packed(input_ids, attention_mask)[:, None]
+            return self.answers_and_pooled(input_ids, attention_mask, starts, owners)[0]
         logits: torch.Tensor = self.model(input_ids=input_ids, attention_mask=attention_mask).logits[:, None]
         return logits
 
@@ -78,13 +81,18 @@ class SentenceClassifier(torch.nn.Module):  # type: ignore[misc]
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """As :meth:`answers`, and what the head's last layer reads, or the first token where that cannot be told."""
         if self.packed is not None and self.training:
-            pooled = self.packed.pooled(input_ids, attention_mask)[:, None]
+            pooled = self.packed(input_ids, attention_mask, starts, self.reading_rules(owners))
             return self.model.classifier(pooled), pooled
-        if self.config.model_type in POOLED:
-            pooled = POOLED[self.config.model_type](self.model, self.vectors(input_ids, attention_mask, starts, owners))
-            return self.model.classifier(pooled), pooled
+        if self.config.model_type in HEADS:
+            head = HEADS[self.config.model_type]
+            pooled = head.pooled(self.model, self.vectors(input_ids, attention_mask, starts, owners))
+            return head.last(self.model)(pooled), pooled
         found = self.model(input_ids=input_ids, attention_mask=attention_mask, output_hidden_states=True)
         return found.logits[:, None], found.hidden_states[-1][:, :1]
+
+    def reading_rules(self, owners: torch.Tensor) -> torch.Tensor | None:
+        """Shape (rows, tokens, tokens): which token reads which; ``None``: all that are no padding."""
+        return None
 
     def vectors(
         self, input_ids: torch.Tensor, attention_mask: torch.Tensor, starts: torch.Tensor, owners: torch.Tensor
@@ -98,8 +106,7 @@ class SentenceClassifier(torch.nn.Module):  # type: ignore[misc]
 class WindowClassifier(SentenceClassifier):
     """The same classifier over a window of a page, each sentence of which begins with a begin token of its own.
 
-    That token reads its own sentence and is read by it alone; all others read the whole window. So each sentence is
-    answered from its own tokens, which know of their context, and a row of one sentence is answered exactly as by the
+    What reads what is :func:`sitrep.model.windows.seen_tokens`. A row of one sentence is answered exactly as by the
     model without any of this: a program that knows nothing of windows gets its answers for lone sentences.
 
     Raises:
@@ -108,28 +115,26 @@ class WindowClassifier(SentenceClassifier):
 
     def __init__(self, model: Any) -> None:
         super().__init__(model)
-        if model.config.model_type not in POOLED:
-            kinds = ", ".join(POOLED)
+        if model.config.model_type not in HEADS:
+            kinds = ", ".join(HEADS)
             raise UserError(f"model.context=article: there for {kinds}, not for {model.config.model_type}; use none")
-        self.pooled = POOLED[model.config.model_type]
+        self.head = HEADS[model.config.model_type]
 
     def answers(
         self, input_ids: torch.Tensor, attention_mask: torch.Tensor, starts: torch.Tensor, owners: torch.Tensor
     ) -> torch.Tensor:
         """As :meth:`SentenceClassifier.answers`."""
-        logits: torch.Tensor = self.model.classifier(
-            self.pooled(self.model, self.vectors(input_ids, attention_mask, starts, owners))
-        )
-        return logits
+        return self.answers_and_pooled(input_ids, attention_mask, starts, owners)[0]
+
+    def reading_rules(self, owners: torch.Tensor) -> torch.Tensor:
+        """As :meth:`SentenceClassifier.reading_rules`."""
+        return seen_tokens(owners)
 
     def vectors(
         self, input_ids: torch.Tensor, attention_mask: torch.Tensor, starts: torch.Tensor, owners: torch.Tensor
     ) -> torch.Tensor:
         """As :meth:`SentenceClassifier.vectors`: the begin token of each sentence."""
-        begins = torch.ones_like(owners, dtype=torch.bool)
-        begins[:, 1:] = owners[:, 1:] != owners[:, :-1]
-        same = owners[:, :, None] == owners[:, None, :]
-        seen = attention_mask[:, None, :].bool() & (same | ~(begins[:, :, None] | begins[:, None, :]))
+        seen = self.reading_rules(owners)
         kind = self.model.dtype
         mask = torch.zeros(seen.shape, dtype=kind, device=seen.device).masked_fill(~seen, torch.finfo(kind).min)
         hidden = self.base_model(input_ids=input_ids, attention_mask=mask[:, None]).last_hidden_state
@@ -138,16 +143,43 @@ class WindowClassifier(SentenceClassifier):
         return vectors
 
 
+@dataclass(frozen=True)
+class Head:
+    """How a kind of classifier gets from first tokens to its answers.
+
+    Attributes:
+        pooled: Its layers but the last, for vectors of shape (rows, sentences, size).
+        last: The last one.
+    """
+
+    pooled: Callable[[Any, torch.Tensor], torch.Tensor]
+    last: Callable[[Any], torch.nn.Module]
+
+
 def _bert_pooled(model: Any, vectors: torch.Tensor) -> torch.Tensor:
-    """Pooler and dropout of ``BertForSequenceClassification``, for any number of first tokens."""
+    """Pooler and dropout of ``BertForSequenceClassification``."""
     rows, sentences, size = vectors.shape
     pooled = model.bert.pooler(vectors.reshape(rows * sentences, 1, size))
     dropped: torch.Tensor = model.dropout(pooled).reshape(rows, sentences, -1)
     return dropped
 
 
-POOLED = {"bert": _bert_pooled}
-"""What comes between the encoder and the classifier's last layer, ``classifier``, by ``model_type``."""
+def _roberta_pooled(model: Any, vectors: torch.Tensor) -> torch.Tensor:
+    """The head of ``RobertaForSequenceClassification`` and its like but for ``out_proj``."""
+    head = model.classifier
+    dropped: torch.Tensor = head.dropout(torch.tanh(head.dense(head.dropout(vectors))))
+    return dropped
+
+
+_ROBERTA = Head(_roberta_pooled, lambda model: model.classifier.out_proj)
+HEADS = {
+    "bert": Head(_bert_pooled, lambda model: model.classifier),
+    "mpnet": _ROBERTA,
+    "roberta": _ROBERTA,
+    "xlm-roberta": _ROBERTA,
+    "camembert": _ROBERTA,
+}
+"""By ``model_type``, those that are known."""
 
 
 def wrap_classifier(model: Any, context: Context) -> SentenceClassifier:

@@ -15,9 +15,6 @@ from sitrep.model.tokenizer import TextTokenizer
 from sitrep.sentences import LabelledSentence, Passage
 from sitrep.settings import Context
 
-FIRST_LINE_TOKENS = 32
-"""Tokens of a page's first line that are repeated before each later window of it."""
-
 OVERLAP = 0.25
 """Share of a window that repeats the end of the one before, so that a sentence at its start has something before it."""
 
@@ -145,12 +142,11 @@ class InputEncoder:
         self, tokens: Sequence[list[int]], article: Sequence[int], rng: np.random.Generator | None
     ) -> list[EncodedRow]:
         lengths = [len(tokens[number]) + 2 for number in article]
-        first_line = min(len(tokens[article[0]]), FIRST_LINE_TOKENS) + 2
         if rng is None:
-            stretches = _stretches(lengths, self.window_tokens, self.window_tokens, first_line, OVERLAP)
+            stretches = _stretches(lengths, self.window_tokens, self.window_tokens, OVERLAP)
         else:
             first = int(rng.integers(self.window_tokens // 3, self.window_tokens + 1))
-            stretches = _stretches(lengths, first, self.window_tokens, first_line, 0.0)
+            stretches = _stretches(lengths, first, self.window_tokens, 0.0)
         home = _homes(lengths, stretches)
         return [
             row
@@ -164,11 +160,6 @@ class InputEncoder:
         if not answered:
             return None
         row = EncodedRow([], [], [], [])
-        first_line = self._framed(tokens[article[0]][:FIRST_LINE_TOKENS])
-        length = sum(len(tokens[article[place]]) + 2 for place in range(start, end))
-        if start and len(first_line) + length <= self.window_tokens:
-            row.ids.extend(first_line)
-            row.owners.extend([end] * len(first_line))  # a number that no sentence of the window has
         for place in range(start, end):
             if place in answered:
                 row.starts.append(len(row.ids))
@@ -196,12 +187,12 @@ def reading_order(units: Sequence[LabelledSentence | Passage]) -> list[list[int]
     return [sorted(numbers, key=lambda number: units[number].position) for numbers in articles.values()]
 
 
-def _stretches(lengths: Sequence[int], first: int, window: int, first_line: int, overlap: float) -> list[Span]:
-    """Stretches of sentences that fit a window, the first one another length, the later ones beside the first line."""
+def _stretches(lengths: Sequence[int], first: int, window: int, overlap: float) -> list[Span]:
+    """Stretches of sentences that fit a window, the first of them one of another length."""
     stretches: list[Span] = []
     start = 0
     while True:
-        room = window - first_line if start else first
+        room = window if start else first
         end = start
         used = 0
         while end < len(lengths) and (end == start or used + lengths[end] <= room):

@@ -1,7 +1,8 @@
-"""BERT classifiers over sentences that are laid end to end, so that no token is padding.
+"""BERT classifiers over rows that are laid end to end, so that no token is padding.
 
-The weights are those of the model of ``transformers``; only attention looks at which tokens are of one sentence. On a
-GPU that is one kernel for sentences of any lengths, elsewhere one call for each stretch of sentences of one length.
+The weights are those of the model of ``transformers``; only attention looks at which tokens are of one row. On a GPU
+that is one kernel for rows of any lengths, elsewhere one call for each stretch of rows of one length. A row is a
+sentence, or a window of a page, whose attention has a mask of its own and wants the second way.
 """
 
 from typing import Any
@@ -10,8 +11,10 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from sitrep.model.windows import seen_tokens
+
 Run = tuple[int, int, int]
-"""First token, sentences and tokens a sentence of a stretch of sentences that are equally long."""
+"""First token, rows and tokens a row of a stretch of rows that are equally long."""
 
 CPU_STEP = 256
 """On a CPU the tokens of a batch, and its sentences, are filled up to a multiple of this, few to a part of it: its
@@ -19,7 +22,7 @@ kernels are made and kept for each number of them, and memory would grow with th
 
 
 class PackedBert:
-    """A ``BertForSequenceClassification`` that takes sentences without padding.
+    """A ``BertForSequenceClassification`` that takes rows without padding.
 
     Args:
         model: The classifier, on its device and in its number format; :meth:`fits` says whether it is of the kind.
@@ -54,38 +57,52 @@ class PackedBert:
             and getattr(config, "position_embedding_type", "absolute") in (None, "absolute")
         )
 
-    def __call__(self, ids: np.ndarray, lengths: np.ndarray) -> torch.Tensor:
+    def __call__(
+        self, ids: np.ndarray, lengths: np.ndarray, answered: np.ndarray, owners: np.ndarray | None = None
+    ) -> torch.Tensor:
         """Answer sentences.
 
         Args:
-            ids: Tokens of all sentences, one behind the other; int64.
-            lengths: Tokens of each sentence.
+            ids: Tokens of all rows, one behind the other; int64.
+            lengths: Tokens of each row.
+            answered: Places among ``ids`` of the begin tokens of the sentences that are answered.
+            owners: For each token, a number that the tokens of one sentence share, where rows are windows of pages;
+                ``None``: each row is one sentence.
 
         Returns:
             Logits of shape (sentences, outputs), those of the speakers behind those of the labels.
         """
         ends = np.cumsum(lengths)
-        starts = ends - lengths
-        places = np.arange(len(ids)) - np.repeat(starts, lengths)
+        places = np.arange(len(ids)) - np.repeat(ends - lengths, lengths)
         filling = self._filled(len(ids)) - len(ids)
         if filling:
             ids, places = np.pad(ids, (0, filling)), np.pad(places, (0, filling))
         hidden = functional.embedding(self._moved(ids), self._words)
         hidden = self._norm(hidden + functional.embedding(self._moved(places), self._places))
-        cuts = self._moved(np.concatenate(([0], ends)).astype(np.int32)) if self._one_kernel else None
-        runs = [] if self._one_kernel else runs_of(lengths)
+        one_kernel = self._one_kernel and owners is None
+        cuts = self._moved(np.concatenate(([0], ends)).astype(np.int32)) if one_kernel else None
+        runs = [] if one_kernel else runs_of(lengths)
+        masks = [self._mask(owners, run) for run in runs]
         for layer in self._layers:
             mixed = layer.queries_keys_values(hidden)
             if cuts is not None:
                 attended = self._at_once(mixed, cuts, int(lengths.max()))
             else:
-                attended = self._by_run(mixed, runs)
+                attended = self._by_run(mixed, runs, masks)
             hidden = layer.rest(hidden, attended)
-        count = len(starts)
-        first = hidden[self._moved(np.pad(starts, (0, self._filled(count) - count)))]
+        count = len(answered)
+        first = hidden[self._moved(np.pad(answered, (0, self._filled(count) - count)))]
         pooled = torch.tanh(self._model.bert.pooler.dense(first))
         logits: torch.Tensor = torch.cat([head(pooled)[:count] for head in self._last], dim=-1)
         return logits
+
+    def _mask(self, owners: np.ndarray | None, run: Run) -> torch.Tensor | None:
+        """Which token reads which, shape (rows, 1, tokens, tokens); ``None``: every one reads every one of its row."""
+        begin, count, length = run
+        rows = None if owners is None else owners[begin : begin + count * length].reshape(count, length)
+        if rows is None or (rows == rows[:, :1]).all():
+            return None
+        return seen_tokens(self._moved(rows))[:, None]
 
     def _at_once(self, mixed: torch.Tensor, cuts: torch.Tensor, longest: int) -> torch.Tensor:
         from torch.nn.attention.varlen import varlen_attn
@@ -94,12 +111,12 @@ class PackedBert:
         attended: torch.Tensor = varlen_attn(queries, keys, values, cuts, cuts, longest, longest)
         return attended.reshape(len(mixed), self._size)
 
-    def _by_run(self, mixed: torch.Tensor, runs: list[Run]) -> torch.Tensor:
+    def _by_run(self, mixed: torch.Tensor, runs: list[Run], masks: list[torch.Tensor | None]) -> torch.Tensor:
         attended = mixed.new_zeros(len(mixed), self._size)
-        for begin, count, length in runs:
+        for (begin, count, length), mask in zip(runs, masks, strict=True):
             stretch = mixed[begin : begin + count * length]
             queries, keys, values = stretch.view(count, length, 3, self._heads, -1).permute(2, 0, 3, 1, 4)
-            found = functional.scaled_dot_product_attention(queries, keys, values).transpose(1, 2)
+            found = functional.scaled_dot_product_attention(queries, keys, values, mask).transpose(1, 2)
             attended[begin : begin + count * length] = found.reshape(count * length, self._size)
         return attended
 
@@ -121,7 +138,7 @@ def filled(tokens: int) -> int:
 
 
 def runs_of(lengths: np.ndarray) -> list[Run]:
-    """Stretches of sentences that stand together and are equally long.
+    """Stretches of rows that stand together and are equally long.
 
     Examples:
         >>> runs_of(np.array([3, 3, 2]))

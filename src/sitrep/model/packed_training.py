@@ -31,18 +31,26 @@ class PackedTraining:
             return False
         return type(model.bert.encoder.layer[0].attention.self.query) is torch.nn.Linear  # or LoRA stands beside it
 
-    def __call__(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-        """Logits of shape (rows, outputs); arguments as ``transformers`` takes them, padding on the right."""
-        logits: torch.Tensor = self._model.classifier(self.pooled(input_ids, attention_mask))
-        return logits
+    def __call__(
+        self, input_ids: torch.Tensor, attention_mask: torch.Tensor, starts: torch.Tensor, seen: torch.Tensor | None
+    ) -> torch.Tensor:
+        """What the classifier's last layer reads.
 
-    def pooled(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-        """What the classifier's last layer reads, shape (rows, size); arguments as above."""
+        Args:
+            input_ids: This and the next two as in :class:`sitrep.model.encoding.Batch`.
+            attention_mask: See there.
+            starts: See there.
+            seen: Shape (rows, tokens, tokens): which token reads which; ``None``: all that are no padding.
+
+        Returns:
+            Shape (rows, sentences, size).
+        """
         bert, (rows, width) = self._model.bert, input_ids.shape
         real = attention_mask.bool()
         tokens = real.flatten().nonzero()[:, 0]
         padded = (real.flatten().cumsum(0) - 1).clamp(min=0)
-        unseen = torch.zeros(rows, 1, 1, width).masked_fill(~real[:, None, None], torch.finfo(torch.float32).min)
+        seen = real[:, None, None] if seen is None else seen[:, None]
+        unseen = torch.zeros(seen.shape).masked_fill(~seen, torch.finfo(torch.float32).min)
         hidden = self._embedded(bert.embeddings, input_ids.flatten()[tokens], tokens % width)
         for layer in bert.encoder.layer:
             found = self._attended(layer.attention.self, hidden, padded, unseen).index_select(0, tokens)
@@ -50,7 +58,8 @@ class PackedTraining:
             hidden = after.LayerNorm(after.dense(found) + hidden)
             widened = layer.intermediate.intermediate_act_fn(layer.intermediate.dense(hidden))
             hidden = layer.output.LayerNorm(layer.output.dense(widened) + hidden)
-        first = hidden[real.sum(1).cumsum(0) - real.sum(1)]
+        before = (real.sum(1).cumsum(0) - real.sum(1))[:, None]
+        first = hidden[before + starts.clamp(min=0)]
         pooled: torch.Tensor = self._model.dropout(bert.pooler.activation(bert.pooler.dense(first)))
         return pooled
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from sitrep.model.packed_training import PackedTraining
-from sitrep.settings import Context, TrainSettings
+from sitrep.settings import TrainSettings
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_MMAP_MAX = -1, -3, -4
 """Names of glibc's ``malloc.h``."""
@@ -30,8 +30,7 @@ def faster_steps(model: Any, device: str, settings: TrainSettings, compiled: boo
         yield
         return
     inner = model.model
-    plain = settings.model.context is Context.none and not compiled
-    if plain and not settings.trainer.activation_checkpointing and PackedTraining.fits(inner):
+    if not compiled and not settings.trainer.activation_checkpointing and PackedTraining.fits(inner):
         model.packed = PackedTraining(inner)
     try:
         with plain_attention(model, device), kept_memory():

@@ -12,6 +12,7 @@ from sitrep.model.encoding import NOWHERE, EncodedRow, InputEncoder, reading_ord
 from sitrep.sentences import LabelledSentence
 from sitrep.settings import Context
 from sitrep.speakers import NAMES
+from sitrep.training.mixed_pages import mixed_pages
 
 IGNORED = -100
 """Label of what is not a sentence, or was not annotated, as ``transformers`` marks it."""
@@ -44,12 +45,13 @@ class Examples(torch.utils.data.Dataset[LabelledRow]):  # type: ignore[misc]
         self.tokens, _ = encoder.tokenize([sentence.text for sentence in sentences])
         self.articles = reading_order(sentences)
         self.labels = np.array([taxonomy.labels.index(sentence.label) for sentence in sentences])
+        self.furniture = np.array([sentence.label in taxonomy.exclusive for sentence in sentences], dtype=bool)
         self.targets = targets.astype(np.float32)
         self.speakers = _speaker_numbers(sentences)
         self.rows = encoder.rows(self.tokens, self.articles)
 
     def draw(self, context_dropout: float, rng: np.random.Generator) -> None:
-        """Make the rows of a training epoch: pages are cut at other places each time, some are read line by line.
+        """Make the rows of a training epoch: other pages of the same sentences each time, some read line by line.
 
         Args:
             context_dropout: Share of the articles that are read without context.
@@ -59,17 +61,17 @@ class Examples(torch.utils.data.Dataset[LabelledRow]):  # type: ignore[misc]
             return
         alone = rng.random(len(self.articles)) < context_dropout
         together = [article for article, dropped in zip(self.articles, alone, strict=True) if not dropped]
-        self.rows = self.encoder.rows(self.tokens, together, rng)
+        self.rows = self.encoder.rows(self.tokens, mixed_pages(together, self.furniture, rng), rng)
         for article, dropped in zip(self.articles, alone, strict=True):
             if dropped:
                 self.rows += [self.encoder.alone(self.tokens[number], number) for number in article]
 
     def fewest_rows(self) -> int:
-        """How many rows there are at least, wherever the pages are cut."""
+        """How many rows there are at least, whatever pages the sentences are put into."""
         if self.encoder.context is Context.none:
             return len(self.labels)
-        tokens = [sum(len(self.tokens[number]) for number in article) for article in self.articles]
-        return sum(max(1, -(-count // self.encoder.window_tokens)) for count in tokens)
+        window = self.encoder.window_tokens
+        return max(1, sum(min(len(tokens) + 2, window) for tokens in self.tokens) // window)
 
     def __len__(self) -> int:
         return len(self.rows)
