@@ -1,5 +1,6 @@
 """What the data card (docs/corpus.md) claims of the shipped corpus."""
 
+import csv
 import re
 from collections import Counter, defaultdict
 from itertools import pairwise
@@ -202,6 +203,25 @@ def test_shares_of_speech_and_speakers_are_as_the_card_says(shipped):
     assert f"{follow[0]} of the units with speech follow at once" in CARD
     assert f"and {follow[1]} on the further pages" in CARD
     assert f"{sum(unit['label'] != 'boilerplate' for unit in sets[0]):,} units that are not boilerplate" in CARD
+
+
+def test_both_readings_of_who_speaks_agree_as_the_card_says_and_the_corpus_has_what_they_agree_on(units):
+    with (corpus.FOLDER / "speaker_readings.csv").open(encoding="utf-8", newline="") as file:
+        read = {row.pop("id"): row for row in csv.DictReader(file)}
+    nobody = dict.fromkeys(("first_speech", "first_speaker", "second_speech", "second_speaker"), "none")
+    told = [(unit, read.pop(unit["id"], nobody)) for unit in units if unit["label"] != "boilerplate"]
+    assert not read, "a reading of what is not there, or is boilerplate"
+    kappas = []
+    for question in NAMES:
+        first, second = ([reading[f"{side}_{question}"] for _, reading in told] for side in ("first", "second"))
+        kappas.append(f"{cohen_kappa_score(first, second):.3f}")
+    assert f"Cohen's kappa {kappas[0]} on `speech` and {kappas[1]} on" in CARD
+    parted = 0
+    for unit, reading in told:
+        first, second = ([reading[f"{side}_{question}"] for question in NAMES] for side in ("first", "second"))
+        parted += first != second
+        assert first != second or first == [unit["speech"], unit["speaker"]], unit["id"]
+    assert f"They part on {parted} units" in CARD
 
 
 def test_every_unit_but_the_foreign_ones_says_who_speaks(shipped):
