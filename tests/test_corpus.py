@@ -1,5 +1,6 @@
 """What the data card (docs/corpus.md) claims of the shipped corpus."""
 
+import csv
 import re
 from collections import Counter, defaultdict
 from itertools import pairwise
@@ -172,7 +173,8 @@ def test_probabilities_are_of_units_to_learn_from_and_of_most_of_them(shipped):
     found, uses = corpus.load_probabilities(), corpus.load_uses()
     learnt = [unit["id"] for unit in shipped if uses[unit["article_id"]] is not Use.calibration]
     assert set(found) <= set(learnt)
-    assert len(found) >= 0.95 * len(learnt)
+    assert len(found) >= 0.65 * len(learnt)
+    assert f"{len(found):,} of {len(learnt):,} units have them" in CARD
     assert all(sum(row.values()) == pytest.approx(1) and set(row) == set(TAXONOMY.labels) for row in found.values())
 
 
@@ -201,7 +203,42 @@ def test_shares_of_speech_and_speakers_are_as_the_card_says(shipped):
         follow.append(f"{100 * same / spoken:.1f} %")
     assert f"{follow[0]} of the units with speech follow at once" in CARD
     assert f"and {follow[1]} on the further pages" in CARD
-    assert f"{sum(unit['label'] != 'boilerplate' for unit in sets[0]):,} units that are not boilerplate" in CARD
+
+
+def told_readings(pages, read):
+    """Each unit that was read for who speaks, with its two readings; those that are not listed agree with the corpus."""
+    for unit in pages:
+        if unit["label"] != "boilerplate":
+            final = [unit[question] for question in NAMES]
+            row = read.pop(unit["id"], None)
+            sides = ("first", "second")
+            yield unit, [final if row is None else [row[f"{side}_{question}"] for question in NAMES] for side in sides]
+
+
+def test_readings_of_who_speaks_agree_as_the_card_says_and_the_corpus_has_what_they_agree_on(shipped):
+    with (corpus.FOLDER / "speaker_readings.csv").open(encoding="utf-8", newline="") as file:
+        read = {row.pop("id"): row for row in csv.DictReader(file)}
+    for use, name in ((Use.any, "articles"), (Use.learning, "further pages")):
+        told = list(told_readings(units_for(use, shipped), read))
+        kappas = [
+            cohen_kappa_score([first[place] for _, (first, _) in told], [second[place] for _, (_, second) in told])
+            for place in range(len(NAMES))
+        ]
+        parted = sum(first != second for _, (first, second) in told)
+        row = f"| {name} | {len(told):,} | {kappas[0]:.3f} | {kappas[1]:.3f} | {parted:,} |"
+        assert row in CARD, row
+    assert not read, "a reading of what is not there, or is boilerplate"
+
+
+def test_second_labels_of_further_and_foreign_pages_agree_as_the_card_says(shipped):
+    for use, name in ((Use.learning, "further"), (Use.calibration, "foreign")):
+        labels = {unit["id"]: unit["label"] for unit in units_for(use, shipped)}
+        with (corpus.FOLDER / f"{name}_readings.csv").open(encoding="utf-8", newline="") as file:
+            read = [row for row in csv.DictReader(file) if row["id"] in labels and row["second_label"]]
+        sides = [[row[f"{side}_label"] for row in read] for side in ("first", "second")]
+        parted = [row for row in read if row["first_label"] != row["second_label"]]
+        row = f"| {name} | {len(read):,} | {cohen_kappa_score(*sides):.3f} | {len(parted):,} |"
+        assert row in CARD, row
 
 
 def test_every_unit_but_the_foreign_ones_says_who_speaks(shipped):

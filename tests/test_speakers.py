@@ -126,9 +126,7 @@ def test_weight_0_trains_to_the_bit_as_data_that_does_not_say_who_speaks(spoken_
 def test_one_of_the_columns_alone_is_one_clear_error(tmp_path):
     made = [{name: value for name, value in row.items() if name != "speaker"} for row in spoken_rows()]
     file = write_jsonl(tmp_path / "half.jsonl", made)
-    with pytest.raises(
-        UserError, match=r"^data\.speaker_field: no training sentence says speaker"
-    ):
+    with pytest.raises(UserError, match=r"^data\.speaker_field: no training sentence says speaker"):
         tune(file, tmp_path)
     assert tune(file, tmp_path, "trainer.speaker_weight=0").model.speakers is None
 
