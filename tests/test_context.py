@@ -21,7 +21,7 @@ from sitrep.errors import UserError
 from sitrep.inference.predictor import Predictor
 from sitrep.inference.run import predict
 from sitrep.model.checkpoint import open_checkpoint
-from sitrep.model.classifier import HEADS, WindowClassifier
+from sitrep.model.classifier import HEADS, WindowClassifier, wrap_classifier
 from sitrep.model.encoding import EncodedRow
 from sitrep.settings import Context, PredictSettings
 from sitrep.training.run import train
@@ -129,6 +129,14 @@ def test_architectures_whose_head_is_not_known_are_refused():
     config = AutoConfig.for_model("distilbert", vocab_size=20, dim=8, n_layers=1, n_heads=2, hidden_dim=8)
     with pytest.raises(UserError, match="not for distilbert; use none"):
         WindowClassifier(AutoModelForSequenceClassification.from_config(config))
+
+
+def test_without_a_choice_a_backbone_reads_context_if_it_is_of_a_kind_that_can():
+    sizes = {"vocab_size": 20, "dim": 8, "n_layers": 1, "n_heads": 2, "hidden_dim": 8}
+    distilbert = AutoModelForSequenceClassification.from_config(AutoConfig.for_model("distilbert", **sizes))
+    bert = AutoModelForSequenceClassification.from_config(AutoConfig.for_model("bert", vocab_size=20, **SMALL))
+    assert wrap_classifier(distilbert, None).context is Context.none
+    assert wrap_classifier(bert, None).context is Context.article
 
 
 def test_window_longer_than_the_backbone_reads_is_refused(toy_file, tmp_path, run_directory):

@@ -96,13 +96,14 @@ def load_backbone(
                 ) from None
             reason = " ".join(str(error).split())
             raise UserError(f"model.name={settings.name}: cannot be loaded: {reason[:300]}") from None
+    classifier = wrap_classifier(model, settings.context)
     longest = _longest_input(model) or settings.max_tokens
-    lengths = ["max_tokens", *(["window_tokens"] if settings.context is Context.article else [])]
+    lengths = ["max_tokens", *(["window_tokens"] if classifier.context is Context.article else [])]
     for name in lengths:
         if getattr(settings, name) > longest:
             raise UserError(f"model.{name}={getattr(settings, name)}: {settings.name} reads at most {longest}")
     tokenizer.model_max_length = settings.max_tokens
-    return wrap_classifier(model, settings.context), tokenizer
+    return classifier, tokenizer
 
 
 def _keep_layers(config: Any, settings: ModelSettings) -> None:

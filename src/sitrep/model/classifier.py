@@ -20,6 +20,9 @@ class SentenceClassifier(torch.nn.Module):  # type: ignore[misc]
         model: Such as ``BertForSequenceClassification``.
     """
 
+    context = Context.none
+    """What it reads a sentence with."""
+
     accepts_loss_kwargs = True  # the trainer counts the sentences of a step: the loss is divided by them
 
     def __init__(self, model: Any) -> None:
@@ -113,6 +116,8 @@ class WindowClassifier(SentenceClassifier):
         UserError: If the classifier is of a kind whose head cannot be told from its encoder here.
     """
 
+    context = Context.article
+
     def __init__(self, model: Any) -> None:
         super().__init__(model)
         if model.config.model_type not in HEADS:
@@ -182,6 +187,8 @@ HEADS = {
 """By ``model_type``, those that are known."""
 
 
-def wrap_classifier(model: Any, context: Context) -> SentenceClassifier:
-    """A classifier of ``transformers`` as one that reads rows with ``context``."""
+def wrap_classifier(model: Any, context: Context | None) -> SentenceClassifier:
+    """A classifier of ``transformers`` as one that reads rows with ``context``; ``None``: with context if it can."""
+    if context is None:
+        context = Context.article if model.config.model_type in HEADS else Context.none
     return WindowClassifier(model) if context is Context.article else SentenceClassifier(model)

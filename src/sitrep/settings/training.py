@@ -34,8 +34,9 @@ class ModelSettings:
     """Branch, tag or commit on the hub; `null` for the default one."""
     max_tokens: int = 256
     """Longest input in tokens, special tokens included; what is longer is cut, and the row says so."""
-    context: Context = Context.article
-    """`article`: with what stands around it on its page. `none`: each sentence alone."""
+    context: Context | None = None
+    """`article`: each sentence with what stands around it on its page. `none`: alone. `null`: `article`, but `none`
+    where the backbone is of a kind that cannot."""
     window_tokens: int = 256
     """Tokens of the windows that a page is read in; a longer sentence has a window of its own."""
     dropout: float | None = 0.0

@@ -134,7 +134,7 @@ def fine_tune(
     lora = LowRankEncoder(model.model, settings.model.lora) if settings.model.lora.rank else None
     encoder = InputEncoder(
         TextTokenizer.from_transformers(tokenizer),
-        settings.model.context,
+        model.context,
         settings.model.max_tokens,
         settings.model.window_tokens,
     )

@@ -216,7 +216,7 @@ class _Job:
             self.writer.write(last, fit, self.folder, self.run)
         else:
             copy_checkpoint(median, self.folder / layout.CHECKPOINT)
-            self.writer.write_record(self.folder, self.run)
+            self.writer.write_record(last, self.folder, self.run)
         ensemble = None
         if self.settings.keep is KeptWeights.ensemble:
             place = self.folder / layout.CHECKPOINT

@@ -56,10 +56,10 @@ class CheckpointWriter:
         fit.write(checkpoint)
         if familiarity := fit_familiarity(trained.encoder, self.split.train):
             familiarity.write(checkpoint)
-        self.write_record(folder, run)
+        self.write_record(trained, folder, run)
 
-    def write_record(self, folder: Path, run: Path) -> None:
-        """Write what evaluation and prediction have to know; ``folder`` and ``run`` as in :meth:`write`."""
+    def write_record(self, trained: FineTuned, folder: Path, run: Path) -> None:
+        """Write what evaluation and prediction have to know; arguments as in :meth:`write`."""
         checkpoint = folder / layout.CHECKPOINT
         model = self.settings.model
         CheckpointRecord(
@@ -68,6 +68,6 @@ class CheckpointWriter:
             data=as_plain(self.settings.data),
             base=Path(os.path.relpath(Path.cwd(), run / layout.CHECKPOINT)).as_posix(),
             split=self.split.digests(),
-            context=model.context.name,
+            context=trained.encoder.context.name,
             window_tokens=model.window_tokens,
         ).write(checkpoint)
