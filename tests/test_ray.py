@@ -1,0 +1,209 @@
+"""Long predictions by workers of a cluster, which is a real one on this machine."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import ray_models
+from conftest import PHRASES, PROJECT, write_jsonl
+
+from sitrep.cli.composition import compose_settings
+from sitrep.errors import UsageError, UserError
+from sitrep.inference import ray_worker, ray_workers
+from sitrep.inference.labelled_parts import Loading
+from sitrep.inference.left_out import PartlyRead
+from sitrep.inference.run import predict
+from sitrep.model.checkpoint import open_checkpoint, recorded_files
+from sitrep.settings import EngineName, Precision, PredictSettings
+
+TEXTS = [phrase for phrases in PHRASES.values() for phrase in phrases]
+ANYWHERE = [pytest.mark.slow, pytest.mark.xdist_group("ray"), pytest.mark.filterwarnings("ignore")]
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    """Address of a cluster of three cores."""
+    pytest.importorskip("ray")
+    folder = tmp_path_factory.mktemp("ray")
+    (folder / "token").write_text("0123456789abcdef0123456789abcdef")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("RAY_AUTH_TOKEN_PATH", str(folder / "token"))
+        patched.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patched.setenv("PYTHONPATH", os.pathsep.join([str(PROJECT / "src"), str(PROJECT / "tests")]))
+        start = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", f"--port={port}"]
+        start += ["--node-ip-address=127.0.0.1", "--num-cpus=3", "--num-gpus=0", "--include-dashboard=false"]
+        with (folder / "log").open("w") as log:
+            head = subprocess.Popen([*start, "--object-store-memory=100000000"], stdout=log, stderr=log)
+        try:
+            for _ in range(300):
+                if "Ray runtime started" in (folder / "log").read_text():
+                    break
+                time.sleep(0.2)
+            yield f"127.0.0.1:{port}"
+        finally:
+            head.terminate()
+            head.wait(30)
+
+
+def arguments(checkpoint, source, output, *more):
+    given = [f"checkpoint={checkpoint}", f"input={source}", f"output={output}/", "inference.precision=fp32"]
+    return [*given, "part_sentences=40", *more]
+
+
+@pytest.fixture
+def run(run_directory, tmp_path):
+    def call(source, output, *more):
+        try:
+            predict(compose_settings("predict", PredictSettings, arguments(run_directory, source, output, *more)))
+        except PartlyRead as error:
+            return str(error)
+        return ""
+
+    return call
+
+
+def pages(path, change=lambda row: row):
+    made = [
+        {"id": f"a{a}-{p}", "article_id": f"a{a}", "position": p, "text": f"{TEXTS[(a + p) % 15]} in {a} on {p}"}
+        for a in range(60)
+        for p in range(5)
+    ]
+    return write_jsonl(path, [change(row) for row in made])
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def by_ray(address):
+    return "cluster=ray", f"ray.address={address}", "ray.workers=2"
+
+
+class TestOnACluster:
+    pytestmark = ANYWHERE
+
+    @pytest.mark.parametrize("form", ["parquet", "jsonl"])
+    def test_job_ends_with_the_bytes_of_one_machine(self, cluster, run, tmp_path, form):
+        source = pages(tmp_path / "in.jsonl", lambda row: row | {"text": " "} if row["id"] == "a7-2" else row)
+        told = run(source, tmp_path / "one", f"parts={form}")
+        assert run(source, tmp_path / "two", f"parts={form}", *by_ray(cluster)) == told.replace("/one/", "/two/")
+        assert "1 page or row was left out" in told
+        assert contents(tmp_path / "two") == contents(tmp_path / "one")
+
+    @pytest.mark.parametrize("where", ["a0-1", "a31-2"])
+    def test_worker_that_is_lost_leaves_no_trace(self, cluster, run, tmp_path, monkeypatch, where):
+        marker = tmp_path / "died"
+        source = pages(tmp_path / "in.jsonl", lambda row: row | {"once": str(marker) if row["id"] == where else ""})
+        run(source, tmp_path / "one")
+        monkeypatch.setattr(ray_worker, "load_predictor", ray_models.harmed)
+        assert run(source, tmp_path / "two", *by_ray(cluster)) == ""
+        assert marker.exists()
+        assert contents(tmp_path / "two") == contents(tmp_path / "one")
+
+    def test_poisoned_page_is_left_out_with_its_reason_and_the_others_are_labelled(
+        self, cluster, run, tmp_path, monkeypatch
+    ):
+        words = {"a0-3": "DIE", "a25-0": "RAISE"}
+        source = pages(tmp_path / "in.jsonl", lambda row: row | {"text": words.get(row["id"], row["text"])})
+        monkeypatch.setattr(ray_worker, "load_predictor", ray_models.harmed)
+        told = run(source, tmp_path / "job", "parts=jsonl", *by_ray(cluster))
+        assert "2 pages or rows were left out" in told
+        errors = [json.loads(line) for line in (tmp_path / "job" / "errors.jsonl").read_text().splitlines()]
+        assert [error["place"] for error in errors] == ["a0", "a25"]
+        assert all("could not be labelled in two tries" in error["reason"] for error in errors)
+        parts = sorted((tmp_path / "job").glob("part-*"))
+        ids = [json.loads(line)["id"] for part in parts for line in part.read_text().splitlines()]
+        assert ids == [f"a{a}-{p}" for a in range(60) if a not in (0, 25) for p in range(5)]
+
+    def test_job_whose_process_is_killed_goes_on_with_the_same_command(self, cluster, run, run_directory, tmp_path):
+        source = pages(tmp_path / "in.jsonl")
+        run(source, tmp_path / "one")
+        given = arguments(run_directory, source, tmp_path / "two", *by_ray(cluster))
+        job = subprocess.Popen([sys.executable, PROJECT / "scripts" / "predict.py", *given], stderr=subprocess.DEVNULL)
+        while job.poll() is None and not (tmp_path / "two" / "part-00001.parquet").exists():
+            time.sleep(0.01)
+        job.send_signal(signal.SIGKILL)
+        job.wait()
+        run(source, tmp_path / "two", *by_ray(cluster))
+        assert contents(tmp_path / "two") == contents(tmp_path / "one")
+
+    def test_job_that_one_machine_began_goes_on_by_a_cluster_that_has_not_the_checkpoint(
+        self, cluster, run, tmp_path, monkeypatch
+    ):
+        source = pages(tmp_path / "in.jsonl")
+        run(source, tmp_path / "one")
+        run(source, tmp_path / "two")
+        manifest = json.loads((tmp_path / "two" / "manifest.json").read_text())
+        del manifest["parts"][2:]
+        (tmp_path / "two" / "manifest.json").write_text(json.dumps(manifest | {"complete": False}))
+        load = ray_workers.WorkerPool._load
+
+        def elsewhere(self, actor):
+            files = self._files
+            self._folder, real = (Path("/nowhere") if files is None else self._folder), self._folder
+            try:
+                return load(self, actor)
+            finally:
+                self._folder = real
+
+        monkeypatch.setattr(ray_workers.WorkerPool, "_load", elsewhere)
+        run(source, tmp_path / "two", *by_ray(cluster))
+        assert contents(tmp_path / "two") == contents(tmp_path / "one")
+
+    def test_workers_of_other_versions_are_refused(self, cluster, run, tmp_path, monkeypatch):
+        monkeypatch.setattr(ray_workers, "versions", lambda: {"numpy": "1.0"})
+        with pytest.raises(UserError, match=r"a worker has numpy \S+, this process 1\.0; install the same"):
+            run(pages(tmp_path / "in.jsonl"), tmp_path / "job", *by_ray(cluster))
+
+    def test_no_cluster_at_the_address_is_one_line(self, cluster, run, tmp_path):
+        with pytest.raises(UserError, match=r"ray\.address=127\.0\.0\.1:1: no cluster answers there") as caught:
+            run(pages(tmp_path / "in.jsonl"), tmp_path / "job", "cluster=ray", "ray.address=127.0.0.1:1")
+        assert "\n" not in str(caught.value)
+
+    def test_worker_that_finds_no_room_is_told_before_the_work(self, cluster, run, tmp_path):
+        given = "cluster=ray", f"ray.address={cluster}", "ray.cpus=64"
+        with pytest.raises(UserError, match=r"ray\.cpus=64, ray\.gpus=0: no worker finds room in a cluster of 3 cores"):
+            run(pages(tmp_path / "in.jsonl"), tmp_path / "job", *given)
+
+
+def test_cluster_without_a_job_in_parts_is_refused(run_directory, tmp_path):
+    source = pages(tmp_path / "in.jsonl")
+    given = [f"checkpoint={run_directory}", f"input={source}", f"output={tmp_path / 'out.jsonl'}", "cluster=ray"]
+    with pytest.raises(
+        UserError, match=r"cluster=ray: only a job in parts is spread over machines; end output=.* with /"
+    ):
+        predict(compose_settings("predict", PredictSettings, given))
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("ray.address=ray://host:10001", "run the command on a machine of the cluster"),
+        ("ray.workers=0", "must lie between 1 and 10,000"),
+        ("ray.cpus=0", "must lie above 0"),
+        ("ray.object_store_bytes=1000", "at least 80,000,000"),
+        ("cluster=dask", "cluster"),
+    ],
+)
+def test_wrong_settings_are_told_by_name(setting, message):
+    with pytest.raises(UsageError, match=message):
+        compose_settings("predict", PredictSettings, ["input=x", setting])
+
+
+def test_worker_takes_a_checkpoint_that_is_sent_to_it(run_directory):
+    checkpoint = open_checkpoint(str(run_directory))
+    hashes, loading = recorded_files(checkpoint.folder), Loading(True, EngineName.auto, Precision.fp32, None)
+    worker = ray_worker.PartWorker(1)
+    assert worker.load("/nowhere", hashes, None, loading) is None
+    assert worker.load(str(checkpoint.folder), hashes | {"config.json": "other"}, None, loading) is None
+    files = ray_workers.files_of(checkpoint.folder)
+    assert worker.load("/nowhere", hashes, files, loading).computing["precision"] == "fp32"
