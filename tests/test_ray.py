@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -22,6 +23,7 @@ from sitrep.inference.run import predict
 from sitrep.model.checkpoint import open_checkpoint, recorded_files
 from sitrep.settings import EngineName, Precision, PredictSettings
 
+os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)  # before Ray is imported, which may read it only once
 TEXTS = [phrase for phrases in PHRASES.values() for phrase in phrases]
 ANYWHERE = [pytest.mark.slow, pytest.mark.xdist_group("ray"), pytest.mark.filterwarnings("ignore")]
 
@@ -29,15 +31,13 @@ ANYWHERE = [pytest.mark.slow, pytest.mark.xdist_group("ray"), pytest.mark.filter
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
     """Address of a cluster of three cores."""
-    pytest.importorskip("ray")
     folder = tmp_path_factory.mktemp("ray")
-    (folder / "token").write_text("0123456789abcdef0123456789abcdef")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("RAY_AUTH_TOKEN_PATH", str(folder / "token"))
         patched.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        pytest.importorskip("ray")
         patched.setenv("PYTHONPATH", os.pathsep.join([str(PROJECT / "src"), str(PROJECT / "tests")]))
         start = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", f"--port={port}"]
         start += ["--node-ip-address=127.0.0.1", "--num-cpus=3", "--num-gpus=0", "--include-dashboard=false"]

@@ -116,6 +116,7 @@ def _prepared(
         check_free()
     clock = StageClock()
     repeats = repeats_of(source, clock, console) if settings.duplicates is OnDuplicates.mark else None
+    predictor: "Predictor | RayLabelling"
     with clock.measure(LOADING):
         engine = EngineName[begun.computing["engine"]] if begun else settings.engine
         precision = Precision[begun.computing["precision"]] if begun else settings.inference.precision
@@ -123,11 +124,11 @@ def _prepared(
         if settings.cluster is Cluster.ray:
             from sitrep.inference.ray_parts import RayLabelling  # wants an extra
 
-            predictor = stack.enter_context(RayLabelling.on(settings.ray, checkpoint, loading, console))
-            computing = predictor.computing
+            cluster = stack.enter_context(RayLabelling.on(settings.ray, checkpoint, loading, console))
+            predictor, computing = cluster, cluster.computing
         else:
-            predictor = loading.load(checkpoint)
-            computing = computing_of(predictor)
+            predictor = loaded = loading.load(checkpoint)
+            computing = computing_of(loaded)
     predictor.clock = clock
     if begun is None:
         divided = "by file" if source.is_folder else "by part"
@@ -222,14 +223,13 @@ class _Job:
     def _cuts(self, reader: PartReader, number: int, shard: Shard, progress: PredictionProgress) -> Iterator[CutPart]:
         """The parts that are left, read when they are asked for."""
         while not reader.ended:
-            begin, errors = reader.place, list[str]()
+            begin = reader.place
             if shard.has_part(number, self.source.is_folder):
-                passages = reader.part(
-                    self.settings.part_sentences, lambda error, told=errors: told.append(reason_line(error))
-                )
+                refused = list[UserError]()
+                passages = reader.part(self.settings.part_sentences, refused.append)
                 read = [replace(each, source=None) for each in progress.reading(marked(passages, self.repeats))]
                 name = part_name(number, self.settings.parts) if read else None
-                yield CutPart(number, name, begin, reader.place, errors, read, len(read))
+                yield CutPart(number, name, begin, reader.place, [*map(reason_line, refused)], read, len(read))
             else:
                 for _ in reader.part(self.settings.part_sentences, _pass_over):
                     progress.pass_over()

@@ -154,7 +154,7 @@ class _Run:
     def _hand_out(self) -> None:
         while self._waiting and (worker := self._pool.free()):
             number, task = self._waiting[0]
-            file, first = str(task.cut.file), ()
+            file, first = str(task.cut.file), tuple[Any, ...]()
             if file.endswith(".parquet"):
                 if self._first is None and self._out:
                     return  # this part would be the first, and an earlier one may have sentences
