@@ -116,19 +116,9 @@ def _prepared(
         check_free()
     clock = StageClock()
     repeats = repeats_of(source, clock, console) if settings.duplicates is OnDuplicates.mark else None
-    predictor: "Predictor | RayLabelling"
     with clock.measure(LOADING):
-        engine = EngineName[begun.computing["engine"]] if begun else settings.engine
-        precision = Precision[begun.computing["precision"]] if begun else settings.inference.precision
-        loading = Loading(settings.calibrated, engine, precision, settings.inference.batch_tokens)
-        if settings.cluster is Cluster.ray:
-            from sitrep.inference.ray_parts import RayLabelling  # wants an extra
-
-            cluster = stack.enter_context(RayLabelling.on(settings.ray, checkpoint, loading, console))
-            predictor, computing = cluster, cluster.computing
-        else:
-            predictor = loaded = loading.load(checkpoint)
-            computing = computing_of(loaded)
+        predictor = _labelling(settings, checkpoint, begun, console, stack)
+    computing = computing_of(predictor) if isinstance(predictor, Predictor) else predictor.computing
     predictor.clock = clock
     if begun is None:
         divided = "by file" if source.is_folder else "by part"
@@ -140,6 +130,20 @@ def _prepared(
         raise UserError(f"{folder.path}: it was begun on {was}, this machine computes on {is_now}; {ANEW}")
     folder.recover(begun)
     return _Job(settings, source, folder, begun, checkpoint, predictor, repeats)
+
+
+def _labelling(
+    settings: PredictSettings, checkpoint: Checkpoint, begun: Manifest | None, console: Console, stack: ExitStack
+) -> "Predictor | RayLabelling":
+    """What labels: a model in this process, or workers of a cluster, which ``stack`` lets go."""
+    engine = EngineName[begun.computing["engine"]] if begun else settings.engine
+    precision = Precision[begun.computing["precision"]] if begun else settings.inference.precision
+    loading = Loading(settings.calibrated, engine, precision, settings.inference.batch_tokens)
+    if settings.cluster is not Cluster.ray:
+        return loading.load(checkpoint)
+    from sitrep.inference.ray_parts import RayLabelling  # wants an extra
+
+    return stack.enter_context(RayLabelling.on(settings.ray, checkpoint, loading, console))
 
 
 def _read_or_none(folder: JobFolder) -> Manifest | None:
