@@ -23,7 +23,8 @@ from sitrep.inference.run import predict
 from sitrep.model.checkpoint import open_checkpoint, recorded_files
 from sitrep.settings import EngineName, Precision, PredictSettings
 
-os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)  # before Ray is imported, which may read it only once
+# Before Ray is imported, which reads them.
+os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
 TEXTS = [phrase for phrases in PHRASES.values() for phrase in phrases]
 ANYWHERE = [pytest.mark.slow, pytest.mark.xdist_group("ray"), pytest.mark.filterwarnings("ignore")]
 
@@ -56,7 +57,8 @@ def cluster(tmp_path_factory):
 
 def arguments(checkpoint, source, output, *more):
     given = [f"checkpoint={checkpoint}", f"input={source}", f"output={output}/", "inference.precision=fp32"]
-    return [*given, "part_sentences=40", *more]
+    size = [] if any(each.startswith("part_sentences=") for each in more) else ["part_sentences=40"]
+    return [*given, *size, *more]
 
 
 @pytest.fixture
@@ -115,7 +117,7 @@ class TestOnACluster:
         words = {"a0-3": "DIE", "a25-0": "RAISE"}
         source = pages(tmp_path / "in.jsonl", lambda row: row | {"text": words.get(row["id"], row["text"])})
         monkeypatch.setattr(ray_worker, "load_predictor", ray_models.harmed)
-        told = run(source, tmp_path / "job", "parts=jsonl", *by_ray(cluster))
+        told = run(source, tmp_path / "job", "parts=jsonl", "part_sentences=10", *by_ray(cluster))
         assert "2 pages or rows were left out" in told
         errors = [json.loads(line) for line in (tmp_path / "job" / "errors.jsonl").read_text().splitlines()]
         assert [error["place"] for error in errors] == ["a0", "a25"]

@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from math import ceil
@@ -10,6 +11,9 @@ from typing import Any
 
 from sitrep.errors import SIGNALS, UserError
 from sitrep.settings import RaySettings
+
+ANSWER_SECONDS = 10
+"""How long the head of a cluster may take to answer at all."""
 
 
 @contextmanager
@@ -24,6 +28,8 @@ def connected(settings: RaySettings) -> Iterator[int]:
     """
     import ray
 
+    if settings.address not in (None, "auto"):
+        _check_answers(str(settings.address))
     handlers = {number: signal.getsignal(number) for number in SIGNALS}
     common: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     own = settings.address is None
@@ -47,6 +53,17 @@ def connected(settings: RaySettings) -> Iterator[int]:
         yield settings.workers or _room(settings, ray.cluster_resources())
     finally:
         ray.shutdown()
+
+
+def _check_answers(address: str) -> None:
+    """Raise a ``UserError`` unless something listens there; Ray itself tries for very long."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit():
+        raise UserError(f"ray.address={address}: write it as HOST:PORT, or auto")
+    try:
+        socket.create_connection((host, int(port)), ANSWER_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise UserError(f"ray.address={address}: no cluster answers there: {error}") from None
 
 
 def _room(settings: RaySettings, resources: dict[str, float]) -> int:

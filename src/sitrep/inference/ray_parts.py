@@ -185,7 +185,7 @@ class _Run:
             if isinstance(cause, FirstPartLostError):
                 self._again(number)
             else:
-                self._lost(worker, number, f"{type(cause).__name__}: {cause}")
+                self._failed(worker, number, f"{type(cause).__name__}: {cause}")
         except ray.exceptions.RayError as error:
             worker.drop(result)
             self._failed(worker, number, type(error).__name__)
@@ -244,12 +244,11 @@ class _Run:
         except ray.exceptions.RayTaskError as error:
             if isinstance(error.cause, UserError):
                 raise error.cause from None
+            return False
         except ray.exceptions.RayError:
-            pass
-        else:
-            return True
-        self._pool.replace(worker)
-        return False
+            self._pool.replace(worker)
+            return False
+        return True
 
 
 def size_of_passages(passages: Sequence[Passage]) -> int:
