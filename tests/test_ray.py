@@ -115,7 +115,12 @@ class TestOnACluster:
         self, cluster, run, tmp_path, monkeypatch
     ):
         words = {"a0-3": "DIE", "a25-0": "RAISE"}
-        source = pages(tmp_path / "in.jsonl", lambda row: row | {"text": words.get(row["id"], row["text"])})
+        alone = {"a1": {"article_id": "a0"}}  # ten sentences, which are a part; death costs time
+
+        def change(row):
+            return row | {"text": words.get(row["id"], row["text"])} | alone.get(row["article_id"], {})
+
+        source = pages(tmp_path / "in.jsonl", change)
         monkeypatch.setattr(ray_worker, "load_predictor", ray_models.harmed)
         told = run(source, tmp_path / "job", "parts=jsonl", "part_sentences=10", *by_ray(cluster))
         assert "2 pages or rows were left out" in told
@@ -124,7 +129,7 @@ class TestOnACluster:
         assert all("could not be labelled in two tries" in error["reason"] for error in errors)
         parts = sorted((tmp_path / "job").glob("part-*"))
         ids = [json.loads(line)["id"] for part in parts for line in part.read_text().splitlines()]
-        assert ids == [f"a{a}-{p}" for a in range(60) if a not in (0, 25) for p in range(5)]
+        assert ids == [f"a{a}-{p}" for a in range(60) if a not in (0, 1, 25) for p in range(5)]
 
     def test_job_whose_process_is_killed_goes_on_with_the_same_command(self, cluster, run, run_directory, tmp_path):
         source = pages(tmp_path / "in.jsonl")
@@ -209,3 +214,4 @@ def test_worker_takes_a_checkpoint_that_is_sent_to_it(run_directory):
     assert worker.load(str(checkpoint.folder), hashes | {"config.json": "other"}, None, loading) is None
     files = ray_workers.files_of(checkpoint.folder)
     assert worker.load("/nowhere", hashes, files, loading).computing["precision"] == "fp32"
+    worker.close()

@@ -138,6 +138,10 @@ class PartWorker:
         for _ in self._loaded().predict(passages):
             pass
 
+    def close(self) -> None:
+        """Remove what it has on the disk."""
+        self._folder.cleanup()
+
     def _loaded(self) -> Predictor:
         if self._predictor is None:
             raise RuntimeError("a part came before the model was loaded")

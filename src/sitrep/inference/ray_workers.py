@@ -16,6 +16,9 @@ from sitrep.settings import EngineName, Precision, RaySettings
 QUEUED = 2
 """Parts that a worker has at most: the one that it labels, and the next."""
 
+CLOSE_SECONDS = 10
+"""How long workers may take to remove what they have on the disk."""
+
 LOST_WHILE_LOADING = 3
 """So many workers in a row that die before they have loaded end the job."""
 
@@ -69,6 +72,8 @@ class WorkerPool:
         pool.workers += [pool._new() for _ in range(count - 1)]
         try:
             yield pool
+            loaded = [worker.actor.close.remote() for worker in pool.workers if worker.loading is None]
+            pool._ray.wait(loaded, num_returns=len(loaded), timeout=CLOSE_SECONDS)
         finally:
             for worker in pool.workers:
                 with suppress(Exception):  # the cluster itself may be gone
