@@ -1,9 +1,11 @@
 """Labelling of Arrow tables as a plain function."""
 
 import re
+import subprocess
 
 import pyarrow
 import pytest
+import yaml
 from conftest import PHRASES, PROJECT, write_jsonl
 from pyarrow import parquet
 
@@ -97,3 +99,23 @@ def test_example_of_datasets_runs_as_printed(run_directory, predictor, tmp_path,
 
 def test_example_of_spark_is_python():
     compile(examples()["Spark"], "docs/cluster.md", "exec")
+
+
+def blocks(language):
+    page = (PROJECT / "docs" / "cluster.md").read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```", page, re.M | re.S)
+
+
+def test_cluster_files_are_yaml_of_their_kind():
+    launcher, job = map(yaml.safe_load, blocks("yaml"))
+    assert launcher["head_node_type"] in launcher["available_node_types"]
+    assert job["kind"] == "RayJob"
+    assert job["spec"]["rayClusterSpec"]["workerGroupSpecs"][0]["replicas"] == 8
+    settings = [word for word in job["spec"]["entrypoint"].split() if "=" in word]
+    assert compose_settings("predict", PredictSettings, settings).ray.workers == 64
+
+
+def test_slurm_script_is_a_script_of_bash(tmp_path):
+    [script] = blocks("bash")
+    checked = subprocess.run(["bash", "-n"], input=script, text=True, capture_output=True)
+    assert (checked.returncode, checked.stderr) == (0, "")

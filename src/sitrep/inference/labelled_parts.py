@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sitrep.inference.job_parts import Place
@@ -83,6 +83,11 @@ NOTHING_LABELLED = LabelledPart(None, None, Tally().as_plain(), [])
 def part_name(number: int, form: PartFormat) -> str:
     """Of the file of a part."""
     return f"part-{number:05d}.{form.name}"
+
+
+def without_source(passage: Passage) -> Passage:
+    """Parts are tables, which show nothing of what stands between sentences."""
+    return passage if passage.source is None else replace(passage, source=None)
 
 
 def computing_of(predictor: Predictor) -> dict[str, str]:

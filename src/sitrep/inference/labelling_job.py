@@ -26,6 +26,7 @@ from sitrep.inference.labelled_parts import (
     computing_of,
     label_part,
     part_name,
+    without_source,
 )
 from sitrep.inference.left_out import partly_read, reason_line
 from sitrep.inference.meter import Meter
@@ -231,7 +232,7 @@ class _Job:
             if shard.has_part(number, self.source.is_folder):
                 refused = list[UserError]()
                 passages = reader.part(self.settings.part_sentences, refused.append)
-                read = [replace(each, source=None) for each in progress.reading(marked(passages, self.repeats))]
+                read = list(map(without_source, progress.reading(marked(passages, self.repeats))))
                 name = part_name(number, self.settings.parts) if read else None
                 yield CutPart(number, name, begin, reader.place, [*map(reason_line, refused)], read, len(read))
             else:
