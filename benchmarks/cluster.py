@@ -1,10 +1,10 @@
 """A job on a Ray cluster of this machine: against one process, its growth with workers, and killed at random moments.
 
-    python benchmarks/cluster.py checkpoint=RUN [units=0] [cores=2] [simulated=0] [seconds=1] [kills=0] [part=10000]
+    python benchmarks/cluster.py checkpoint=RUN [units=0] [cores=2] [simulated=0] [seconds=1] [kills=0] [part=10000] [workers=1,2,4,8]
 
 `units`: so many sentences, each another, are labelled by `cores` processes that are shards, and by as many workers.
 `simulated`: so many sentences go to 1, 2, 4 and 8 workers whose model sleeps `seconds` for each 1,000 of them: what is
-then lost is lost by the cluster. `kills`: a job of small pages is killed so often, the whole of it or one worker.
+then lost is lost by the cluster, in the second half, when all have loaded. `kills`: a job of small pages is killed so often, the whole of it or one worker.
 """
 
 import json
@@ -99,23 +99,22 @@ def against_shards(checkpoint: str, folder: Path, units: int, cores: int, part: 
     print(f"| {cores} workers of Ray | {two:.1f} | {units / two:,.0f} | {one / two:.2f} |", flush=True)
 
 
-def growth(checkpoint: str, folder: Path, units: int, seconds: float, part: int) -> None:
+def growth(checkpoint: str, folder: Path, units: int, seconds: float, part: int, counts: list[int]) -> None:
     """Print how workers that sleep share the work, and the memory of the process that reads for them."""
     source = write_rows(folder / "many.jsonl", units)
-    ray_worker.load_predictor = load_sleeping(seconds / 1000)
-    for workers in (1, 2, 4, 8):
+    ray_worker.load_predictor = load_sleeping(seconds / 1000)  # type: ignore[assignment]
+    for workers in counts:
         given = job(checkpoint, source, folder / f"growth-{workers}", part, "cluster=ray", f"ray.workers={workers}")
         began = time.perf_counter()
         predict(compose_settings("predict", PredictSettings, [*given, f"ray.cpus={SIMULATED_CPUS}"]))
         took = time.perf_counter() - began
-        parts = [path.stat().st_mtime for path in sorted((folder / f"growth-{workers}").glob("part-*"))]
-        first, last = min(parts), max(parts)
-        behind = sum(1 for moment in parts if moment > first)  # of the time from the first part that came to the last
-        ideal = behind * part * seconds / 1000 / workers
+        moments = sorted(path.stat().st_mtime for path in (folder / f"growth-{workers}").glob("part-*"))
+        first, last = len(moments) // 2, len(moments) * 9 // 10  # when all work and none has run out
+        spent = moments[last] - moments[first]
+        ideal = (last - first) * part * seconds / 1000 / workers
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(
-            f"| {workers} | {took:.1f} | {last - first:.1f} | {ideal / (last - first):.2f} | {memory:.0f} |", flush=True
-        )
+        speed = (last - first) * part / spent
+        print(f"| {workers} | {took:.1f} | {speed:,.0f} | {ideal / spent:.2f} | {memory:.0f} |", flush=True)
 
 
 def killed(checkpoint: str, folder: Path, kills: int) -> None:
@@ -156,7 +155,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def main() -> None:
     """Measure what is asked for, and print the tables."""
-    given = options("checkpoint", "units", "cores", "simulated", "seconds", "kills", "part")
+    given = options("checkpoint", "units", "cores", "simulated", "seconds", "kills", "part", "workers")
     units, simulated, kills = (int(given.get(name, 0)) for name in ("units", "simulated", "kills"))
     part = int(given.get("part", 10_000))
     with tempfile.TemporaryDirectory() as name:
@@ -165,8 +164,9 @@ def main() -> None:
             print("| | seconds | units/s | ratio |\n|---|---|---|---|", flush=True)
             against_shards(given["checkpoint"], folder, units, int(given.get("cores", 2)), part)
         if simulated:
-            print("\n| workers | seconds | first to last part | efficiency | driver (MiB) |\n|---|---|---|---|---|")
-            growth(given["checkpoint"], folder, simulated, float(given.get("seconds", 1)), part)
+            counts = [int(number) for number in given.get("workers", "1,2,4,8").split(",")]
+            print("\n| workers | seconds | units/s | efficiency | driver (MiB) |\n|---|---|---|---|---|")
+            growth(given["checkpoint"], folder, simulated, float(given.get("seconds", 1)), part, counts)
         if kills:
             print("\n| kills of the job | of a worker | jobs | same bytes |\n|---|---|---|---|", flush=True)
             killed(given["checkpoint"], folder, kills)

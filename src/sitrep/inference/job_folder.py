@@ -120,6 +120,15 @@ class JobFolder:
         except (TypeError, KeyError) as error:
             raise UserError(f"{path}: is no manifest of a job: {error}; {ANEW}") from None
 
+    def read_or_none(self) -> Manifest | None:
+        """What can be gone on with, where all else is replaced; what is no job of ours is not, and is an error."""
+        try:
+            return self.read()
+        except UserError:
+            if any(entry.name == MANIFEST for entry in self.path.iterdir()):
+                return None
+            raise
+
     def begin(self, files: Iterable[InputFile]) -> None:
         """Remove what an earlier job left, and note the input."""
         (self.path / MANIFEST).unlink(missing_ok=True)

@@ -101,7 +101,7 @@ def _prepared(
     """Take up what an earlier run left if it is of this job, or begin; then call ``check_free`` first."""
     files = input_files(source)
     now = identity(settings, checkpoint, files)
-    begun = folder.read() if not settings.overwrite else _read_or_none(folder)
+    begun = folder.read() if not settings.overwrite else folder.read_or_none()
     if begun:
         changed = difference(begun.identity, now)
         if changed is None and (what := changed_input(folder.input_files(), files)):
@@ -145,16 +145,6 @@ def _labelling(
     from sitrep.inference.ray_parts import RayLabelling  # wants an extra
 
     return stack.enter_context(RayLabelling.on(settings.ray, checkpoint, loading, console))
-
-
-def _read_or_none(folder: JobFolder) -> Manifest | None:
-    """What can be gone on with, where all else is replaced."""
-    try:
-        return folder.read()
-    except UserError:
-        if any(entry.name == "manifest.json" for entry in folder.path.iterdir()):
-            return None
-        raise  # what is no job of ours is not removed
 
 
 @dataclass
