@@ -1,10 +1,13 @@
 """A job on a Ray cluster of this machine: against one process, its growth with workers, and killed at random moments.
 
-    python benchmarks/cluster.py checkpoint=RUN [units=0] [cores=2] [simulated=0] [seconds=1] [kills=0] [part=10000] [workers=1,2,4,8]
+    python benchmarks/cluster.py checkpoint=RUN [units=200000] [cores=2] [part=10000]
+    python benchmarks/cluster.py checkpoint=RUN [simulated=10000000] [seconds=1] [workers=1,2,4,8] [part=10000]
+    python benchmarks/cluster.py checkpoint=RUN [kills=20]
 
 `units`: so many sentences, each another, are labelled by `cores` processes that are shards, and by as many workers.
-`simulated`: so many sentences go to 1, 2, 4 and 8 workers whose model sleeps `seconds` for each 1,000 of them: what is
-then lost is lost by the cluster, in the second half, when all have loaded. `kills`: a job of small pages is killed so often, the whole of it or one worker.
+`simulated`: so many sentences go to workers whose model sleeps `seconds` for each 1,000 of them: what is then lost is
+lost by the cluster. Speed is that of the second half, when all have loaded. `kills`: a job of small pages is killed so
+often, the whole of it or one worker.
 """
 
 import json
