@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export TOKENIZERS_PARALLELISM = true
 
-.PHONY: install train serve test quick fast lint types settings clean
+.PHONY: install train serve test thorough quick fast lint types settings clean
 
 install: $(INSTALLED)
 
@@ -28,6 +28,10 @@ serve: $(INSTALLED)
 # A process for each core, with one thread: two cores are done in 0.6 of the time.
 test: $(INSTALLED)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=logical --maxprocesses=8 --dist=worksteal
+
+# What `make test` leaves out: long tests beside quicker ones of the same.
+thorough: $(INSTALLED)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m thorough --numprocesses=logical --maxprocesses=8 --dist=worksteal
 
 # Lint, types, and the tests that take under a second each: in under a minute.
 quick: $(INSTALLED)

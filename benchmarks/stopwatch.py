@@ -25,6 +25,6 @@ def stopwatch() -> Any:
 
         def speed(self, batch_size: int) -> float:
             """Sentences a second over the counted steps, from the mean step: batches differ in length."""
-            return batch_size / statistics.mean(self.seconds[WARM_UP:])
+            return batch_size / statistics.mean(self.seconds[WARM_UP:] or self.seconds)
 
     return Stopwatch()

@@ -1,6 +1,7 @@
 import importlib
 import json
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -10,10 +11,15 @@ from types import ModuleType
 import pytest
 import tokenizers
 
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as shells leave it to what they start in the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # as nohup does
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 os.environ["HF_HUB_OFFLINE"] = "1"  # a test that wants the network is wrong, and fails at once
 os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="sitrep-test-cache-")  # nothing is left in the user's
 
 from sitrep.cli.composition import compose_settings
+from sitrep.errors import SIGNALS
 from sitrep.evaluation.analysis import analyse
 from sitrep.evaluation.results import Results, compute
 from sitrep.labels import Task, Taxonomy, shipped_taxonomy
@@ -117,6 +123,15 @@ def word_tokenizer() -> TextTokenizer:
         single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 1), ("[SEP]", 2)]
     )
     return TextTokenizer(made, "[PAD]", "[CLS]", "[SEP]")
+
+
+@pytest.fixture(autouse=True)
+def _signals_as_before() -> Iterator[None]:
+    """A command that a test runs in this process handles signals; those that come after it must not."""
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture

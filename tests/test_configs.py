@@ -4,7 +4,7 @@ import pytest
 import yaml
 from conftest import CONFIGS
 
-from sitrep.cli.commands import COMMANDS
+from sitrep.cli.command_list import COMMANDS
 from sitrep.cli.composition import combinations, compose_settings
 from sitrep.cli.help import help_text
 from sitrep.errors import UsageError

@@ -275,7 +275,7 @@ def torchrun(toy_file, output, *more):
 @pytest.mark.skipif(
     not Path("/proc/self/task").exists(), reason="the processes of a launcher are found as Linux has it"
 )
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGKILL, marks=pytest.mark.thorough)])
 def test_two_processes_that_were_cut_off_go_on_together(toy_file, tmp_path, number):
     whole = torchrun(toy_file, tmp_path / "whole")
     whole.communicate(timeout=300)

@@ -31,7 +31,7 @@ def run(tmp_path_factory):
             row["text"] = f"shells hit the bridge and {row['text']}"
             row["labels"] = ["attack_description", "casualty_report"]
     data = write_jsonl(folder / "toy.jsonl", made)
-    recipe = ["trainer.learning_rate=0.002", "trainer.epochs=30", "trainer.batch_size=8"]
+    recipe = ["trainer.learning_rate=0.003", "trainer.epochs=40", "trainer.batch_size=8"]
     return train(train_settings(data, folder / "run", *recipe, "task=multi_label", "trainer.early_stopping_patience=0"))
 
 

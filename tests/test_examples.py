@@ -3,12 +3,11 @@ import pytest
 from conftest import TAXONOMY
 from test_encoding import encoder
 
-from sitrep.errors import UserError
 from sitrep.labels import Task
 from sitrep.sentences import LabelledSentence
 from sitrep.settings import Context
 from sitrep.training.distillation import wanted_probabilities
-from sitrep.training.examples import IGNORED, Collator, Examples, RowBatches
+from sitrep.training.examples import IGNORED, UNLEARNT, Collator, Examples, RowBatches
 
 
 def sentences(*lengths, article="a"):
@@ -61,17 +60,25 @@ def test_pages_are_cut_elsewhere_in_each_epoch_and_some_are_read_sentence_by_sen
     assert all(len(row.answers) == 1 for row in made.rows)
 
 
-def test_number_of_batches_is_a_multiple_of_the_processes():
-    made = examples(Context.none, sentences(*[4] * 50))
-    assert len(RowBatches(made, 8, 0.0, seed=1)) == 7
-    assert len(RowBatches(made, 8, 0.0, seed=1, processes=4)) == 8
+@pytest.mark.parametrize("context", Context)
+def test_a_step_learns_from_the_same_sentences_in_however_many_parts_it_is_computed(context):
+    def learnt(parts):
+        made = examples(context, *(sentences(*[4] * 13, article=name) for name in "abcd"))
+        epoch = list(RowBatches(made, 8, 0.25, seed=1, parts=parts))
+        assert len(epoch) == len(RowBatches(made, 8, 0.25, seed=1, parts=parts)) == 7 * parts
+        labelled = [[n for row in part if row >= 0 for n in made.rows[row].answers] for part in epoch]
+        steps = [[n for part in labelled[step * parts : (step + 1) * parts] for n in part] for step in range(7)]
+        assert all(len(part) for part in epoch)
+        return [sorted(step) for step in steps]
+
+    assert learnt(1) == learnt(2) == learnt(3)
 
 
-def test_each_process_gets_as_many_batches_also_where_rows_are_few():
-    made = made_of(sentences(*[4] * 5), Context.none)
-    assert len(RowBatches(made, 1, 0.0, seed=1, processes=2)) == 4
-    with pytest.raises(UserError, match="6 processes are to share 5 rows of training data; start no more processes"):
-        RowBatches(made, 1, 0.0, seed=1, processes=6)
+def test_a_row_that_is_there_to_fill_a_part_has_no_label():
+    made = examples(Context.none, sentences(2, 3))
+    row, labels, _ = made[UNLEARNT - 1]
+    assert row is made.rows[1]
+    assert labels.tolist() == [IGNORED]
 
 
 @pytest.mark.parametrize("context", Context)

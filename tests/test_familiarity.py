@@ -219,7 +219,7 @@ def test_run_says_in_one_line_how_much_is_unlike_training_and_what_to_do(
     [line] = [line for line in said.splitlines() if "unlike the training data" in line]
     assert line.startswith("16 of 24 sentences stand on 2 pages unlike the training data, by their words")
     assert outcome in line
-    assert f"scripts/label.py select input={source} n=150 random_share=1" in said
+    assert f"scripts/label.py select input={source} n=150, label them" in said
     assert "unfamiliar" in (tmp_path / "out.csv").read_text().splitlines()[0].split(",")
 
 

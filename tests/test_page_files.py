@@ -90,6 +90,7 @@ def warc(pages, compressed=True):
         ("a.warc.gz", warc([("200 OK", "text/html", PAGE), ("200 OK", "image/png", b"\x89PNG")])[0]),
         ("a.warc", warc([("404 Not Found", "text/html", b"<p>gone"), ("200 OK", "text/html", PAGE)], False)[0]),
     ],
+    ids=lambda value: "bytes" if isinstance(value, bytes) else None,  # those of archives hold the time
 )
 def test_page_is_read_from_every_kind_of_file_alone_and_in_a_folder(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
@@ -188,6 +189,7 @@ def test_own_pages_of_results_are_not_read(tmp_path):
         ("a.warc.gz", warc([("404 Not Found", "text/html", PAGE)])[0], "holds no page"),
         ("a.warc.gz", b"none", "is damaged"),
     ],
+    ids=lambda value: "bytes" if isinstance(value, bytes) else None,  # those of archives hold the time
 )
 def test_what_cannot_be_read_is_one_line_with_its_place(tmp_path, name, content, reason):
     (tmp_path / name).write_bytes(content)

@@ -101,7 +101,7 @@ class TestOnACluster:
         assert "1 page or row was left out" in told
         assert contents(tmp_path / "two") == contents(tmp_path / "one")
 
-    @pytest.mark.parametrize("where", ["a0-1", "a31-2"])
+    @pytest.mark.parametrize("where", [pytest.param("a0-1", marks=pytest.mark.thorough), "a31-2"])
     def test_worker_that_is_lost_leaves_no_trace(self, cluster, run, tmp_path, monkeypatch, where):
         marker = tmp_path / "died"
         source = pages(tmp_path / "in.jsonl", lambda row: row | {"once": str(marker) if row["id"] == where else ""})
@@ -111,10 +111,11 @@ class TestOnACluster:
         assert marker.exists()
         assert contents(tmp_path / "two") == contents(tmp_path / "one")
 
+    @pytest.mark.parametrize("word", ["RAISE", pytest.param("DIE", marks=pytest.mark.thorough)])
     def test_poisoned_page_is_left_out_with_its_reason_and_the_others_are_labelled(
-        self, cluster, run, tmp_path, monkeypatch
+        self, cluster, run, tmp_path, monkeypatch, word
     ):
-        words = {"a0-3": "DIE", "a25-0": "RAISE"}
+        words = {"a0-3": word, "a25-0": "RAISE"}
         alone = {"a1": {"article_id": "a0"}}  # ten sentences, which are a part; death costs time
 
         def change(row):
@@ -131,6 +132,7 @@ class TestOnACluster:
         ids = [json.loads(line)["id"] for part in parts for line in part.read_text().splitlines()]
         assert ids == [f"a{a}-{p}" for a in range(60) if a not in (0, 1, 25) for p in range(5)]
 
+    @pytest.mark.thorough
     def test_job_whose_process_is_killed_goes_on_with_the_same_command(self, cluster, run, run_directory, tmp_path):
         source = pages(tmp_path / "in.jsonl")
         run(source, tmp_path / "one")

@@ -151,7 +151,7 @@ def test_break_in_the_warm_up_by_contrast_changes_nothing(tune, step):
 
 
 def test_loss_that_is_logged_seldom_is_told_as_without_the_break(tune):
-    recipe = ["trainer.extra.logging_steps=3", "trainer.extra.gradient_accumulation_steps=2"]
+    recipe = ["trainer.extra.logging_steps=3", "trainer.accumulation_steps=2"]
     whole = tune("whole", *recipe)
     broken_off(tune, KillAt(4), *recipe)
     resumed = tune("scratch", *recipe)

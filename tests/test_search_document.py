@@ -9,7 +9,7 @@ import sys
 import pytest
 from conftest import PROJECT
 
-from sitrep.cli.commands import COMMANDS
+from sitrep.cli.command_list import COMMANDS
 from sitrep.cli.composition import combinations, compose_settings, compose_sweep
 
 PAGE = (PROJECT / "docs" / "training.md").read_text(encoding="utf-8")

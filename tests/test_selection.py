@@ -278,7 +278,10 @@ def test_rows_of_other_columns_and_articles_in_rows_are_read_as_prediction_reads
     [
         ({"input": "-"}, "input=-: is read twice, which a pipe does not allow; save it as a file"),
         ({"input": "none.jsonl"}, "none.jsonl: no such file"),
-        ({"input": __file__, "format": "text", "checkpoint": "none"}, "checkpoint=none: no such folder"),
+        (
+            {"input": __file__, "format": "text", "checkpoint": "none", "random_share": 0.5},
+            "checkpoint=none: no such folder",
+        ),
     ],
 )
 def test_an_input_or_checkpoint_that_cannot_be_used_is_told_in_one_line(tmp_path, settings, message):

@@ -9,7 +9,7 @@ from dataclasses import fields
 import pytest
 from conftest import PROJECT
 
-from sitrep.cli.commands import COMMANDS
+from sitrep.cli.command_list import COMMANDS
 from sitrep.cli.composition import compose_settings
 from sitrep.serving.measurements import Measurements
 from sitrep.serving.problems import STATUS

@@ -18,6 +18,9 @@ WORDS = {
 }
 
 
+KEPT = [".training", "config.yaml", "training.html", "training.jsonl"]
+
+
 def start(script, *arguments, **more):
     """Start a script as a terminal does: Ctrl-C is not ignored."""
     return subprocess.Popen(
@@ -53,7 +56,7 @@ def test_training_that_is_stopped_says_in_one_line_how_to_go_on_and_keeps_what_t
     assert errors.decode().splitlines()[-1] == f"train.py: {words}"
     assert b"Traceback" not in errors
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["run.partial"]
-    assert sorted(path.name for path in folder.iterdir()) == [".training", "config.yaml"]
+    assert sorted(path.name for path in folder.iterdir()) == KEPT
 
 
 @pytest.mark.slow

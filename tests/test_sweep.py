@@ -131,6 +131,7 @@ def test_space_that_is_wrong_is_told_before_anything_is_tried(common, argument, 
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_search_ends_with_a_table_the_figures_and_the_command_of_the_best(common, taught, capsys):
     folder = sweep(compose_sweep([*common, "trainer.learning_rate=0.01..0.9", "seeds=[1,2]", "trials=6"]), compose)
     result = result_of(folder)
@@ -153,6 +154,7 @@ def test_search_ends_with_a_table_the_figures_and_the_command_of_the_best(common
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_setting_that_matters_has_the_greater_share(common, taught):
     space = ["trainer.learning_rate=0.01..0.9", "trainer.weight_decay=0.0..0.1"]
     importance = result_of(sweep(compose_sweep([*common, *space, "trials=12", "prune=false"]), compose))["importance"]
@@ -174,6 +176,7 @@ def test_same_command_goes_on_with_the_study_and_tries_what_it_would_have_tried(
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_trial_below_the_median_is_given_up(common, taught):
     space = ["trainer.learning_rate=0.01..0.9", "trainer.epochs=4"]
     trials = result_of(sweep(compose_sweep([*common, *space, "trials=15"]), compose))["trials"]
@@ -199,6 +202,7 @@ def test_failed_trial_is_listed_with_its_reason_and_ends_nothing(common, taught,
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_bug_in_one_trial_ends_nothing_and_keeps_its_traceback(common, taught, monkeypatch, tmp_path):
     fine_tune = search_run.fine_tune
 
@@ -320,6 +324,7 @@ def test_command_of_the_best_trains_to_the_same_figure_on_validation(common, tmp
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_two_processes_share_a_study_and_the_last_writes_the_result(common, tmp_path):
     arguments = [*common, "trainer.learning_rate=1e-3..1e-2:log", "trials=8", "prune=false"]
     both = [start(*arguments, cwd=tmp_path) for _ in range(2)]

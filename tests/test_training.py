@@ -222,18 +222,6 @@ def test_training_that_diverges_is_refused(toy_file, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_accumulated_gradients_give_the_loss_of_the_larger_batch(toy_file, tmp_path):
-    losses = []
-    for name, overrides in {"whole": ["trainer.batch_size=32"], "parts": ["trainer.batch_size=8"]}.items():
-        accumulate = ["trainer.extra.gradient_accumulation_steps=4"] if name == "parts" else []
-        settings = train_settings(toy_file, tmp_path / name, "trainer.extra.max_steps=2", *overrides, *accumulate)
-        trained = fine_tuning.fine_tune(
-            settings, load_data(settings.data, TAXONOMY).split, TAXONOMY, tmp_path / f"{name}-scratch"
-        )
-        losses.append(trained.history[0]["loss"])
-    assert losses[0] == pytest.approx(losses[1], rel=0.05)
-
-
 def test_files_of_one_name_without_ids_or_articles_do_not_collide(toy_file, tmp_path):
     bare = [{key: json.loads(line)[key] for key in ("text", "label")} for line in toy_file.read_text().splitlines()]
     sources = []

@@ -68,6 +68,7 @@ EXTRAS = {
         ("accelerate", "cleanlab", "datasets", "huggingface_hub", "matplotlib", "safetensors", "scipy"), "train"
     ),
     **dict.fromkeys(("sklearn", "torch", "transformers"), "train"),
+    "peft": "lora",
     **dict.fromkeys(("onnx", "onnxscript"), "export"),
     **dict.fromkeys(("fastapi", "prometheus_client", "uvicorn"), "serve"),
     "optuna": "sweep",

@@ -1,6 +1,6 @@
 """``docs/settings.md``: every setting of every command, out of the dataclasses."""
 
-from sitrep.cli.commands import COMMANDS
+from sitrep.cli.command_list import COMMANDS
 from sitrep.cli.help import choices_of
 from sitrep.settings.description import settings_table
 

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     import datasets
 
 
+READ_AT_ONCE = 1000
+"""Rows that are taken out of a data set together."""
+
+
 def is_saved_data_set(folder: Path) -> bool:
     """Whether a folder looks like one that ``datasets`` saved, by the files that it leaves."""
     whole = all((folder / name).is_file() for name in ("dataset_info.json", "state.json"))
@@ -67,5 +71,8 @@ def hub_rows(name: str) -> Iterator[TableRow]:
 def data_set_rows(part: "datasets.Dataset", name: str) -> Iterator[TableRow]:
     """Rows with class numbers written out as names, as the data set itself names them."""
     classes = class_names(part.features.to_dict())
-    for number, fields in enumerate(part, 1):
-        yield TableRow(f"{name}:row {number}", with_class_names(fields, classes))
+    number = 0
+    for columns in part.iter(batch_size=READ_AT_ONCE):  # row by row takes ten times as long
+        for values in zip(*columns.values(), strict=True):
+            number += 1
+            yield TableRow(f"{name}:row {number}", with_class_names(dict(zip(columns, values, strict=True)), classes))

@@ -91,8 +91,8 @@ def next_step(target_precision: float, source: str) -> str:
     """One line: the command that draws labels which can back a promise on pages like these."""
     named = "PAGES" if source == "-" else shlex.quote(source)
     return (
-        f"if such pages matter: scripts/label.py select input={named} n={labels_to_back(target_precision)} "
-        f"random_share=1, label them, then scripts/label.py adapt; so many can back a precision of {target_precision:g}"
+        f"if such pages matter: scripts/label.py select input={named} n={labels_to_back(target_precision)}, "
+        f"label them, then scripts/label.py adapt; so many can back a precision of {target_precision:g}"
     )
 
 

@@ -212,4 +212,5 @@ def _random_tiny(settings: ModelSettings, names: dict[str, Any], texts: Iterable
         **names,
     )
     _keep_layers(config, settings)
+    _set_dropout(config, settings)
     return BertForSequenceClassification(config), tokenizer

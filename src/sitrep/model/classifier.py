@@ -5,6 +5,7 @@ from typing import Any
 import torch
 
 from sitrep.errors import UserError
+from sitrep.model.packed_training import PackedTraining
 from sitrep.settings import Context
 
 
@@ -21,6 +22,8 @@ class SentenceClassifier(torch.nn.Module):  # type: ignore[misc]
         super().__init__()
         self.model = model
         self.config = model.config
+        self.packed: PackedTraining | None = None
+        """Computes training batches in the model's place where it is given."""
 
     @property
     def base_model(self) -> Any:
@@ -55,6 +58,8 @@ class SentenceClassifier(torch.nn.Module):  # type: ignore[misc]
         self, input_ids: torch.Tensor, attention_mask: torch.Tensor, starts: torch.Tensor, owners: torch.Tensor
     ) -> torch.Tensor:
         """Logits of shape (rows, sentences, outputs); arguments as in :meth:`forward`."""
+        if self.packed is not None and self.training:
+            return self.packed(input_ids, attention_mask)[:, None]
         logits: torch.Tensor = self.model(input_ids=input_ids, attention_mask=attention_mask).logits[:, None]
         return logits
 

@@ -38,7 +38,7 @@ from sitrep.settings.labelling import (
 )
 from sitrep.settings.search import SweepSettings
 from sitrep.settings.serving import ServeSettings, ServingLimits
-from sitrep.settings.training import ModelSettings, TrainerSettings, TrainSettings
+from sitrep.settings.training import LoraSettings, ModelSettings, TrainerSettings, TrainSettings
 
 __all__ = [
     "AdaptSettings",
@@ -63,6 +63,7 @@ __all__ = [
     "JoinLines",
     "KeptWeights",
     "LabelFormat",
+    "LoraSettings",
     "ModelSettings",
     "OnDuplicates",
     "PartFormat",

@@ -11,6 +11,20 @@ from sitrep.settings.rules import check_label_map, expand_home, member, require
 
 
 @dataclass
+class LoraSettings:
+    """LoRA, for large backbones: small matrices are trained beside frozen weights, then become part of them."""
+
+    rank: int = 0
+    """Rank of the matrices beside each linear layer of the encoder, such as 16; 0: its own weights are trained."""
+    alpha: int | None = None
+    """What they are multiplied with is this over the rank; `null`: twice the rank."""
+
+    def __post_init__(self) -> None:
+        require(0 <= self.rank <= 4096, "model.lora.rank", self.rank, "must lie between 0 and 4096")
+        require(self.alpha is None or self.alpha > 0, "model.lora.alpha", self.alpha, "must be above 0")
+
+
+@dataclass
 class ModelSettings:
     """Which transformer is fine-tuned."""
 
@@ -28,6 +42,7 @@ class ModelSettings:
     """Dropout inside the encoder in training; `null`: the backbone's own. 0 saves a third of the time on a CPU."""
     layers: int | None = None
     """Lower layers of the encoder that are kept; `null`: all. Half of them take half the time."""
+    lora: LoraSettings = field(default_factory=LoraSettings)
 
     def __post_init__(self) -> None:
         expand_home(self, "name")
@@ -49,7 +64,11 @@ class TrainerSettings:
     epochs: float = 3.0
     """Passes over the training split at most."""
     batch_size: int = 32
-    """Sentences a step and device."""
+    """Sentences a step, over all processes: the result does not hang on their number."""
+    accumulation_steps: int = 1
+    """Parts that a step's sentences are computed in, one after the other; more of them want less memory."""
+    activation_checkpointing: bool = False
+    """Compute each layer again on the way back instead of keeping what it found: less memory, more time."""
     learning_rate: float = 2e-4
     """Peak learning rate; it rises, then falls to zero. Large backbones want 2e-5; a ready `model=` brings its own."""
     warmup_fraction: float = 0.1
@@ -94,6 +113,9 @@ class TrainerSettings:
         rule = "training computes in fp32 or bf16; scripts/export.py makes int8"
         require(self.precision is not Precision.int8, "trainer.precision", self.precision.name, rule)
         require(self.batch_size >= 1, "trainer.batch_size", self.batch_size, "must be at least 1")
+        rule = f"must lie between 1 and trainer.batch_size={self.batch_size}"
+        steps = self.accumulation_steps
+        require(1 <= steps <= self.batch_size, "trainer.accumulation_steps", steps, rule)
         for name in ("warmup_fraction", "pretrained_share", "context_dropout"):
             require(0 <= getattr(self, name) < 1, f"trainer.{name}", getattr(self, name), "must lie in [0, 1)")
         for name in ("weight_decay", "contrastive_epochs", "early_stopping_patience", "save_minutes"):

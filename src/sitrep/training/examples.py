@@ -1,14 +1,14 @@
 """Labelled sentences as rows, in batches of like length and like many sentences."""
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
 import torch
 
-from sitrep.errors import UserError
 from sitrep.labels import Taxonomy
-from sitrep.model.encoding import EncodedRow, InputEncoder, reading_order
+from sitrep.model.encoding import NOWHERE, EncodedRow, InputEncoder, reading_order
 from sitrep.sentences import LabelledSentence
 from sitrep.settings import Context
 
@@ -17,6 +17,9 @@ IGNORED = -100
 
 SHUFFLE_TOKENS = 8
 """How far from each other in length the rows of a batch may lie by chance, so that batches differ between epochs."""
+
+UNLEARNT = -1
+"""Minus a row's number: that row, with labels that the loss ignores."""
 
 LabelledRow = tuple[EncodedRow, np.ndarray, np.ndarray]
 """A row, the number of the label of each sentence that it answers, and the wanted probabilities of each."""
@@ -69,8 +72,9 @@ class Examples(torch.utils.data.Dataset[LabelledRow]):  # type: ignore[misc]
         return len(self.rows)
 
     def __getitem__(self, index: int) -> LabelledRow:
-        row = self.rows[index]
-        return row, self.labels[row.answers], self.targets[row.answers]
+        row = self.rows[index if index >= 0 else UNLEARNT - index]
+        labels = self.labels[row.answers]
+        return row, labels if index >= 0 else np.full_like(labels, IGNORED), self.targets[row.answers]
 
 
 class Collator:
@@ -84,53 +88,49 @@ class Collator:
         self.encoder = encoder
 
     def __call__(self, examples: Sequence[LabelledRow]) -> dict[str, torch.Tensor]:
-        """Tensors of a batch; ``labels`` has the shape (rows, sentences), ``targets`` one more for the outputs."""
+        """Tensors of a batch; ``labels`` has the shape (rows, sentences), ``targets`` one more for the outputs.
+
+        ``numbers`` are the sentences' own, of the shape of ``labels``.
+        """
         rows = [row for row, _, _ in examples]
         batch = self.encoder.batch(rows, max(len(row.ids) for row in rows))
-        labels = torch.full(batch.starts.shape, IGNORED)
-        targets = torch.zeros((*labels.shape, examples[0][2].shape[1]))
-        for index, (_, known, wanted) in enumerate(examples):
-            labels[index, : len(known)] = torch.from_numpy(known)
-            targets[index, : len(wanted)] = torch.from_numpy(wanted)
+        answered = batch.starts != NOWHERE
+        labels, numbers = np.full(answered.shape, IGNORED), np.full(answered.shape, IGNORED)
+        targets = np.zeros((*answered.shape, examples[0][2].shape[1]), dtype=np.float32)
+        labels[answered] = np.concatenate([known for _, known, _ in examples])
+        targets[answered] = np.concatenate([wanted for _, _, wanted in examples])
+        numbers[answered] = np.fromiter(chain.from_iterable(row.answers for row in rows), dtype=np.int64)
         arrays = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask}
         arrays |= {"starts": batch.starts, "owners": batch.owners}
-        return {name: torch.from_numpy(array) for name, array in arrays.items()} | {
-            "labels": labels,
-            "targets": targets,
-        }
+        arrays |= {"labels": labels, "targets": targets, "numbers": numbers}
+        return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 
 class RowBatches(torch.utils.data.Sampler[list[int]]):  # type: ignore[misc]
     """Batches of training rows of like length that hold about as many sentences each, made anew for each epoch.
+
+    What a step learns from does not hang on how many processes and parts it is computed in: a batch is cut into its
+    parts last, and they follow each other.
 
     Args:
         examples: What is batched; its rows are drawn anew for each epoch.
         sentences: A batch.
         context_dropout: As :meth:`Examples.draw` takes it.
         seed: Of rows and order.
-        processes: The number of batches is a multiple of it.
-
-    Raises:
-        UserError: If there are more processes than rows.
+        parts: That each batch is cut into.
     """
 
-    def __init__(
-        self, examples: Examples, sentences: int, context_dropout: float, seed: int, processes: int = 1
-    ) -> None:
-        if processes > examples.fewest_rows():
-            few = f"{processes} processes are to share {examples.fewest_rows()} rows of training data"
-            raise UserError(f"{few}; start no more processes than rows (torchrun --nproc-per-node)")
+    def __init__(self, examples: Examples, sentences: int, context_dropout: float, seed: int, parts: int = 1) -> None:
         self.examples = examples
         self.context_dropout = context_dropout
         self.rng = np.random.default_rng(seed)
+        self.parts = parts
         self._epoch_began = self.rng.bit_generator.state
         # Every epoch has the same number of batches, as the learning rate's schedule needs it, and a row for each.
-        batches = -(-len(examples.labels) // sentences)
-        most = examples.fewest_rows() // processes * processes
-        self.batches = min(-(-batches // processes) * processes, most)
+        self.batches = min(-(-len(examples.labels) // sentences), examples.fewest_rows())
 
     def __len__(self) -> int:
-        return self.batches
+        return self.batches * self.parts
 
     def __iter__(self) -> Iterator[list[int]]:
         # Not a generator: the rows have to be there before workers copy them.
@@ -142,7 +142,12 @@ class RowBatches(torch.utils.data.Sampler[list[int]]):  # type: ignore[misc]
         jitter = self.rng.random(len(order)) * SHUFFLE_TOKENS
         order = order[np.argsort(lengths[order] + jitter, kind="stable")]
         batches = np.split(order, self._cuts(counts[order]))
-        return iter([batches[index].tolist() for index in self.rng.permutation(len(batches))])
+        chosen = (batches[index].tolist() for index in self.rng.permutation(len(batches)))
+        return iter([part for batch in chosen for part in self._parts(batch)])
+
+    def _parts(self, batch: list[int]) -> list[list[int]]:
+        """Every so manieth row, so that the parts take like long; a part without one repeats a row unlearnt."""
+        return [batch[first :: self.parts] or [UNLEARNT - batch[0]] for first in range(self.parts)]
 
     def progress(self, epoch_is_over: bool) -> Any:
         """What :meth:`go_on` takes: where the random generator stood at the beginning of the epoch that comes next.

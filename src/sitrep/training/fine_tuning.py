@@ -21,7 +21,9 @@ from sitrep.sentences import LabelledSentence
 from sitrep.settings import TrainSettings
 from sitrep.training.distillation import wanted_probabilities
 from sitrep.training.library_arguments import BEST_METRIC, training_arguments
+from sitrep.training.memory_use import training_memory
 from sitrep.training.pretrained_weights import PretrainedWeights
+from sitrep.training.processes import lost_partners, refuse_idle_processes
 from sitrep.training.training_checkpoints import Tell, TrainingFailed
 
 if TYPE_CHECKING:
@@ -109,7 +111,9 @@ def fine_tune(
     """
     import transformers
 
+    from sitrep.training.cpu_steps import faster_steps
     from sitrep.training.examples import Collator, Examples
+    from sitrep.training.low_rank import LowRankEncoder
     from sitrep.training.stages import Stages
     from sitrep.training.trainer import SentenceTrainer, make_trainer, warm_up
 
@@ -124,6 +128,7 @@ def fine_tune(
     model, tokenizer = load_backbone(settings.model, taxonomy.class_names(task), task, texts)
     began_at_random = settings.model.name == RANDOM_TINY
     pretrained = PretrainedWeights(model) if chosen.pretrained_share and not began_at_random else None
+    lora = LowRankEncoder(model.model, settings.model.lora) if settings.model.lora.rank else None
     encoder = InputEncoder(
         TextTokenizer.from_transformers(tokenizer),
         settings.model.context,
@@ -135,6 +140,7 @@ def fine_tune(
         wanted_probabilities(unlabelled, taxonomy, task, 1.0),
     ]
     examples = Examples([*split.train, *unlabelled], encoder, taxonomy, np.concatenate(wanted))
+    refuse_idle_processes(len(examples), chosen.batch_size, chosen.accumulation_steps)
     read = wanted_probabilities(split.validation, taxonomy, task, 0.0)
     held_out = Examples(split.validation, encoder, taxonomy, read)
     held_out.rows.sort(key=lambda row: len(row.ids))  # batches of like length: little is padded
@@ -144,11 +150,18 @@ def fine_tune(
         "data_collator": Collator(encoder),
         "task": task,
         "context_dropout": chosen.context_dropout,
+        "batch_size": chosen.batch_size,
     }
     watchers = list(callbacks)
     if chosen.early_stopping_patience:
         watchers.append(transformers.EarlyStoppingCallback(chosen.early_stopping_patience))
-    with _users_errors(settings), _training_attention(model, device.type, settings), stages.open():
+    with (
+        _users_errors(settings),
+        lost_partners(arguments.world_size),
+        faster_steps(model, device.type, settings, arguments.torch_compile),
+        training_memory(model, settings),
+        stages.open(),
+    ):
         if chosen.contrastive_epochs:
             warm_up(arguments, stages.warm_up, chosen.contrastive_epochs, chosen.extra, **parts)
         trainer = make_trainer(
@@ -163,6 +176,8 @@ def fine_tune(
         )
         trainer.train_or_go_on()
         _refuse_divergence(model, settings)
+        if lora:
+            lora.merge()
         history = _history(trainer.state.log_history)
         validation = max(entry[BEST_METRIC] for entry in history)
         if pretrained:
@@ -216,20 +231,6 @@ def _users_errors(settings: TrainSettings) -> Iterator[None]:
     except torch.OutOfMemoryError:
         size = settings.trainer.batch_size
         raise UserError(f"trainer.batch_size={size}: the GPU's memory is too small; lower it") from None
-
-
-@contextmanager
-def _training_attention(model: Any, device: str, settings: TrainSettings) -> Iterator[None]:
-    """On a CPU the fused kernel's backward pass is slower than the plain one at these lengths."""
-    if device != "cpu" or settings.model.dropout != 0:
-        yield
-        return
-    usual = model.config._attn_implementation
-    model.model.set_attn_implementation("eager")
-    try:
-        yield
-    finally:
-        model.model.set_attn_implementation(usual)
 
 
 def _refuse_divergence(model: Any, settings: TrainSettings) -> None:

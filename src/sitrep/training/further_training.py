@@ -69,6 +69,7 @@ def train_on(
         for numbers in batches:
             batch = {name: tensor.to(device) for name, tensor in collate([examples[n] for n in numbers]).items()}
             labels, targets = batch.pop("labels"), batch.pop("targets")
+            del batch["numbers"]
             casts = precision.precision is Precision.bf16
             with torch.autocast(device.type, torch.bfloat16) if casts else nullcontext():
                 logits = classifier(**batch)["logits"]

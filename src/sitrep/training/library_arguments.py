@@ -43,6 +43,9 @@ OURS = {
     "warmup_steps": "trainer.warmup_fraction",
     "weight_decay": "trainer.weight_decay",
     "bf16": "trainer.precision",
+    "gradient_accumulation_steps": "trainer.accumulation_steps",
+    "gradient_checkpointing": "trainer.activation_checkpointing",
+    "activation_checkpointing": "trainer.activation_checkpointing",
     "seed": "seed",
     "data_seed": "seed",
     "output_dir": "output_dir",
@@ -71,6 +74,7 @@ def training_arguments(
         "output_dir": str(scratch),
         "num_train_epochs": chosen.epochs,
         "per_device_train_batch_size": chosen.batch_size,  # the batches themselves are made by RowBatches
+        "gradient_accumulation_steps": chosen.accumulation_steps,
         "per_device_eval_batch_size": max(64, chosen.batch_size),
         "learning_rate": chosen.learning_rate,
         "warmup_steps": chosen.warmup_fraction,  # below 1 it is a share of all steps

@@ -8,9 +8,10 @@ import transformers
 
 from sitrep.errors import UsageError
 from sitrep.labels import Task
-from sitrep.training.examples import RowBatches
+from sitrep.training.examples import UNLEARNT, RowBatches
 from sitrep.training.losses import sentence_losses, supervised_contrast
 from sitrep.training.resumable_trainer import ResumableTrainer, Resumption
+from sitrep.training.sentence_dropout import HeadDropouts
 
 
 class SentenceTrainer(ResumableTrainer):
@@ -19,24 +20,27 @@ class SentenceTrainer(ResumableTrainer):
     Args:
         task: One label a sentence, or every class that applies.
         context_dropout: Share of the articles that an epoch reads without context.
+        batch_size: Sentences a step, over all processes and all parts that a step is computed in.
         others: As :class:`ResumableTrainer` takes them; the training set must be :class:`Examples`.
     """
 
     loss_is_scaled_for_ga = True  # ours is divided by the sentences of the whole step
 
-    def __init__(self, task: Task, context_dropout: float, **others: Any) -> None:
+    def __init__(self, task: Task, context_dropout: float, batch_size: int, **others: Any) -> None:
         super().__init__(**others)
         self.task = task
         self.context_dropout = context_dropout
+        self.batch_size = batch_size
+        self.head_dropouts = HeadDropouts(self.model.model, self.args.seed)
 
     def get_train_dataloader(self) -> Any:
         """Batches of rows by number of sentences, shared among the processes."""
         self.row_batches = RowBatches(
             self.train_dataset,
-            self.args.per_device_train_batch_size,
+            self.batch_size,
             self.context_dropout,
             self.args.data_seed,
-            self.args.world_size,
+            self.args.world_size * self.args.gradient_accumulation_steps,
         )
         loader = torch.utils.data.DataLoader(
             self.train_dataset,
@@ -48,9 +52,14 @@ class SentenceTrainer(ResumableTrainer):
         return self.accelerator.prepare(loader)
 
     def get_eval_dataloader(self, eval_dataset: Any = None) -> Any:
-        """The whole validation split for each process: shares of unequal size would leave one waiting for another."""
+        """Each process answers as many rows, the last of them without a label where the rows do not go round."""
+        rows = self.eval_dataset if eval_dataset is None else eval_dataset
+        processes = self.args.world_size
+        numbers = [
+            number if number < len(rows) else UNLEARNT for number in range(-(-len(rows) // processes) * processes)
+        ]
         return torch.utils.data.DataLoader(
-            self.eval_dataset if eval_dataset is None else eval_dataset,
+            torch.utils.data.Subset(rows, numbers[self.args.process_index :: processes]),
             batch_size=self.args.per_device_eval_batch_size,
             collate_fn=self.data_collator,
             pin_memory=self.args.dataloader_pin_memory,
@@ -61,11 +70,6 @@ class SentenceTrainer(ResumableTrainer):
         """As :meth:`get_eval_dataloader`."""
         return self.get_eval_dataloader(test_dataset)
 
-    def evaluation_loop(self, *arguments: Any, **options: Any) -> Any:
-        """As the library's, but that nothing is gathered: every process has all answers itself."""
-        self.gather_function = lambda tensors: tensors
-        return super().evaluation_loop(*arguments, **options)
-
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
@@ -75,6 +79,7 @@ class SentenceTrainer(ResumableTrainer):
         averaged afterwards, hence the factor.
         """
         answered = inputs["labels"] >= 0
+        self.head_dropouts.prepare(inputs["numbers"], self.state.global_step)
         outputs = model(**_rows_of(inputs))
         logits = outputs["logits"][answered]
         losses = sentence_losses(logits, inputs["targets"][answered], self.task)
@@ -148,4 +153,4 @@ def warm_up(
 
 
 def _rows_of(inputs: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in inputs.items() if name not in ("labels", "targets")}
+    return {name: value for name, value in inputs.items() if name not in ("labels", "targets", "numbers")}

@@ -1,0 +1,104 @@
+import sys
+
+import pytest
+import torch
+from conftest import TAXONOMY, train_settings
+from test_parts_of_a_step import NOISE, changes
+from transformers import BertConfig, BertForSequenceClassification
+
+from sitrep.data.loading import load_data
+from sitrep.model.classifier import SentenceClassifier
+from sitrep.model.packed_training import PackedTraining
+from sitrep.settings import LoraSettings, TrainSettings
+from sitrep.training import cpu_steps
+from sitrep.training.cpu_steps import faster_steps, kept_memory
+from sitrep.training.fine_tuning import fine_tune
+from sitrep.training.low_rank import LowRankEncoder
+
+SIZES = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32, "vocab_size": 50}
+
+
+def bert(**others):
+    torch.manual_seed(0)
+    quiet = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+    return BertForSequenceClassification(BertConfig(**SIZES, **(quiet | others), num_labels=3)).train()
+
+
+def batch():
+    ids = torch.randint(5, 50, (4, 7), generator=torch.Generator().manual_seed(1))
+    mask = (torch.arange(7)[None] < torch.tensor([7, 3, 1, 5])[:, None]).long()
+    return ids, mask
+
+
+def gradients(model, logits):
+    model.zero_grad()
+    torch.nn.functional.cross_entropy(logits, torch.tensor([0, 1, 2, 1])).backward()
+    return {name: weights.grad.clone() for name, weights in model.named_parameters()}
+
+
+def test_packed_training_gives_the_answers_and_gradients_of_the_classifier():
+    model = bert()
+    ids, mask = batch()
+    theirs = model(input_ids=ids, attention_mask=mask).logits
+    ours = PackedTraining(model)(ids, mask)
+    torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=1e-5)
+    expected, found = gradients(model, theirs), gradients(model, ours)
+    for name, gradient in expected.items():
+        torch.testing.assert_close(found[name], gradient, atol=1e-7, rtol=1e-4, msg=name)
+
+
+def test_what_stands_in_the_padding_changes_nothing():
+    packed = PackedTraining(bert())
+    ids, mask = batch()
+    assert torch.equal(packed(ids, mask), packed(torch.where(mask.bool(), ids, 49), mask))
+
+
+def test_other_kinds_and_dropout_and_lora_are_left_to_the_library():
+    assert PackedTraining.fits(bert())
+    assert not PackedTraining.fits(bert(hidden_dropout_prob=0.1))
+    assert not PackedTraining.fits(bert(hidden_act="relu"))
+    model = bert()
+    LowRankEncoder(model, LoraSettings(rank=2))
+    assert not PackedTraining.fits(model)
+
+
+@pytest.mark.parametrize(
+    ("again", "compiled", "packed"),
+    [(False, False, True), (True, False, False), (False, True, False)],
+    ids=["default", "layers computed again", "compiled"],
+)
+def test_a_cpu_trains_packed_where_nothing_stands_against_it_and_is_as_before_afterwards(again, compiled, packed):
+    settings = TrainSettings()
+    settings.trainer.activation_checkpointing = again
+    model = SentenceClassifier(bert())
+    with faster_steps(model, "cpu", settings, compiled):
+        assert (model.packed is not None) is packed
+        assert model.config._attn_implementation == "eager"
+    assert model.packed is None
+    assert model.config._attn_implementation == "sdpa"
+    with faster_steps(model, "cuda", settings):
+        assert model.packed is None
+        assert model.config._attn_implementation == "sdpa"
+
+
+@pytest.mark.slow
+def test_packed_training_ends_with_the_weights_of_the_library_s(toy_file, tmp_path, monkeypatch):
+    ways = []
+    for name in ("packed", "padded"):
+        settings = train_settings(toy_file, tmp_path / name, "trainer.epochs=2", "trainer.learning_rate=0.002")
+        ways.append(fine_tune(settings, load_data(settings.data, TAXONOMY).split, TAXONOMY, tmp_path / f"{name}-s"))
+        monkeypatch.setattr(cpu_steps.PackedTraining, "fits", lambda model: False)
+    assert max(changes(ways[0].model, ways[1].model).values()) < NOISE
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc's allocator")
+def test_memory_is_kept_while_training_runs_and_no_longer(monkeypatch):
+    asked = []
+    library = type("Library", (), {"mallopt": staticmethod(lambda *given: asked.append(given))})
+    monkeypatch.setattr(cpu_steps.ctypes, "CDLL", lambda name: library)
+    with kept_memory():
+        assert asked == list(cpu_steps.KEEPING.items())
+    assert asked[2:] == list(cpu_steps.USUAL.items())
+    monkeypatch.setattr(cpu_steps.ctypes, "CDLL", lambda name: object())  # an allocator without it
+    with kept_memory():
+        pass
