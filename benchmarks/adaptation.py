@@ -28,6 +28,7 @@ from sitrep.adaptation.run import gentle_rate, reference_units
 from sitrep.decisions import probabilities_of
 from sitrep.labelling.run import select
 from sitrep.labels import Task
+from sitrep.metrics.abstention import acceptable
 from sitrep.metrics.calibration import expected_calibration_error, reliability_bins
 from sitrep.metrics.scores import score
 from sitrep.model.checkpoint import Checkpoint, open_checkpoint
@@ -165,8 +166,7 @@ def figures_of(
     confidence = probabilities.max(axis=1)
     right = np.array([label == row["label"] for label, row in zip(given, test, strict=True)])
     shipped = checkpoint.validation.acceptance_thresholds if checkpoint.validation else {}
-    least = [fitted.least if fitted else shipped.get(label) for label in given]
-    accepted = confidence >= np.array([2.0 if value is None else value for value in least])
+    accepted = acceptable(probabilities, names, dict.fromkeys(names, fitted.least) if fitted else shipped)
     by_file = {}
     for name in dict.fromkeys(row["file"] for row in test):
         pairs = [(row["label"], label) for label, row in zip(given, test, strict=True) if row["file"] == name]

@@ -79,8 +79,6 @@ def whole(toy_file, tmp_path_factory):
 def test_run_that_was_cut_off_ends_as_the_undisturbed_one(settings, whole, tmp_path, capsys, place):
     kill(settings(), place)
     assert names(tmp_path / "out") == ["run.partial"]
-    with pytest.raises(UserError, match=r"run\.partial: a run was cut off there; resume=true goes on with it"):
-        train(settings())
     run = train(settings("resume=true"))
     assert weights(run) == weights(whole)
     assert names(run) == names(whole)
@@ -92,6 +90,17 @@ def test_run_that_was_cut_off_ends_as_the_undisturbed_one(settings, whole, tmp_p
     assert ("was cut off before its first checkpoint; begins anew" in said) == began_anew
     assert ("training is done after 10 steps" in said) != began_anew
     assert json.loads((run / "metrics.json").read_text())["training"]["resumed_from"] == ([] if began_anew else [10])
+
+
+@pytest.mark.slow
+def test_run_that_was_cut_off_does_not_bar_its_name_and_is_not_lost(settings, whole, tmp_path, capsys):
+    kill(settings(), "evaluate_split")
+    assert weights(train(settings())) == weights(whole)
+    assert names(tmp_path / "out") == ["run", "run-cut-off-1.partial"]
+    aside = tmp_path / "out" / "run-cut-off-1"
+    assert f"is put aside, and resume={aside} goes on with it" in capsys.readouterr().err
+    assert weights(train(settings(f"resume={aside}"))) == weights(whole)
+    assert names(tmp_path / "out") == ["run", "run-cut-off-1"]
 
 
 @pytest.mark.slow
@@ -275,7 +284,8 @@ def torchrun(toy_file, output, *more):
 @pytest.mark.skipif(
     not Path("/proc/self/task").exists(), reason="the processes of a launcher are found as Linux has it"
 )
-@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGKILL, marks=pytest.mark.thorough)])
+@pytest.mark.thorough
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_two_processes_that_were_cut_off_go_on_together(toy_file, tmp_path, number):
     whole = torchrun(toy_file, tmp_path / "whole")
     whole.communicate(timeout=300)
@@ -303,13 +313,14 @@ def test_two_processes_that_were_cut_off_go_on_together(toy_file, tmp_path, numb
 
 
 @pytest.mark.slow
-def test_killed_processes_end_in_the_weights_of_the_undisturbed_one(tmp_path):
+@pytest.mark.parametrize("kills", [2, pytest.param(5, marks=pytest.mark.thorough)])
+def test_killed_processes_end_in_the_weights_of_the_undisturbed_one(tmp_path, kills):
     pytest.importorskip("fcntl")
-    command = [sys.executable, str(BENCHMARKS / "resume.py"), "kills=5", "articles=8"]
+    command = [sys.executable, str(BENCHMARKS / "resume.py"), f"kills={kills}", "articles=8"]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": f"{PROJECT / 'src'}"}
     finished = subprocess.run(command, capture_output=True, text=True, timeout=900, env=environment)
     assert finished.returncode == 0, finished.stdout + finished.stderr
-    assert "5 of 5 runs ended in the weights of the undisturbed one" in finished.stdout
+    assert f"{kills} of {kills} runs ended in the weights of the undisturbed one" in finished.stdout
 
 
 def test_largest_difference_of_weights_is_told(tmp_path):

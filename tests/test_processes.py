@@ -58,6 +58,9 @@ def finished(script, *arguments, processes=2):
     return running.returncode, said
 
 
+LORA = ["model.lora.rank=4", "trainer.accumulation_steps=2"]
+
+
 def lines_of(said, program="train.py"):
     return [line for line in said.splitlines() if line.startswith(f"{program}: ")]
 
@@ -68,7 +71,9 @@ def test_lone_process_is_the_main_one_and_shares_with_itself():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("extra", [[], ["model.lora.rank=4", "trainer.accumulation_steps=2"]], ids=["plain", "lora"])
+@pytest.mark.parametrize(
+    "extra", [pytest.param([], id="plain"), pytest.param(LORA, id="lora", marks=pytest.mark.thorough)]
+)
 def test_two_processes_end_with_the_weights_of_one_and_one_of_them_writes(extra, toy_file, tmp_path):
     alone = train(train_settings(toy_file, tmp_path / "alone", *RECIPE, *extra))
     pair = tmp_path / "out" / "pair"

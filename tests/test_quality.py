@@ -230,6 +230,7 @@ def test_ordinary_texts_are_not_odd(text):
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_planted_label_flips_stand_at_the_top_of_the_suggestions():
     """At least 80 % of 5 % flips within the first tenth, on a part of the shipped corpus."""
     articles = list(dict.fromkeys(corpus.load()["article_id"]))[::4]

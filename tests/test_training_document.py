@@ -36,6 +36,7 @@ def test_exit_status_and_default_of_the_page_are_those_of_the_program():
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_commands_of_the_page_go_on_and_repeat(toy_file, tmp_path):
     shutil.copy(toy_file, tmp_path / "mine.jsonl")
     begin, resume, automatic = commands("When a run is cut off")

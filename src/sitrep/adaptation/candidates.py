@@ -9,6 +9,7 @@ from sitrep.adaptation.cross_fitting import CandidateLogits
 from sitrep.adaptation.own_units import OwnUnits
 from sitrep.decisions import classes_that_apply, label_of, probabilities_of
 from sitrep.labels import Task
+from sitrep.metrics.abstention import acceptable
 from sitrep.metrics.calibration import (
     LEAST_PROBABILITY,
     cautious_temperature,
@@ -154,7 +155,7 @@ class Measurement:
             logits[inside] /= fitted.temperature
             probabilities = probabilities_of(logits[inside], self.task)
             predicted[inside] = self._labels(probabilities, fitted.thresholds)
-            accepted[inside] = probabilities.max(axis=1) >= (2 if fitted.least is None else fitted.least)
+            accepted[inside] = acceptable(probabilities, self.names, dict.fromkeys(self.names, fitted.least))
         return self._way(logits, predicted, accepted if len(answers.reference) else None)
 
     def _as_it_is(self, answers: CandidateLogits) -> "_Way":
@@ -162,8 +163,7 @@ class Measurement:
         predicted = np.array(self._labels(probabilities, self.checkpoint.thresholds), dtype=object)
         validation, accepted = self.checkpoint.validation, None
         if validation and validation.acceptance_thresholds:
-            least = [validation.acceptance_thresholds.get(label) for label in predicted]
-            accepted = probabilities.max(axis=1) >= np.array([2.0 if value is None else value for value in least])
+            accepted = acceptable(probabilities, self.names, validation.acceptance_thresholds)
         return self._way(answers.own, predicted, accepted)
 
     def _labels(self, probabilities: np.ndarray, thresholds: Mapping[str, float]) -> list[str]:
@@ -234,7 +234,7 @@ def best_of(candidates: Sequence[Candidate]) -> Candidate:
 
 @dataclass(frozen=True)
 class _Way:
-    """CandidateLogits of a candidate for the units that measure."""
+    """Answers of a candidate for the units that measure."""
 
     probabilities: np.ndarray
     predicted: tuple[str, ...]

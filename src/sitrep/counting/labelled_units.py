@@ -6,7 +6,7 @@ from pathlib import Path
 from sitrep.data.own_labels import Drawn, text_hash, unit_of
 from sitrep.errors import UserError
 from sitrep.storage.complete import shown
-from sitrep.storage.tables import TableRow, read_rows
+from sitrep.storage.tables import TableRow, read_rows, several
 
 DRAW = "draw some with scripts/label.py select random_share=1 and label those"
 
@@ -66,7 +66,7 @@ def read_labelled_units(path: Path) -> dict[str, LabelledUnit]:
 def _labelled(row: TableRow) -> LabelledUnit | None:
     """``None`` where nobody has labelled the unit."""
     unit = unit_of(row)
-    label, named = row.fields.get("label"), row.fields.get("labels")
+    label, named = row.fields.get("label"), several(row.fields.get("labels"))
     if label is None or label == "":
         return None
     if not isinstance(label, str):
@@ -74,8 +74,6 @@ def _labelled(row: TableRow) -> LabelledUnit | None:
     random = unit.drawn is Drawn.random
     if random and unit.sampling_probability is None:
         raise UserError(f"{row.place}: drawn=random without sampling_probability; {DRAW}")
-    if isinstance(named, str):  # as tables hold several
-        named = [name for name in named.split("|") if name]
-    classes = frozenset(map(str, named)) if isinstance(named, list) else frozenset([label])
+    classes = frozenset([label] if named is None else named)
     inclusion = unit.sampling_probability if random else None
     return LabelledUnit(unit.id, text_hash(unit.text), label, classes, inclusion, row.place)

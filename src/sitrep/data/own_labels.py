@@ -29,7 +29,7 @@ from sitrep.errors import UserError
 from sitrep.labels import Taxonomy
 from sitrep.storage.complete import complete_file, shown
 from sitrep.storage.json_lines import json_line, without_half_characters
-from sitrep.storage.tables import TableRow, read_rows
+from sitrep.storage.tables import TableRow, read_rows, several
 
 HASH_DIGITS = 16
 
@@ -262,10 +262,8 @@ def _label_of(row: TableRow, taxonomy: Taxonomy, file: str) -> CoderLabel:
     label = fields.get("label")
     if not isinstance(label, str):
         raise UserError(f"{row.place}: no label")
-    named = fields.get("labels")
-    if isinstance(named, str):  # as tables hold several
-        named = [name for name in named.split("|") if name]
-    labels = tuple(named) if isinstance(named, list) else (label,) if label in taxonomy.classes else ()
+    named = several(fields.get("labels"))
+    labels = named if named is not None else (label,) if label in taxonomy.classes else ()
     unknown = [name for name in (label, *labels) if name not in taxonomy.known]
     if unknown:
         choices = ", ".join(taxonomy.known)

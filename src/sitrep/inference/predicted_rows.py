@@ -10,7 +10,7 @@ from sitrep.errors import UserError
 from sitrep.inference.folders import MANIFEST
 from sitrep.sentences import OUTPUT_FIELDS
 from sitrep.storage.complete import read_json, shown
-from sitrep.storage.tables import TableRow, read_rows
+from sitrep.storage.tables import TableRow, read_rows, several
 
 COLUMN = "probability_"
 """What the columns of probabilities begin with in tables."""
@@ -109,7 +109,7 @@ def _predicted(row: TableRow) -> PredictedRow:
         probabilities=probabilities,
         decision=fields.get("decision") or None,
         unfamiliar=fields.get("unfamiliar") or None,
-        labels=_labels(fields.get("labels")),
+        labels=several(fields.get("labels")),
         fields={
             name: value
             for name, value in fields.items()
@@ -117,13 +117,6 @@ def _predicted(row: TableRow) -> PredictedRow:
         },
         place=row.place,
     )
-
-
-def _labels(given: Any) -> tuple[str, ...] | None:
-    """Names in a list, or parted by | as tables hold them."""
-    if isinstance(given, str):
-        return tuple(name for name in given.split("|") if name)
-    return tuple(map(str, given)) if isinstance(given, list | tuple) else None
 
 
 def _probabilities(fields: Mapping[str, Any]) -> dict[str, float] | None:

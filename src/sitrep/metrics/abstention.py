@@ -231,12 +231,26 @@ def review(
         thresholds: By label, chosen on other units than these.
     """
     predicted = probabilities.argmax(axis=1)
-    least = np.array([np.inf if thresholds.get(label) is None else thresholds[label] for label in labels], dtype=float)
-    accepted = probabilities.max(axis=1, initial=0.0) >= least[predicted]
+    accepted = acceptable(probabilities, labels, thresholds)
     right = accepted & (predicted == true)
     tallies = [np.bincount(predicted[chosen], minlength=len(labels)).tolist() for chosen in (..., accepted, right)]
     per_class = {label: _acceptance(*counts) for label, *counts in zip(labels, *tallies, strict=True)}
     return Review(_acceptance(len(true), int(accepted.sum()), int(right.sum())), per_class)
+
+
+def acceptable(probabilities: np.ndarray, labels: Sequence[str], thresholds: Mapping[str, float | None]) -> np.ndarray:
+    """Which units are accepted unread.
+
+    Args:
+        probabilities: Shape (units, labels).
+        labels: Names, in the order of the columns.
+        thresholds: Least probability by label; one that is missing or ``None`` is never accepted.
+
+    Returns:
+        Booleans, shape (units,).
+    """
+    least = np.array([np.inf if thresholds.get(label) is None else thresholds[label] for label in labels], dtype=float)
+    return np.asarray(probabilities.max(axis=1, initial=0.0) >= least[probabilities.argmax(axis=1)])
 
 
 def _acceptance(units: int, accepted: int, right: int) -> Acceptance:

@@ -70,6 +70,13 @@ def read_rows(path: Path, kind: str | None = None, refuse: Refuse = stop, told: 
         yield from read_row_stream(path.open("rb"), shown(path), kind, refuse, told)
 
 
+def several(value: Any) -> tuple[str, ...] | None:
+    """Names in a list, or parted by ``|`` as tables hold them; ``None`` of anything else."""
+    if isinstance(value, str):
+        return tuple(name for name in value.split("|") if name)
+    return tuple(map(str, value)) if isinstance(value, list | tuple) else None
+
+
 NO_PARQUET_FROM_A_PIPE = "Parquet cannot be read from a pipe; save it as a file and name that"
 
 

@@ -30,17 +30,33 @@ def faster_steps(model: Any, device: str, settings: TrainSettings, compiled: boo
         yield
         return
     inner = model.model
-    usual = model.config._attn_implementation
-    inner.set_attn_implementation("eager")  # the fused kernel's way back is slower at these lengths
     plain = settings.model.context is Context.none and not compiled
     if plain and not settings.trainer.activation_checkpointing and PackedTraining.fits(inner):
         model.packed = PackedTraining(inner)
     try:
-        with kept_memory():
+        with plain_attention(model, device), kept_memory():
             yield
     finally:
         model.packed = None
-        inner.set_attn_implementation(usual)
+
+
+@contextmanager
+def plain_attention(model: Any, device: str) -> Iterator[None]:
+    """While it is open, a CPU computes attention plainly: the fused kernel's way back is slower at these lengths.
+
+    Args:
+        model: A :class:`sitrep.model.classifier.SentenceClassifier`.
+        device: That it is trained on.
+    """
+    if device != "cpu":
+        yield
+        return
+    usual = model.config._attn_implementation
+    model.model.set_attn_implementation("eager")
+    try:
+        yield
+    finally:
+        model.model.set_attn_implementation(usual)
 
 
 @contextmanager

@@ -106,6 +106,11 @@ class Collator:
         return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 
+def model_inputs(batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """What the model reads of a batch of :class:`Collator`; the rest says what is wanted of it."""
+    return {name: value for name, value in batch.items() if name not in ("labels", "targets", "numbers")}
+
+
 class RowBatches(torch.utils.data.Sampler[list[int]]):  # type: ignore[misc]
     """Batches of training rows of like length that hold about as many sentences each, made anew for each epoch.
 

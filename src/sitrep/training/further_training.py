@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import nullcontext
+from itertools import chain, repeat
 from typing import Any
 
 from sitrep.labels import Task, Taxonomy
@@ -48,7 +49,8 @@ def train_on(
     """
     import torch
 
-    from sitrep.training.examples import Collator, Examples, RowBatches
+    from sitrep.training.cpu_steps import plain_attention
+    from sitrep.training.examples import Collator, Examples, RowBatches, model_inputs
     from sitrep.training.losses import sentence_losses
 
     device = next(classifier.parameters()).device
@@ -61,26 +63,20 @@ def train_on(
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: min((step + 1) / rising, (steps - step) / max(1, steps - rising), 1.0)
     )
-    usual = classifier.config._attn_implementation
-    if device.type == "cpu":  # the fused kernel's backward pass is slower there at these lengths
-        classifier.model.set_attn_implementation("eager")
+    casts = precision.precision is Precision.bf16
     classifier.eval()  # no dropout
-    for _ in range(EPOCHS):
-        for numbers in batches:
+    with plain_attention(classifier, device.type):
+        for numbers in chain.from_iterable(repeat(batches, EPOCHS)):
             batch = {name: tensor.to(device) for name, tensor in collate([examples[n] for n in numbers]).items()}
-            labels, targets = batch.pop("labels"), batch.pop("targets")
-            del batch["numbers"]
-            casts = precision.precision is Precision.bf16
             with torch.autocast(device.type, torch.bfloat16) if casts else nullcontext():
-                logits = classifier(**batch)["logits"]
-            answered = labels >= 0
-            loss = sentence_losses(logits[answered], targets[answered], task).mean()
+                logits = classifier(**model_inputs(batch))["logits"]
+            answered = batch["labels"] >= 0
+            loss = sentence_losses(logits[answered], batch["targets"][answered], task).mean()
             classifier.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(learning, LARGEST_GRADIENT)
             optimizer.step()
             schedule.step()
-    classifier.model.set_attn_implementation(usual)
 
 
 def _is_word_table(name: str) -> bool:

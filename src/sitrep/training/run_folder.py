@@ -1,6 +1,7 @@
 """The folder of a training run: it is made, found again when the run was cut off, kept for that, or removed."""
 
 import glob
+import itertools
 import json
 import os
 import shutil
@@ -90,7 +91,7 @@ def run_folder(settings: TrainSettings, tell: Tell) -> Iterator[RunFolder]:
     found = find_unfinished(settings, tell) if settings.resume else None
     with write_errors(found or Path(settings.output_dir)):
         if found is None:
-            _refuse_cut_off(settings.output_dir)
+            _put_aside(settings.output_dir, tell)
             place = RunFolder(*claim_folder(settings.output_dir, "output_dir"))
         else:
             place = RunFolder(found, found.with_name(found.name.removesuffix(PARTIAL)))
@@ -169,8 +170,8 @@ def _changes(folder: Path, settings: TrainSettings) -> str | None:
     return changed_settings(recorded, plain_settings(settings)) if isinstance(recorded, dict) else "no settings"
 
 
-def _refuse_cut_off(wanted: str) -> None:
-    """Say what can be done where a run of this name was cut off."""
+def _put_aside(wanted: str, tell: Tell) -> None:
+    """Give a run of this name that was cut off another one, so that it neither bars the name nor is lost."""
     partial = Path(f"{wanted}{PARTIAL}")
     if TIME in wanted or not (partial / layout.CONFIG).exists():
         return
@@ -181,7 +182,10 @@ def _refuse_cut_off(wanted: str) -> None:
         return  # a run is at work there, and the name is taken
     finally:
         os.close(handle)
-    raise UserError(f"{partial}: a run was cut off there; resume=true goes on with it, or remove it")
+    names = (f"{wanted}-cut-off-{number}" for number in itertools.count(1))
+    aside = next(name for name in names if not Path(name).exists() and not Path(f"{name}{PARTIAL}").exists())
+    partial.rename(f"{aside}{PARTIAL}")
+    tell(f"{partial}: a run was cut off there; it is put aside, and resume={aside} goes on with it")
 
 
 def _write_settings(place: RunFolder, settings: TrainSettings) -> None:

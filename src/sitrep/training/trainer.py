@@ -8,7 +8,7 @@ import transformers
 
 from sitrep.errors import UsageError
 from sitrep.labels import Task
-from sitrep.training.examples import UNLEARNT, RowBatches
+from sitrep.training.examples import UNLEARNT, RowBatches, model_inputs
 from sitrep.training.losses import sentence_losses, supervised_contrast
 from sitrep.training.resumable_trainer import ResumableTrainer, Resumption
 from sitrep.training.sentence_dropout import HeadDropouts
@@ -80,7 +80,7 @@ class SentenceTrainer(ResumableTrainer):
         """
         answered = inputs["labels"] >= 0
         self.head_dropouts.prepare(inputs["numbers"], self.state.global_step)
-        outputs = model(**_rows_of(inputs))
+        outputs = model(**model_inputs(inputs))
         logits = outputs["logits"][answered]
         losses = sentence_losses(logits, inputs["targets"][answered], self.task)
         if num_items_in_batch is None:
@@ -102,7 +102,7 @@ class ContrastiveTrainer(SentenceTrainer):
     ) -> Any:
         """Supervised contrastive loss of the batch."""
         answered = inputs["labels"] >= 0
-        vectors = model(**_rows_of(inputs), without_head=True)["vectors"]
+        vectors = model(**model_inputs(inputs), without_head=True)["vectors"]
         loss = supervised_contrast(vectors[answered], inputs["labels"][answered])
         return loss / self.args.gradient_accumulation_steps
 
@@ -150,7 +150,3 @@ def warm_up(
     trainer = make_trainer(ContrastiveTrainer, extra, args=plain, resumption=resumption, **parts)
     trainer.train_or_go_on()
     return trainer
-
-
-def _rows_of(inputs: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in inputs.items() if name not in ("labels", "targets", "numbers")}
