@@ -31,17 +31,19 @@ ANYWHERE = [pytest.mark.slow, pytest.mark.xdist_group("ray"), pytest.mark.filter
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
-    """Address of a cluster of three cores."""
+    """Address of a cluster of two cores."""
     folder = tmp_path_factory.mktemp("ray")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patched.setenv("RAY_worker_niceness", "0")
         pytest.importorskip("ray")
         patched.setenv("PYTHONPATH", os.pathsep.join([str(PROJECT / "src"), str(PROJECT / "tests")]))
         start = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", f"--port={port}"]
-        start += ["--node-ip-address=127.0.0.1", "--num-cpus=3", "--num-gpus=0", "--include-dashboard=false"]
+        start += ["--node-ip-address=127.0.0.1", "--num-cpus=2", "--num-gpus=0", "--include-dashboard=false"]
+        start += ["--no-monitor", "--include-log-monitor=false"]
         with (folder / "log").open("w") as log:
             head = subprocess.Popen([*start, "--object-store-memory=100000000"], stdout=log, stderr=log)
         try:
@@ -73,6 +75,13 @@ def run(run_directory, tmp_path):
     return call
 
 
+@pytest.fixture
+def light(monkeypatch):
+    """A model that loads at once, in this process and in workers."""
+    monkeypatch.setattr(Loading, "load", lambda self, checkpoint: ray_models.light(checkpoint, self))
+    monkeypatch.setattr(ray_worker, "load_predictor", ray_models.light)
+
+
 def pages(path, change=lambda row: row):
     made = [
         {"id": f"a{a}-{p}", "article_id": f"a{a}", "position": p, "text": f"{TEXTS[(a + p) % 15]} in {a} on {p}"}
@@ -93,16 +102,15 @@ def by_ray(address):
 class TestOnACluster:
     pytestmark = ANYWHERE
 
-    @pytest.mark.parametrize("form", ["parquet", "jsonl"])
-    def test_job_ends_with_the_bytes_of_one_machine(self, cluster, run, tmp_path, form):
+    def test_job_ends_with_the_bytes_of_one_machine(self, cluster, run, tmp_path):
         source = pages(tmp_path / "in.jsonl", lambda row: row | {"text": " "} if row["id"] == "a7-2" else row)
-        told = run(source, tmp_path / "one", f"parts={form}")
-        assert run(source, tmp_path / "two", f"parts={form}", *by_ray(cluster)) == told.replace("/one/", "/two/")
+        told = run(source, tmp_path / "one")
+        assert run(source, tmp_path / "two", *by_ray(cluster)) == told.replace("/one/", "/two/")
         assert "1 page or row was left out" in told
         assert contents(tmp_path / "two") == contents(tmp_path / "one")
 
     @pytest.mark.parametrize("where", [pytest.param("a0-1", marks=pytest.mark.thorough), "a31-2"])
-    def test_worker_that_is_lost_leaves_no_trace(self, cluster, run, tmp_path, monkeypatch, where):
+    def test_worker_that_is_lost_leaves_no_trace(self, cluster, run, tmp_path, light, monkeypatch, where):
         marker = tmp_path / "died"
         source = pages(tmp_path / "in.jsonl", lambda row: row | {"once": str(marker) if row["id"] == where else ""})
         run(source, tmp_path / "one")
@@ -113,7 +121,7 @@ class TestOnACluster:
 
     @pytest.mark.parametrize("word", ["RAISE", pytest.param("DIE", marks=pytest.mark.thorough)])
     def test_poisoned_page_is_left_out_with_its_reason_and_the_others_are_labelled(
-        self, cluster, run, tmp_path, monkeypatch, word
+        self, cluster, run, tmp_path, light, monkeypatch, word
     ):
         words = {"a0-3": word, "a25-0": "RAISE"}
         alone = {"a1": {"article_id": "a0"}}  # ten sentences, which are a part; death costs time
@@ -146,7 +154,7 @@ class TestOnACluster:
         assert contents(tmp_path / "two") == contents(tmp_path / "one")
 
     def test_job_that_one_machine_began_goes_on_by_a_cluster_that_has_not_the_checkpoint(
-        self, cluster, run, tmp_path, monkeypatch
+        self, cluster, run, tmp_path, light, monkeypatch
     ):
         source = pages(tmp_path / "in.jsonl")
         run(source, tmp_path / "one")
@@ -168,19 +176,19 @@ class TestOnACluster:
         run(source, tmp_path / "two", *by_ray(cluster))
         assert contents(tmp_path / "two") == contents(tmp_path / "one")
 
-    def test_workers_of_other_versions_are_refused(self, cluster, run, tmp_path, monkeypatch):
+    def test_workers_of_other_versions_are_refused(self, cluster, run, tmp_path, light, monkeypatch):
         monkeypatch.setattr(ray_workers, "versions", lambda: {"numpy": "1.0"})
         with pytest.raises(UserError, match=r"a worker has numpy \S+, this process 1\.0; install the same"):
             run(pages(tmp_path / "in.jsonl"), tmp_path / "job", *by_ray(cluster))
 
-    def test_no_cluster_at_the_address_is_one_line(self, cluster, run, tmp_path):
+    def test_no_cluster_at_the_address_is_one_line(self, cluster, run, tmp_path, light):
         with pytest.raises(UserError, match=r"ray\.address=127\.0\.0\.1:1: no cluster answers there") as caught:
             run(pages(tmp_path / "in.jsonl"), tmp_path / "job", "cluster=ray", "ray.address=127.0.0.1:1")
         assert "\n" not in str(caught.value)
 
     def test_worker_that_finds_no_room_is_told_before_the_work(self, cluster, run, tmp_path):
         given = "cluster=ray", f"ray.address={cluster}", "ray.cpus=64"
-        with pytest.raises(UserError, match=r"ray\.cpus=64, ray\.gpus=0: no worker finds room in a cluster of 3 cores"):
+        with pytest.raises(UserError, match=r"ray\.cpus=64, ray\.gpus=0: no worker finds room in a cluster of 2 cores"):
             run(pages(tmp_path / "in.jsonl"), tmp_path / "job", *given)
 
 
