@@ -1,25 +1,31 @@
-"""A job on a Ray cluster of this machine: against one process, its growth with workers, and killed at random moments.
+"""A job on a Ray cluster of this machine: against processes, its growth with workers, and killed at random moments.
 
     python benchmarks/cluster.py checkpoint=RUN [units=200000] [cores=2] [part=10000]
-    python benchmarks/cluster.py checkpoint=RUN [simulated=10000000] [seconds=1] [workers=1,2,4,8] [part=10000]
+    python benchmarks/cluster.py checkpoint=RUN [simulated=10000] [seconds=1.6] [workers=1,2,4,8] [part=1000]
     python benchmarks/cluster.py checkpoint=RUN [kills=20]
 
 `units`: so many sentences, each another, are labelled by `cores` processes that are shards, and by as many workers.
-`simulated`: so many sentences go to workers whose model sleeps `seconds` for each 1,000 of them: what is then lost is
-lost by the cluster. Speed is that of the second half, when all have loaded. `kills`: a job of small pages is killed so
-often, the whole of it or one worker.
+`simulated`: so many sentences for each worker, whose model sleeps `seconds` for each 1,000 of them: what is then lost
+is lost by the cluster. Speed is that of the second half, when all have loaded; memory of the process that reads is its
+own, at the first tenth and at its most; that of the object store is its most. `kills`: a job of small pages and such a
+model is killed so often, the process of the command or one worker. Both use one cluster, which is started for them.
 """
 
 import json
 import os
 import random
-import resource
+import secrets
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -27,20 +33,33 @@ from arguments import options
 
 from sitrep.cli.composition import compose_settings
 from sitrep.inference import ray_worker
+from sitrep.inference.checkpoint_encoder import load_encoder
 from sitrep.inference.labelled_parts import Loading
 from sitrep.inference.predictor import Predictor
 from sitrep.inference.run import predict
 from sitrep.model.checkpoint import Checkpoint
+from sitrep.model.hardware import PrecisionChoice
 from sitrep.sentences import Passage, Prediction
-from sitrep.settings import PredictSettings
+from sitrep.settings import EngineName, Precision, PredictSettings
 
 TEXT = "Shells hit the bridge in district {} on day {}, and the ministry denied it; four were killed near post {}."
 SIMULATED_CPUS = 0.1
 """Cores of a worker that sleeps, so that eight find room anywhere."""
+PATIENCE_SECONDS = 300
+"""How long a job of a few seconds may take."""
+
+
+@dataclass
+class NoEngine:
+    """Stands where a model would, and is never asked."""
+
+    name = EngineName.torch
+    device = "cpu"
+    precision = PrecisionChoice(Precision.fp32, "it sleeps")
 
 
 class SleepingModel(Predictor):
-    """Says the same of every sentence, after the time that a model would take."""
+    """Answers by a checksum of the text, after the time that a model would take, without PyTorch."""
 
     seconds = 0.001
     """For each sentence."""
@@ -51,19 +70,25 @@ class SleepingModel(Predictor):
         time.sleep(self.seconds * len(held))
         names = self.class_names
         by_class = dict.fromkeys(names, 1 / len(names))
-        return (Prediction(passage, names[0], by_class) for passage in held)
+        return (Prediction(each, names[zlib.crc32(each.text.encode()) % len(names)], by_class) for each in held)
 
 
 def load_sleeping(seconds: float) -> ray_worker.Load:
-    """How workers load a model that sleeps."""
+    """How a model that sleeps is loaded."""
 
     def load(checkpoint: Checkpoint, loading: Loading) -> Predictor:
-        predictor = loading.load(checkpoint)
-        predictor.__class__ = SleepingModel
-        predictor.seconds = seconds  # type: ignore[attr-defined]
-        return predictor
+        model = SleepingModel(NoEngine(), load_encoder(checkpoint), checkpoint.taxonomy, checkpoint.task)  # type: ignore[arg-type]
+        model.seconds = seconds
+        return model
 
     return load
+
+
+def sleep_instead(seconds: float) -> None:
+    """From now on jobs of this process sleep, those by workers and those without."""
+    load = load_sleeping(seconds)
+    ray_worker.load_predictor = load  # type: ignore[assignment]
+    Loading.load = lambda self, checkpoint: load(checkpoint, self)  # type: ignore[method-assign]
 
 
 def write_rows(path: Path, count: int) -> Path:
@@ -74,6 +99,29 @@ def write_rows(path: Path, count: int) -> Path:
             row = {"id": str(number), "article_id": f"p{number // 10}", "position": number % 10, "text": text}
             file.write(json.dumps(row) + "\n")
     return path
+
+
+@contextmanager
+def cluster(folder: Path) -> Iterator[tuple[str, psutil.Process]]:
+    """A cluster of this machine: its address, and the process that holds it."""
+    os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32), "RAY_worker_niceness": "0"}
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", "--num-cpus=4"]
+    command += [f"--port={address.rpartition(':')[2]}", "--node-ip-address=127.0.0.1", "--include-dashboard=false"]
+    with (folder / "head.log").open("w") as log:
+        head = subprocess.Popen([*command, "--object-store-memory=1000000000"], stdout=log, stderr=log)
+    try:
+        began = time.monotonic()
+        while "Ray runtime started" not in (folder / "head.log").read_text():
+            assert head.poll() is None, "no cluster starts here"
+            assert time.monotonic() - began < PATIENCE_SECONDS, "the cluster does not start"
+            time.sleep(0.1)
+        yield address, psutil.Process(head.pid)
+    finally:
+        head.terminate()
+        head.wait(60)
 
 
 def job(checkpoint: str, source: Path, output: Path, part: int, *more: str) -> list[str]:
@@ -102,53 +150,124 @@ def against_shards(checkpoint: str, folder: Path, units: int, cores: int, part: 
     print(f"| {cores} workers of Ray | {two:.1f} | {units / two:,.0f} | {one / two:.2f} |", flush=True)
 
 
-def growth(checkpoint: str, folder: Path, units: int, seconds: float, part: int, counts: list[int]) -> None:
+def growth(checkpoint: str, folder: Path, each: int, seconds: float, part: int, counts: list[int]) -> None:
     """Print how workers that sleep share the work, and the memory of the process that reads for them."""
-    source = write_rows(folder / "many.jsonl", units)
-    ray_worker.load_predictor = load_sleeping(seconds / 1000)  # type: ignore[assignment]
-    for workers in counts:
-        given = job(checkpoint, source, folder / f"growth-{workers}", part, "cluster=ray", f"ray.workers={workers}")
-        began = time.perf_counter()
-        predict(compose_settings("predict", PredictSettings, [*given, f"ray.cpus={SIMULATED_CPUS}"]))
-        took = time.perf_counter() - began
-        moments = sorted(path.stat().st_mtime for path in (folder / f"growth-{workers}").glob("part-*"))
-        first, last = len(moments) // 2, len(moments) * 9 // 10  # when all work and none has run out
-        spent = moments[last] - moments[first]
-        ideal = (last - first) * part * seconds / 1000 / workers
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        speed = (last - first) * part / spent
-        print(f"| {workers} | {took:.1f} | {speed:,.0f} | {ideal / spent:.2f} | {memory:.0f} |", flush=True)
+    sleep_instead(seconds / 1000)
+    print("\n| workers | sentences | seconds | units/s | efficiency | driver (MiB) | object store (MiB) |")
+    print("|---|---|---|---|---|---|---|", flush=True)
+    with cluster(folder) as (address, _):
+        for workers in counts:
+            units = each * workers
+            source = write_rows(folder / f"many-{workers}.jsonl", units)
+            given = job(checkpoint, source, folder / f"growth-{workers}", part, *by_ray(address, workers))
+            began = time.perf_counter()
+            with Memory() as memory:
+                predict(compose_settings("predict", PredictSettings, given))
+            took = time.perf_counter() - began
+            moments = sorted(path.stat().st_mtime for path in (folder / f"growth-{workers}").glob("part-*"))
+            first, last = len(moments) // 2, len(moments) * 9 // 10  # when all work and none has run out
+            spent = moments[last] - moments[first]
+            ideal = (last - first) * part * seconds / 1000 / workers
+            speed = (last - first) * part / spent
+            line = f"| {workers} | {units:,} | {took:.1f} | {speed:,.0f} | {ideal / spent:.2f} | {memory} |"
+            print(line, flush=True)
+            source.unlink()
+
+
+class Memory:
+    """What this process and the object store take while a block lasts, each second, in MiB."""
+
+    def __enter__(self) -> "Memory":
+        self._own, self._store, self._ended = list[float](), [0.0], threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def __str__(self) -> str:
+        own = self._own or [0.0]
+        return f"{own[len(own) // 10]:.0f}, {max(own):.0f} | {max(self._store):.0f}"
+
+    def _watch(self) -> None:
+        import ray
+
+        process = psutil.Process()
+        while not self._ended.wait(1):
+            memory = process.memory_info()
+            if ray.is_initialized():
+                self._own.append((memory.rss - memory.shared) / 2**20)
+                name = "object_store_memory"
+                used = ray.cluster_resources().get(name, 0) - ray.available_resources().get(name, 0)
+                self._store.append(used / 2**20)
+
+
+def by_ray(address: str, workers: int) -> list[str]:
+    """Arguments of a job by workers that sleep."""
+    return ["cluster=ray", f"ray.address={address}", f"ray.workers={workers}", f"ray.cpus={SIMULATED_CPUS}"]
 
 
 def killed(checkpoint: str, folder: Path, kills: int) -> None:
     """Kill the job, or a worker of it, at random moments, and compare with the undisturbed one."""
     rng, source = random.Random(1), write_rows(folder / "small.jsonl", 3000)
-    small = ["part_sentences=100", "cluster=ray", "ray.workers=2"]
-    given = [f"checkpoint={checkpoint}", f"input={source}", "inference.precision=fp32", *small]
-    timed([*given[:-2], f"output={folder / 'whole'}/"])
-    script = Path(__file__).parents[1] / "scripts" / "predict.py"
-    hits, same, jobs = {"job": 0, "worker": 0}, True, 0
-    while sum(hits.values()) < kills:
-        output = folder / f"killed-{jobs}"
-        command = [sys.executable, str(script), *given, f"output={output}/"]
-        process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-        while process.poll() is None and not list(output.glob("part-*")):
-            time.sleep(0.01)
-        time.sleep(rng.uniform(0, 1))
-        what = rng.choice(["job", "worker"])
-        if process.poll() is None:
-            children = psutil.Process(process.pid).children(recursive=True)
-            workers = [child for child in children if "PartWorker" in " ".join(child.cmdline())]
-            victim = process.pid if what == "job" else rng.choice(workers).pid if workers else 0
-            if victim:
-                os.kill(victim, signal.SIGKILL)
-                hits[what] += 1
-        if process.wait() == 0:
-            same &= contents(output) == contents(folder / "whole")
-            jobs += 1
-    timed([*given, f"output={folder / f'killed-{jobs}'}/"])
-    same &= contents(folder / f"killed-{jobs}") == contents(folder / "whole")
-    print(f"| {hits['job']} | {hits['worker']} | {jobs + 1} | {same} |", flush=True)
+    done(folder, start(folder, job(checkpoint, source, folder / "whole", 100)))
+    hits, jobs, same = {"job": 0, "worker": 0}, 0, True
+    with cluster(folder) as (address, head):
+        while True:
+            output = folder / f"killed-{jobs}"
+            process = start(folder, job(checkpoint, source, output, 100, *by_ray(address, 2)))
+            if sum(hits.values()) < kills:
+                what = rng.choice(list(hits))
+                hits[what] += hit(process, head, what, output, rng)
+            if done(folder, process):
+                same &= contents(output) == contents(folder / "whole")
+                jobs += 1
+                if sum(hits.values()) == kills:
+                    break
+    print("\n| kills of the job | of a worker | jobs | same bytes |\n|---|---|---|---|")
+    print(f"| {hits['job']} | {hits['worker']} | {jobs} | {same} |", flush=True)
+
+
+def hit(process: subprocess.Popen[bytes], head: psutil.Process, what: str, output: Path, rng: random.Random) -> bool:
+    """Kill a job or one of its workers, a while after its start or, as often, its next part; give whether it was."""
+    there = set(output.glob("part-*"))
+    by_part = rng.random() < 0.5
+    while by_part and process.poll() is None and set(output.glob("part-*")) <= there:
+        time.sleep(0.01)
+    time.sleep(rng.uniform(0, 1 if by_part else 6))
+    while process.poll() is None:
+        children = head.children(recursive=True) if what == "worker" else []
+        workers = [child.pid for child in children if child.is_running() and "PartWorker" in " ".join(command(child))]
+        victim = process.pid if what == "job" else rng.choice(workers or [0])
+        if victim:
+            os.kill(victim, signal.SIGKILL)
+            print(f"killed a {what}; {len(list(output.glob('part-*')))} parts are there", file=sys.stderr, flush=True)
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def command(process: psutil.Process) -> list[str]:
+    """Of a process; empty if it has ended."""
+    try:
+        return list(process.cmdline())
+    except psutil.Error:
+        return []
+
+
+def start(folder: Path, given: list[str]) -> subprocess.Popen[bytes]:
+    """Start a job whose model sleeps for two milliseconds a sentence."""
+    with (folder / "job.log").open("w") as log:
+        return subprocess.Popen([sys.executable, __file__, "sleeping", *given], stderr=log)
+
+
+def done(folder: Path, process: subprocess.Popen[bytes]) -> bool:
+    """Wait for a job; give whether it was not killed."""
+    ended = process.wait(PATIENCE_SECONDS)
+    assert ended in (0, -signal.SIGKILL), (folder / "job.log").read_text()[-3000:]
+    return ended == 0
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -158,20 +277,24 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def main() -> None:
     """Measure what is asked for, and print the tables."""
+    if sys.argv[1:2] == ["sleeping"]:
+        sleep_instead(0.002)
+        predict(compose_settings("predict", PredictSettings, sys.argv[2:]))
+        return
     given = options("checkpoint", "units", "cores", "simulated", "seconds", "kills", "part", "workers")
     units, simulated, kills = (int(given.get(name, 0)) for name in ("units", "simulated", "kills"))
-    part = int(given.get("part", 10_000))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if units:
             print("| | seconds | units/s | ratio |\n|---|---|---|---|", flush=True)
-            against_shards(given["checkpoint"], folder, units, int(given.get("cores", 2)), part)
+            against_shards(
+                given["checkpoint"], folder, units, int(given.get("cores", 2)), int(given.get("part", 10_000))
+            )
         if simulated:
             counts = [int(number) for number in given.get("workers", "1,2,4,8").split(",")]
-            print("\n| workers | seconds | units/s | efficiency | driver (MiB) |\n|---|---|---|---|---|")
-            growth(given["checkpoint"], folder, simulated, float(given.get("seconds", 1)), part, counts)
+            seconds, part = float(given.get("seconds", 1.6)), int(given.get("part", 1000))
+            growth(given["checkpoint"], folder, simulated, seconds, part, counts)
         if kills:
-            print("\n| kills of the job | of a worker | jobs | same bytes |\n|---|---|---|---|", flush=True)
             killed(given["checkpoint"], folder, kills)
 
 

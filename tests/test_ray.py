@@ -1,5 +1,7 @@
 """Long predictions by workers of a cluster, which is a real one on this machine."""
 
+import errno
+import io
 import json
 import os
 import secrets
@@ -16,12 +18,13 @@ from conftest import PHRASES, PROJECT, write_jsonl
 
 from sitrep.cli.composition import compose_settings
 from sitrep.errors import UsageError, UserError
-from sitrep.inference import ray_worker, ray_workers
+from sitrep.inference import ray_parts, ray_worker, ray_workers
 from sitrep.inference.labelled_parts import Loading
 from sitrep.inference.left_out import PartlyRead
+from sitrep.inference.ray_connection import connected
 from sitrep.inference.run import predict
 from sitrep.model.checkpoint import open_checkpoint, recorded_files
-from sitrep.settings import EngineName, Precision, PredictSettings
+from sitrep.settings import EngineName, Precision, PredictSettings, RaySettings
 
 # Before Ray is imported, which reads them.
 os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
@@ -176,6 +179,22 @@ class TestOnACluster:
         run(source, tmp_path / "two", *by_ray(cluster))
         assert contents(tmp_path / "two") == contents(tmp_path / "one")
 
+    def test_parts_on_their_way_stay_below_the_bound_of_the_object_store(
+        self, cluster, run, tmp_path, light, monkeypatch
+    ):
+        held, read = [], ray_parts._Run._read
+
+        def watched(self):
+            read(self)
+            held.append(sum(task.bytes for task in (*self._out.values(), *(task for _, task in self._waiting))))
+
+        monkeypatch.setattr(ray_parts._Run, "_read", watched)
+        monkeypatch.setattr(ray_parts, "size_of_passages", lambda passages: 30_000_000)
+        source = pages(tmp_path / "in.jsonl")
+        run(source, tmp_path / "job", *by_ray(cluster), "ray.object_store_bytes=80000000")
+        assert max(held) == 60_000_000
+        assert len(list((tmp_path / "job").glob("part-*"))) == 8
+
     def test_workers_of_other_versions_are_refused(self, cluster, run, tmp_path, light, monkeypatch):
         monkeypatch.setattr(ray_workers, "versions", lambda: {"numpy": "1.0"})
         with pytest.raises(UserError, match=r"a worker has numpy \S+, this process 1\.0; install the same"):
@@ -209,11 +228,52 @@ def test_cluster_without_a_job_in_parts_is_refused(run_directory, tmp_path):
         ("ray.cpus=0", "must lie above 0"),
         ("ray.object_store_bytes=1000", "at least 80,000,000"),
         ("cluster=dask", "cluster"),
+        ("output=s3://bucket/labels/", r"output=s3://bucket/labels/: is not on a file system .*; mount the bucket"),
+        ("pages_text=GS://bucket/", "mount the bucket"),
+        ("input=https://news.example/page.html", "download it"),
     ],
 )
 def test_wrong_settings_are_told_by_name(setting, message):
     with pytest.raises(UsageError, match=message):
         compose_settings("predict", PredictSettings, ["input=x", setting])
+
+
+def test_file_urls_are_paths():
+    given = ["input=file:///pages/a%20b.jsonl", "output=file:///labels/"]
+    settings = compose_settings("predict", PredictSettings, given)
+    assert (settings.input, settings.output) == ("/pages/a b.jsonl", "/labels/")
+
+
+@pytest.mark.parametrize("call", ["replace", "open"])
+def test_folder_that_cannot_be_written_is_told_before_the_work(run, tmp_path, monkeypatch, call):
+    def refuse(path, *more, **named):
+        if call == "replace" or Path(path).name.startswith(".probe"):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+        return opened(path, *more, **named)
+
+    def load(self, checkpoint):
+        raise AssertionError("a model was loaded")
+
+    source, opened = pages(tmp_path / "in.jsonl"), io.open
+    monkeypatch.setattr(Loading, "load", load)
+    monkeypatch.setattr(*((os, "replace") if call == "replace" else (io, "open")), refuse)
+    with pytest.raises(UserError, match=r"job: files cannot be made, renamed and appended to there: Read-only"):
+        run(source, tmp_path / "job")
+    assert list((tmp_path / "job").iterdir()) == []
+
+
+def test_own_cluster_gets_the_object_store_that_the_setting_names(monkeypatch):
+    ray, given = pytest.importorskip("ray"), {}
+
+    def init(**arguments):
+        given.update(arguments)
+        raise ConnectionError("enough")
+
+    monkeypatch.setattr(ray, "init", init)
+    with pytest.raises(UserError, match="could not be started: enough"), connected(RaySettings(workers=3)):
+        pass
+    assert given["object_store_memory"] == RaySettings.object_store_bytes
+    assert given["num_cpus"] >= 3
 
 
 def test_worker_takes_a_checkpoint_that_is_sent_to_it(run_directory):

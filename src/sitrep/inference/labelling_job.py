@@ -113,6 +113,7 @@ def _prepared(
     if begun and begun.complete:
         folder.recover(begun)
         return _Job(settings, source, folder, begun, checkpoint, None)
+    folder.check_writable()
     if begun is None:
         check_free()
     clock = StageClock()

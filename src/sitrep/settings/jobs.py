@@ -19,7 +19,7 @@ from sitrep.settings.choices import (
     Unit,
 )
 from sitrep.settings.data import DataSettings, EvaluateDataSettings
-from sitrep.settings.rules import check_label_map, expand_home, require
+from sitrep.settings.rules import check_label_map, expand_home, refuse_urls, require
 
 
 @dataclass
@@ -146,6 +146,7 @@ class PredictSettings:
     ray: RaySettings = field(default_factory=RaySettings)
 
     def __post_init__(self) -> None:
+        refuse_urls(self, "input", "output", "checkpoint", "pages_text")
         expand_home(self, "input", "output", "checkpoint", "pages_text")
         require(bool(self.input), "input", self.input, "name a file or a folder, or - for standard input")
         rule = "must lie between 1 and 100,000,000"
