@@ -1,6 +1,7 @@
 """Long predictions by workers of a cluster, which is a real one on this machine."""
 
 import errno
+import importlib
 import io
 import json
 import os
@@ -108,7 +109,8 @@ class TestOnACluster:
     def test_job_ends_with_the_bytes_of_one_machine(self, cluster, run, tmp_path):
         source = pages(tmp_path / "in.jsonl", lambda row: row | {"text": " "} if row["id"] == "a7-2" else row)
         told = run(source, tmp_path / "one")
-        assert run(source, tmp_path / "two", *by_ray(cluster)) == told.replace("/one/", "/two/")
+        alone = "ray.workers=1"  # loading PyTorch is what costs
+        assert run(source, tmp_path / "two", *by_ray(cluster)[:2], alone) == told.replace("/one/", "/two/")
         assert "1 page or row was left out" in told
         assert contents(tmp_path / "two") == contents(tmp_path / "one")
 
@@ -199,6 +201,25 @@ class TestOnACluster:
         monkeypatch.setattr(ray_workers, "versions", lambda: {"numpy": "1.0"})
         with pytest.raises(UserError, match=r"a worker has numpy \S+, this process 1\.0; install the same"):
             run(pages(tmp_path / "in.jsonl"), tmp_path / "job", *by_ray(cluster))
+
+    def test_worker_without_the_program_is_one_line(self, cluster, run, tmp_path, light, monkeypatch):
+        (tmp_path / "only_here.py").write_text(
+            "from sitrep.inference import ray_worker\n\nclass PartWorker(ray_worker.PartWorker):\n    pass\n"
+        )
+        monkeypatch.syspath_prepend(tmp_path)
+        monkeypatch.setattr(ray_workers, "PartWorker", importlib.import_module("only_here").PartWorker)
+        with pytest.raises(
+            UserError, match=r"^cluster=ray: a worker cannot import .*: No module named 'only_here'; in"
+        ):
+            run(pages(tmp_path / "in.jsonl"), tmp_path / "job", *by_ray(cluster))
+
+    def test_cluster_of_another_ray_or_python_is_one_line_with_both(self, cluster, run, tmp_path, light, monkeypatch):
+        monkeypatch.setattr("ray._private.utils.compute_version_info", lambda: ("9.9.9", "3.99.0"))
+        with pytest.raises(
+            UserError, match=r"cluster .* Ray: 2\S+ Python: 3.* Ray: 9\.9\.9 Python: 3\.99\.0; install"
+        ) as it:
+            run(pages(tmp_path / "in.jsonl"), tmp_path / "job", *by_ray(cluster))
+        assert "\n" not in str(it.value)
 
     def test_no_cluster_at_the_address_is_one_line(self, cluster, run, tmp_path, light):
         with pytest.raises(UserError, match=r"ray\.address=127\.0\.0\.1:1: no cluster answers there") as caught:

@@ -26,7 +26,9 @@ def connected(settings: RaySettings) -> Iterator[int]:
     Raises:
         UserError: If there is no cluster at the address, one of other versions, or none can be started.
     """
-    import ray
+    if settings.address is None:
+        os.environ.setdefault("RAY_worker_niceness", "0")  # Ray's 15 is for machines that people sit at
+    import ray  # reads it now
 
     if settings.address not in (None, "auto"):
         _check_answers(str(settings.address))
@@ -44,7 +46,11 @@ def connected(settings: RaySettings) -> Iterator[int]:
     try:
         ray.init(**common)
     except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
-        where = "a cluster on this machine could not be started" if own else "no cluster answers there"
+        if "Version mismatch" in str(error):
+            both = " ".join(str(error).split())
+            raise UserError(f"ray.address={settings.address}: {both}; install the same on every machine") from None
+        where = "no cluster answers there, or it wants another RAY_AUTH_TOKEN"
+        where = "a cluster on this machine could not be started" if own else where
         raise UserError(f"ray.address={settings.address or 'null'}: {where}: {_first_line(error)}") from None
     finally:
         for number, handler in handlers.items():  # Ray takes over some, and ends without a word

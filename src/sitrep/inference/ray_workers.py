@@ -1,5 +1,6 @@
 """The workers of a job on a cluster: started, loaded, compared, and replaced where one is lost."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -127,8 +128,12 @@ class WorkerPool:
         except ray.exceptions.RayTaskError as error:
             if isinstance(error.cause, UserError):
                 raise UserError(f"a worker of the cluster: {error.cause}") from None
+            if isinstance(error.cause, ImportError):
+                raise _cannot_import(str(error.cause)) from None
             raise
         except ray.exceptions.RayActorError as error:
+            if missing := re.search(r"(?:ModuleNotFound|Import|Attribute)Error: (.*)", str(error)):
+                raise _cannot_import(missing[1].strip()) from None
             self._lost += 1
             if self._lost >= LOST_WHILE_LOADING:
                 why = " ".join(str(error).split())[-300:]
@@ -158,6 +163,11 @@ class WorkerPool:
             one, other = (", ".join(each.values()) for each in (self.computing, report.computing))
             line = "so that rows would differ; ask for workers of one kind by ray.gpus, engine and inference.precision"
             raise UserError(f"cluster=ray: one worker computes by {one}, another by {other}, {line}")
+
+
+def _cannot_import(what: str) -> UserError:
+    line = f"cluster=ray: a worker cannot import the program as it is here: {what}"
+    return UserError(f"{line}; install the same version, with what it needs, on every machine")
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
