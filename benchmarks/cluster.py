@@ -2,16 +2,17 @@
 
     python benchmarks/cluster.py checkpoint=RUN [units=200000] [cores=2] [part=10000]
     python benchmarks/cluster.py checkpoint=RUN [simulated=10000] [seconds=1.6] [workers=1,2,4,8] [part=1000]
+        [store=1000000000]
     python benchmarks/cluster.py checkpoint=RUN [kills=20]
 
 `units`: so many sentences, each another, are labelled by `cores` processes that are shards, and by as many workers.
 `simulated`: so many sentences for each worker, whose model sleeps `seconds` for each 1,000 of them: what is then lost
-is lost by the cluster. Speed is that of the second half, when all have loaded; memory of the process that reads is its
-own, at the first tenth and at its most; that of the object store is its most. `kills`: a job of small pages and such a
-model is killed so often, the process of the command or one worker. Both use one cluster, which is started for them.
+is lost by the cluster. Speed is that of the second half, when all have loaded; efficiency is against as many times the
+first row's, and against sleep alone. Memory of the process that reads is its own, at the first tenth and at its most;
+that of the object store, which gets `store` as its bound, is its most. `kills`: a job of small pages and such a model is killed so often, the process of
+the command or one worker. Both use one cluster, which is started for them.
 """
 
-import json
 import os
 import random
 import secrets
@@ -22,25 +23,13 @@ import sys
 import tempfile
 import threading
 import time
-import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 from arguments import options
-
-from sitrep.cli.composition import compose_settings
-from sitrep.inference import ray_worker
-from sitrep.inference.checkpoint_encoder import load_encoder
-from sitrep.inference.labelled_parts import Loading
-from sitrep.inference.predictor import Predictor
-from sitrep.inference.run import predict
-from sitrep.model.checkpoint import Checkpoint
-from sitrep.model.hardware import PrecisionChoice
-from sitrep.sentences import Passage, Prediction
-from sitrep.settings import EngineName, Precision, PredictSettings
+from sleeping_model import do_job, sleep_instead
 
 TEXT = "Shells hit the bridge in district {} on day {}, and the ministry denied it; four were killed near post {}."
 SIMULATED_CPUS = 0.1
@@ -49,55 +38,13 @@ PATIENCE_SECONDS = 300
 """How long a job of a few seconds may take."""
 
 
-@dataclass
-class NoEngine:
-    """Stands where a model would, and is never asked."""
-
-    name = EngineName.torch
-    device = "cpu"
-    precision = PrecisionChoice(Precision.fp32, "it sleeps")
-
-
-class SleepingModel(Predictor):
-    """Answers by a checksum of the text, after the time that a model would take, without PyTorch."""
-
-    seconds = 0.001
-    """For each sentence."""
-
-    def predict(self, passages: Iterable[Passage]) -> Iterator[Prediction]:
-        """Sleep for all at once, and answer."""
-        held = list(passages)
-        time.sleep(self.seconds * len(held))
-        names = self.class_names
-        by_class = dict.fromkeys(names, 1 / len(names))
-        return (Prediction(each, names[zlib.crc32(each.text.encode()) % len(names)], by_class) for each in held)
-
-
-def load_sleeping(seconds: float) -> ray_worker.Load:
-    """How a model that sleeps is loaded."""
-
-    def load(checkpoint: Checkpoint, loading: Loading) -> Predictor:
-        model = SleepingModel(NoEngine(), load_encoder(checkpoint), checkpoint.taxonomy, checkpoint.task)  # type: ignore[arg-type]
-        model.seconds = seconds
-        return model
-
-    return load
-
-
-def sleep_instead(seconds: float) -> None:
-    """From now on jobs of this process sleep, those by workers and those without."""
-    load = load_sleeping(seconds)
-    ray_worker.load_predictor = load  # type: ignore[assignment]
-    Loading.load = lambda self, checkpoint: load(checkpoint, self)  # type: ignore[method-assign]
-
-
 def write_rows(path: Path, count: int) -> Path:
     """Pages of ten sentences, each another."""
     with path.open("w", encoding="utf-8") as file:
         for number in range(count):
             text = TEXT.format(number % 997, number // 997, number)
-            row = {"id": str(number), "article_id": f"p{number // 10}", "position": number % 10, "text": text}
-            file.write(json.dumps(row) + "\n")
+            place = f'"id": "{number}", "article_id": "p{number // 10}", "position": {number % 10}'
+            file.write(f'{{{place}, "text": "{text}"}}\n')
     return path
 
 
@@ -150,27 +97,29 @@ def against_shards(checkpoint: str, folder: Path, units: int, cores: int, part: 
     print(f"| {cores} workers of Ray | {two:.1f} | {units / two:,.0f} | {one / two:.2f} |", flush=True)
 
 
-def growth(checkpoint: str, folder: Path, each: int, seconds: float, part: int, counts: list[int]) -> None:
+def growth(checkpoint: str, folder: Path, each: int, seconds: float, part: int, counts: list[int], store: int) -> None:
     """Print how workers that sleep share the work, and the memory of the process that reads for them."""
     sleep_instead(seconds / 1000)
-    print("\n| workers | sentences | seconds | units/s | efficiency | driver (MiB) | object store (MiB) |")
-    print("|---|---|---|---|---|---|---|", flush=True)
+    print("\n| workers | sentences | seconds | units/s | efficiency | of sleep | driver (MiB) | object store (MiB) |")
+    print("|---|---|---|---|---|---|---|---|", flush=True)
+    one = 0.0
     with cluster(folder) as (address, _):
         for workers in counts:
             units = each * workers
             source = write_rows(folder / f"many-{workers}.jsonl", units)
-            given = job(checkpoint, source, folder / f"growth-{workers}", part, *by_ray(address, workers))
+            given = job(checkpoint, source, folder / f"growth-{workers}", part, *by_ray(address, workers, store))
             began = time.perf_counter()
             with Memory() as memory:
-                predict(compose_settings("predict", PredictSettings, given))
+                do_job(given)
             took = time.perf_counter() - began
             moments = sorted(path.stat().st_mtime for path in (folder / f"growth-{workers}").glob("part-*"))
             first, last = len(moments) // 2, len(moments) * 9 // 10  # when all work and none has run out
             spent = moments[last] - moments[first]
             ideal = (last - first) * part * seconds / 1000 / workers
             speed = (last - first) * part / spent
-            line = f"| {workers} | {units:,} | {took:.1f} | {speed:,.0f} | {ideal / spent:.2f} | {memory} |"
-            print(line, flush=True)
+            one = one or speed / workers
+            line = f"| {workers} | {units:,} | {took:.1f} | {speed:,.0f} | {speed / workers / one:.2f}"
+            print(f"{line} | {ideal / spent:.2f} | {memory} |", flush=True)
             source.unlink()
 
 
@@ -204,9 +153,10 @@ class Memory:
                 self._store.append(used / 2**20)
 
 
-def by_ray(address: str, workers: int) -> list[str]:
+def by_ray(address: str, workers: int, store: int = 10**9) -> list[str]:
     """Arguments of a job by workers that sleep."""
-    return ["cluster=ray", f"ray.address={address}", f"ray.workers={workers}", f"ray.cpus={SIMULATED_CPUS}"]
+    given = ["cluster=ray", f"ray.address={address}", f"ray.workers={workers}", f"ray.cpus={SIMULATED_CPUS}"]
+    return [*given, f"ray.object_store_bytes={store}"]
 
 
 def killed(checkpoint: str, folder: Path, kills: int) -> None:
@@ -260,7 +210,9 @@ def command(process: psutil.Process) -> list[str]:
 def start(folder: Path, given: list[str]) -> subprocess.Popen[bytes]:
     """Start a job whose model sleeps for two milliseconds a sentence."""
     with (folder / "job.log").open("w") as log:
-        return subprocess.Popen([sys.executable, __file__, "sleeping", *given], stderr=log)
+        return subprocess.Popen(
+            [sys.executable, Path(__file__).with_name("sleeping_model.py"), "0.002", *given], stderr=log
+        )
 
 
 def done(folder: Path, process: subprocess.Popen[bytes]) -> bool:
@@ -277,11 +229,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def main() -> None:
     """Measure what is asked for, and print the tables."""
-    if sys.argv[1:2] == ["sleeping"]:
-        sleep_instead(0.002)
-        predict(compose_settings("predict", PredictSettings, sys.argv[2:]))
-        return
-    given = options("checkpoint", "units", "cores", "simulated", "seconds", "kills", "part", "workers")
+    given = options("checkpoint", "units", "cores", "simulated", "seconds", "kills", "part", "workers", "store")
     units, simulated, kills = (int(given.get(name, 0)) for name in ("units", "simulated", "kills"))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -293,7 +241,7 @@ def main() -> None:
         if simulated:
             counts = [int(number) for number in given.get("workers", "1,2,4,8").split(",")]
             seconds, part = float(given.get("seconds", 1.6)), int(given.get("part", 1000))
-            growth(given["checkpoint"], folder, simulated, seconds, part, counts)
+            growth(given["checkpoint"], folder, simulated, seconds, part, counts, int(given.get("store", 10**9)))
         if kills:
             killed(given["checkpoint"], folder, kills)
 
