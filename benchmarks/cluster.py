@@ -9,8 +9,8 @@
 `simulated`: so many sentences for each worker, whose model sleeps `seconds` for each 1,000 of them: what is then lost
 is lost by the cluster. Speed is that of the second half, when all have loaded; efficiency is against as many times the
 first row's, and against sleep alone. Memory of the process that reads is its own, at the first tenth and at its most;
-that of the object store, which gets `store` as its bound, is its most. `kills`: a job of small pages and such a model is killed so often, the process of
-the command or one worker. Both use one cluster, which is started for them.
+that of the object store, whose bound is `store`, is its most. `kills`: a job of small pages and such a model is killed
+so often, the process of the command or one worker. Both use one cluster, which is started for them.
 """
 
 import os
