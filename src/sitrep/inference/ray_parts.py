@@ -16,7 +16,7 @@ from sitrep.inference.labelled_parts import NOTHING_LABELLED, CutPart, LabelledP
 from sitrep.inference.poisoned_pages import without_poisoned
 from sitrep.inference.ray_connection import connected
 from sitrep.inference.ray_worker import FirstPartLostError, WorkedPart
-from sitrep.inference.ray_workers import Worker, WorkerPool
+from sitrep.inference.ray_workers import ClusterWorker, WorkerPool
 from sitrep.inference.stage_clock import StageClock
 from sitrep.model.checkpoint import Checkpoint
 from sitrep.sentences import Passage
@@ -199,7 +199,7 @@ class _Run:
                 self._first, self._leader = ray.put(WorkedPart(worked.file, None, worked.content)), None
             self._done[number] = task.cut, worked.labelled
 
-    def _lost(self, worker: Worker, number: int, why: str) -> None:
+    def _lost(self, worker: ClusterWorker, number: int, why: str) -> None:
         """A worker is lost: others take its parts; that which it was at has had one more try."""
         others = [other for other, _ in worker.running if other != number]
         self._pool.replace(worker)
@@ -212,7 +212,7 @@ class _Run:
             self._first, self._leader = None, None
         heapq.heappush(self._waiting, (number, self._out.pop(number)))
 
-    def _failed(self, worker: Worker, number: int, why: str) -> None:
+    def _failed(self, worker: ClusterWorker, number: int, why: str) -> None:
         task = self._out[number]
         task.tries += 1
         if task.tries >= TRIES:
@@ -235,7 +235,7 @@ class _Run:
             task.sentences = self._ray.put(left)
         self._again(number)
 
-    def _survives(self, worker: Worker, passages: Sequence[Passage]) -> bool:
+    def _survives(self, worker: ClusterWorker, passages: Sequence[Passage]) -> bool:
         """Whether a worker can label sentences; if not, there is another worker afterwards."""
         ray = self._ray
         self._pool.wait_for(worker)

@@ -25,7 +25,7 @@ LOST_WHILE_LOADING = 3
 
 
 @dataclass
-class Worker:
+class ClusterWorker:
     """A worker, or the one that took its place.
 
     Attributes:
@@ -54,7 +54,7 @@ class WorkerPool:
         self._hashes = recorded_files(checkpoint.folder)
         self._files: Any = None
         self._lost = 0
-        self.workers: list[Worker] = []
+        self.workers: list[ClusterWorker] = []
         self.computing: dict[str, str] = {}
 
     @classmethod
@@ -80,12 +80,12 @@ class WorkerPool:
                 with suppress(Exception):  # the cluster itself may be gone
                     pool._ray.kill(worker.actor)
 
-    def free(self) -> Worker | None:
+    def free(self) -> ClusterWorker | None:
         """A worker that can take one more part; that with the fewest."""
         ready = [each for each in self.workers if each.loading is None and len(each.running) < QUEUED]
         return min(ready, key=lambda each: len(each.running), default=None)
 
-    def wait(self) -> tuple[Worker, int, Any] | None:
+    def wait(self) -> tuple[ClusterWorker, int, Any] | None:
         """Wait until a part has come, and give its worker, its number and the reference.
 
         Returns:
@@ -100,27 +100,27 @@ class WorkerPool:
             return None
         return worker, number, ready
 
-    def wait_for(self, worker: Worker) -> None:
+    def wait_for(self, worker: ClusterWorker) -> None:
         """Wait until a worker has loaded."""
         while worker.loading is not None:
             self._loaded(worker)
 
-    def replace(self, worker: Worker) -> None:
+    def replace(self, worker: ClusterWorker) -> None:
         """Put a new actor in the place of one that is lost, or has to go."""
         with suppress(Exception):
             self._ray.kill(worker.actor)
         new = self._new()
         worker.actor, worker.loading, worker.running = new.actor, new.loading, []
 
-    def _new(self) -> Worker:
+    def _new(self) -> ClusterWorker:
         remote = self._ray.remote(num_cpus=self._settings.cpus, num_gpus=self._settings.gpus)(PartWorker)
         actor = remote.remote(self._settings.cpus)
-        return Worker(actor, self._load(actor))
+        return ClusterWorker(actor, self._load(actor))
 
     def _load(self, actor: Any) -> Any:
         return actor.load.remote(str(self._folder), self._hashes, self._files, self._loading, ray_worker.load_predictor)
 
-    def _loaded(self, worker: Worker) -> None:
+    def _loaded(self, worker: ClusterWorker) -> None:
         """Take the report of a worker, and send it the checkpoint if it has none."""
         ray = self._ray
         try:
