@@ -25,6 +25,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -73,17 +74,19 @@ def cluster(folder: Path) -> Iterator[tuple[str, psutil.Process]]:
 
 def job(checkpoint: str, source: Path, output: Path, part: int, *more: str) -> list[str]:
     """Arguments of a prediction in parts."""
-    given = [f"checkpoint={checkpoint}", f"input={source}", f"output={output}/", "inference.precision=fp32"]
-    return [*given, f"part_sentences={part}", *more]
+    return [f"checkpoint={checkpoint}", f"input={source}", f"output={output}/", f"part_sentences={part}", *more]
 
 
 def timed(*commands: list[str]) -> float:
-    """Seconds until all of these predictions, which run beside each other, have ended."""
-    script = Path(__file__).parents[1] / "scripts" / "predict.py"
+    """Seconds until all of these predictions of one thread, which run beside each other, have ended."""
+    script, alone = Path(__file__).parents[1] / "scripts" / "predict.py", {"OMP_NUM_THREADS": "1"}
     began = time.perf_counter()
-    running = [subprocess.Popen([sys.executable, script, *each], stderr=subprocess.DEVNULL) for each in commands]
-    ended = [process.wait() for process in running]
-    assert not any(ended), f"ended with {ended}"
+    with Path(commands[0][1].removeprefix("input=")).with_suffix(".log").open("w+") as log:
+        start = partial(subprocess.Popen, stderr=log, env=os.environ | alone)
+        running = [start([sys.executable, script, *each]) for each in commands]
+        ended = [process.wait() for process in running]
+        log.seek(0)
+        assert not any(ended), log.read()[-3000:]
     return time.perf_counter() - began
 
 
