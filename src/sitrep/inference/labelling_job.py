@@ -225,7 +225,9 @@ class _Job:
                 passages = reader.part(self.settings.part_sentences, refused.append)
                 read = list(map(without_source, progress.reading(marked(passages, self.repeats))))
                 name = part_name(number, self.settings.parts) if read else None
-                yield CutPart(number, name, begin, reader.place, [*map(reason_line, refused)], read, len(read))
+                cut = CutPart(number, name, begin, reader.place, [*map(reason_line, refused)], read, len(read))
+                del read  # whoever has the part lets its sentences go, before the next are read
+                yield cut
             else:
                 for _ in reader.part(self.settings.part_sentences, _pass_over):
                     progress.pass_over()
