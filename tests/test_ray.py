@@ -43,6 +43,7 @@ def cluster(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("RAY_USAGE_STATS_ENABLED", "0")
         patched.setenv("RAY_worker_niceness", "0")
+        patched.setenv("RAY_prestart_worker_first_driver", "0")
         pytest.importorskip("ray")
         patched.setenv("PYTHONPATH", os.pathsep.join([str(PROJECT / "src"), str(PROJECT / "tests")]))
         start = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", f"--port={port}"]
@@ -99,8 +100,8 @@ def contents(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def by_ray(address):
-    return "cluster=ray", f"ray.address={address}", "ray.workers=2"
+def by_ray(address, workers=2):
+    return "cluster=ray", f"ray.address={address}", f"ray.workers={workers}"
 
 
 class TestOnACluster:
@@ -109,8 +110,7 @@ class TestOnACluster:
     def test_job_ends_with_the_bytes_of_one_machine(self, cluster, run, tmp_path):
         source = pages(tmp_path / "in.jsonl", lambda row: row | {"text": " "} if row["id"] == "a7-2" else row)
         told = run(source, tmp_path / "one")
-        alone = "ray.workers=1"  # loading PyTorch is what costs
-        assert run(source, tmp_path / "two", *by_ray(cluster)[:2], alone) == told.replace("/one/", "/two/")
+        assert run(source, tmp_path / "two", *by_ray(cluster, workers=1)) == told.replace("/one/", "/two/")
         assert "1 page or row was left out" in told
         assert contents(tmp_path / "two") == contents(tmp_path / "one")
 
@@ -178,7 +178,7 @@ class TestOnACluster:
                 self._folder = real
 
         monkeypatch.setattr(ray_workers.WorkerPool, "_load", elsewhere)
-        run(source, tmp_path / "two", *by_ray(cluster))
+        run(source, tmp_path / "two", *by_ray(cluster, workers=1))
         assert contents(tmp_path / "two") == contents(tmp_path / "one")
 
     def test_parts_on_their_way_stay_below_the_bound_of_the_object_store(
@@ -193,14 +193,14 @@ class TestOnACluster:
         monkeypatch.setattr(ray_parts._Run, "_read", watched)
         monkeypatch.setattr(ray_parts, "size_of_passages", lambda passages: 30_000_000)
         source = pages(tmp_path / "in.jsonl")
-        run(source, tmp_path / "job", *by_ray(cluster), "ray.object_store_bytes=80000000")
+        run(source, tmp_path / "job", *by_ray(cluster, workers=1), "ray.object_store_bytes=80000000")
         assert max(held) == 60_000_000
         assert len(list((tmp_path / "job").glob("part-*"))) == 8
 
     def test_workers_of_other_versions_are_refused(self, cluster, run, tmp_path, light, monkeypatch):
         monkeypatch.setattr(ray_workers, "versions", lambda: {"numpy": "1.0"})
         with pytest.raises(UserError, match=r"a worker has numpy \S+, this process 1\.0; install the same"):
-            run(pages(tmp_path / "in.jsonl"), tmp_path / "job", *by_ray(cluster))
+            run(pages(tmp_path / "in.jsonl"), tmp_path / "job", *by_ray(cluster, workers=1))
 
     def test_worker_without_the_program_is_one_line(self, cluster, run, tmp_path, light, monkeypatch):
         (tmp_path / "only_here.py").write_text(
@@ -211,14 +211,14 @@ class TestOnACluster:
         with pytest.raises(
             UserError, match=r"^cluster=ray: a worker cannot import .*: No module named 'only_here'; in"
         ):
-            run(pages(tmp_path / "in.jsonl"), tmp_path / "job", *by_ray(cluster))
+            run(pages(tmp_path / "in.jsonl"), tmp_path / "job", *by_ray(cluster, workers=1))
 
     def test_cluster_of_another_ray_or_python_is_one_line_with_both(self, cluster, run, tmp_path, light, monkeypatch):
         monkeypatch.setattr("ray._private.utils.compute_version_info", lambda: ("9.9.9", "3.99.0"))
         with pytest.raises(
             UserError, match=r"cluster .* Ray: 2\S+ Python: 3.* Ray: 9\.9\.9 Python: 3\.99\.0; install"
         ) as it:
-            run(pages(tmp_path / "in.jsonl"), tmp_path / "job", *by_ray(cluster))
+            run(pages(tmp_path / "in.jsonl"), tmp_path / "job", *by_ray(cluster, workers=1))
         assert "\n" not in str(it.value)
 
     def test_no_cluster_at_the_address_is_one_line(self, cluster, run, tmp_path, light):
