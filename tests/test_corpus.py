@@ -206,7 +206,7 @@ def test_shares_of_speech_and_speakers_are_as_the_card_says(shipped):
 
 
 def told_readings(pages, read):
-    """Each unit that was read for who speaks, with its two readings; those that are not listed agree with the corpus."""
+    """Each unit that was read for who speaks, with its two readings; what is not listed agrees with the corpus."""
     for unit in pages:
         if unit["label"] != "boilerplate":
             final = [unit[question] for question in NAMES]

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,7 +34,7 @@ def test_most_furniture_stands_among_sentences_of_other_pages_and_reporting_amon
     made = mixed_pages(pages, furniture, np.random.default_rng(3))
     strangers = {True: [], False: []}
     for page in made:
-        for before, after in zip(page, page[1:], strict=False):
+        for before, after in pairwise(page):
             if not furniture[before]:
                 strangers[bool(furniture[after])].append(before // 30 != after // 30)
     assert np.mean(strangers[True]) > 0.6

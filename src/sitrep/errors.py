@@ -72,6 +72,7 @@ EXTRAS = {
     **dict.fromkeys(("onnx", "onnxscript"), "export"),
     **dict.fromkeys(("fastapi", "prometheus_client", "uvicorn"), "serve"),
     "optuna": "sweep",
+    "ray": "ray",
     "tensorboard": "tensorboard",
     **dict.fromkeys(("mlflow", "sqlalchemy", "alembic"), "mlflow"),
 }

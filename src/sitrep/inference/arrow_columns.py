@@ -26,12 +26,22 @@ def declared_types(paths: Iterable[Path]) -> Types:
     import pyarrow
     from pyarrow import parquet
 
-    found: Types = {}
+    schemas = []
     for path in paths:
         with suppress(OSError, pyarrow.ArrowException):  # it is told where it is read
-            for field in parquet.read_schema(path):
-                kind = _plain(field.type)
-                found[field.name] = kind if found.get(field.name, kind) == kind else None
+            schemas.append(parquet.read_schema(path))
+    return types_of(schemas)
+
+
+def types_of(schemas: Iterable[Any]) -> Types:
+    """Types of the columns that have one type in all schemas that have them."""
+    import pyarrow
+
+    found: Types = {}
+    for schema in schemas:
+        for field in schema:
+            kind = _plain(field.type)
+            found[field.name] = kind if found.get(field.name, kind) == kind else None
     return {name: kind for name, kind in found.items() if kind is not None and not pyarrow.types.is_null(kind)}
 
 

@@ -23,6 +23,8 @@ from sitrep.storage.complete import complete_file, read_json, sha256_of, sync, w
 from sitrep.storage.locks import lock_folder
 
 GROWING = (JOB_ERRORS, JOB_PAGES)
+PROBE = ".probe"
+"""A file that is made to see whether any can be."""
 VERSION = 1
 ANEW = "name another folder, or overwrite=true begins anew"
 
@@ -120,6 +122,31 @@ class JobFolder:
         except (TypeError, KeyError) as error:
             raise UserError(f"{path}: is no manifest of a job: {error}; {ANEW}") from None
 
+    def read_or_none(self) -> Manifest | None:
+        """What can be gone on with, where all else is replaced; what is no job of ours is not, and is an error."""
+        try:
+            return self.read()
+        except UserError:
+            if any(entry.name == MANIFEST for entry in self.path.iterdir()):
+                return None
+            raise
+
+    def check_writable(self) -> None:
+        """Raise a ``UserError`` unless files can be made, renamed and grow there, which not all mounted buckets can."""
+        probe = self.path / PROBE
+        try:
+            probe.with_suffix(".partial").write_bytes(b"a")
+            os.replace(probe.with_suffix(".partial"), probe)
+            with probe.open("ab") as file:
+                file.write(b"b")
+        except OSError as error:
+            lacks = f"files cannot be made, renamed and appended to there: {error.strerror or error}"
+            raise UserError(f"{self.path}: {lacks}; write to a disk, and copy it when it is complete") from None
+        finally:
+            for path in (probe, probe.with_suffix(".partial")):
+                with suppress(OSError):
+                    path.unlink(missing_ok=True)
+
     def begin(self, files: Iterable[InputFile]) -> None:
         """Remove what an earlier job left, and note the input."""
         (self.path / MANIFEST).unlink(missing_ok=True)
@@ -174,6 +201,12 @@ class JobFolder:
                     file.flush()
                     os.fsync(file.fileno())
             return path.stat().st_size if path.exists() else 0
+
+    def save(self, name: str, content: bytes) -> None:
+        """Write a part that was made elsewhere."""
+        self.check_there()
+        with complete_file(self.path / name, overwrite=True, durable=True) as partial:
+            partial.write_bytes(content)
 
     def sha256(self, name: str) -> str:
         """Of a file in it."""

@@ -14,7 +14,7 @@ from sitrep.settings import PredictSettings
 from sitrep.settings.description import as_plain, flattened
 from sitrep.storage.complete import shown
 
-WITHOUT_BEARING = ("input", "output", "checkpoint", "overwrite", "strict")
+WITHOUT_BEARING = ("input", "output", "checkpoint", "overwrite", "strict", "cluster", "ray")
 """Settings that may differ: input and checkpoint are known by their content, the others decide no sentence's answer."""
 
 

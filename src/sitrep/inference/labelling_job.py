@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -16,20 +17,32 @@ from sitrep.inference.folders import JOB_ERRORS, JOB_PAGES
 from sitrep.inference.inputs import InputSource
 from sitrep.inference.job_folder import ANEW, JobFolder, Manifest, Part, open_job_folder
 from sitrep.inference.job_identity import changed_input, described, difference, identity, input_files
-from sitrep.inference.job_parts import PartReader, Shard
+from sitrep.inference.job_parts import NamedFile, PartReader, Shard
+from sitrep.inference.labelled_parts import (
+    NOTHING_LABELLED,
+    CutPart,
+    LabelledPart,
+    Loading,
+    computing_of,
+    label_part,
+    part_name,
+    without_source,
+)
 from sitrep.inference.left_out import partly_read, reason_line
-from sitrep.inference.outputs import open_part, readable
-from sitrep.inference.page_structure import with_main_text
+from sitrep.inference.meter import Meter
+from sitrep.inference.outputs import open_part
 from sitrep.inference.page_texts import PageTexts
 from sitrep.inference.prediction_progress import PredictionProgress
 from sitrep.inference.prediction_summary import say_remarks, say_summary
 from sitrep.inference.predictor import Predictor
 from sitrep.inference.stage_clock import LOADING, READING, WRITING, StageClock
-from sitrep.inference.tally import SHOWN_PAGES, Counting, PageCounts
+from sitrep.inference.tally import SHOWN_PAGES, PageCounts
 from sitrep.model.checkpoint import Checkpoint, open_checkpoint
-from sitrep.sentences import Passage
-from sitrep.settings import EngineName, OnDuplicates, PartFormat, Precision, PredictSettings
+from sitrep.settings import Cluster, EngineName, OnDuplicates, PartFormat, Precision, PredictSettings
 from sitrep.storage.json_lines import json_line
+
+if TYPE_CHECKING:
+    from sitrep.inference.ray_parts import RayLabelling
 
 
 def label_in_parts(settings: PredictSettings, source: InputSource, texts: PageTexts, console: Console) -> None:
@@ -54,17 +67,22 @@ def label_in_parts(settings: PredictSettings, source: InputSource, texts: PageTe
         console.print(remark, highlight=False, markup=False, soft_wrap=True)
     checkpoint = open_checkpoint(settings.checkpoint)
     shard = Shard.parse(settings.shard)
-    with open_job_folder(settings.output, shard if settings.shard else None) as folder:
+    if settings.cluster is Cluster.ray and not is_installed("ray"):
+        raise not_installed("ray")
+    with open_job_folder(settings.output, shard if settings.shard else None) as folder, ExitStack() as stack:
         began = time.perf_counter()
         below = folder.path.name if settings.shard else ""  # of the texts, which shards keep apart as their parts
-        job = _prepared(settings, source, checkpoint, folder, console, lambda: texts.check_free(below))
+        job = _prepared(settings, source, checkpoint, folder, console, lambda: texts.check_free(below), stack)
         if job.manifest.parts:
             words = "is complete" if job.manifest.complete else "goes on"
             line = f"{folder.path}: {words}, {len(job.manifest.parts)} parts are done"
             console.print(line, highlight=False, markup=False, soft_wrap=True)
         if job.predictor:
             with texts.growing(below):
-                job.do_parts(job.predictor, shard, console)
+                if isinstance(job.predictor, Predictor):
+                    job.do_parts(job.predictor, shard, console)
+                else:
+                    job.do_parts_on(job.predictor, shard, console)
         job.say(console, time.perf_counter() - began)
         left_out = job.manifest.tally.left_out
         if left_out:
@@ -78,11 +96,12 @@ def _prepared(
     folder: JobFolder,
     console: Console,
     check_free: Callable[[], None],
+    stack: ExitStack,
 ) -> "_Job":
     """Take up what an earlier run left if it is of this job, or begin; then call ``check_free`` first."""
     files = input_files(source)
     now = identity(settings, checkpoint, files)
-    begun = folder.read() if not settings.overwrite else _read_or_none(folder)
+    begun = folder.read() if not settings.overwrite else folder.read_or_none()
     if begun:
         changed = difference(begun.identity, now)
         if changed is None and (what := changed_input(folder.input_files(), files)):
@@ -94,28 +113,15 @@ def _prepared(
     if begun and begun.complete:
         folder.recover(begun)
         return _Job(settings, source, folder, begun, checkpoint, None)
+    folder.check_writable()
     if begun is None:
         check_free()
     clock = StageClock()
     repeats = repeats_of(source, clock, console) if settings.duplicates is OnDuplicates.mark else None
     with clock.measure(LOADING):
-        engine = EngineName[begun.computing["engine"]] if begun else settings.engine
-        precision = Precision[begun.computing["precision"]] if begun else settings.inference.precision
-        predictor = Predictor.from_checkpoint(
-            checkpoint,
-            calibrated=settings.calibrated,
-            engine=engine,
-            precision=precision,
-            batch_tokens=settings.inference.batch_tokens,
-            speaker=settings.speaker,
-        )
+        predictor = _labelling(settings, checkpoint, begun, console, stack)
+    computing = computing_of(predictor) if isinstance(predictor, Predictor) else predictor.computing
     predictor.clock = clock
-    running = predictor.engine
-    computing = {
-        "engine": running.name.name,
-        "device": running.device,
-        "precision": running.precision.precision.name,
-    }
     if begun is None:
         divided = "by file" if source.is_folder else "by part"
         begun = Manifest(now, computing, divided, list(checkpoint.labels), repeats.summary() if repeats else None)
@@ -128,14 +134,18 @@ def _prepared(
     return _Job(settings, source, folder, begun, checkpoint, predictor, repeats)
 
 
-def _read_or_none(folder: JobFolder) -> Manifest | None:
-    """What can be gone on with, where all else is replaced."""
-    try:
-        return folder.read()
-    except UserError:
-        if any(entry.name == "manifest.json" for entry in folder.path.iterdir()):
-            return None
-        raise  # what is no job of ours is not removed
+def _labelling(
+    settings: PredictSettings, checkpoint: Checkpoint, begun: Manifest | None, console: Console, stack: ExitStack
+) -> "Predictor | RayLabelling":
+    """What labels: a model in this process, or workers of a cluster, which ``stack`` lets go."""
+    engine = EngineName[begun.computing["engine"]] if begun else settings.engine
+    precision = Precision[begun.computing["precision"]] if begun else settings.inference.precision
+    loading = Loading(settings.calibrated, engine, precision, settings.inference.batch_tokens, settings.speaker)
+    if settings.cluster is not Cluster.ray:
+        return loading.load(checkpoint)
+    from sitrep.inference.ray_parts import RayLabelling  # wants an extra
+
+    return stack.enter_context(RayLabelling.on(settings.ray, checkpoint, loading, console))
 
 
 @dataclass
@@ -145,22 +155,18 @@ class _Job:
     folder: JobFolder
     manifest: Manifest
     checkpoint: Checkpoint
-    predictor: Predictor | None
-    """``None`` where nothing is left to do."""
+    predictor: "Predictor | RayLabelling | None"
+    """What labels; ``None`` where nothing is left to do."""
     repeats: Repeats | None = None
     """In the whole input; ``None`` where that was not asked for."""
 
     def do_parts(self, predictor: Predictor, shard: Shard, console: Console) -> None:
         """Do every part of the shard that is left."""
         by_file = self.source.is_folder
-        files = shard.files(list(self.source.named_files()), by_file)
-        start, meter = self.manifest.place, self.source.meter
-        meter.expect(path for path, _ in files)
-        meter.pass_over(path for path, _ in files[: start.file])
-        number = self.manifest.parts[-1].number + 1 if self.manifest.parts else 0
+        files, number, meter = self._start(shard)
         with PredictionProgress(console, meter) as progress:
             with predictor.clock.measure(READING):
-                reader = PartReader(self.source, files, start, progress.pass_over)
+                reader = PartReader(self.source, files, self.manifest.place, progress.pass_over)
             while not reader.ended:
                 if shard.has_part(number, by_file):
                     part = self._do(predictor, number, reader, progress)
@@ -172,49 +178,78 @@ class _Job:
                 number += 1
         self._end()
 
+    def _start(self, shard: Shard) -> tuple[list[NamedFile], int, Meter]:
+        """The files of the shard, the number of the part that comes next, and a meter that stands there."""
+        files, meter = shard.files(list(self.source.named_files()), self.source.is_folder), self.source.meter
+        meter.expect(path for path, _ in files)
+        meter.pass_over(path for path, _ in files[: self.manifest.place.file])
+        return files, self.manifest.parts[-1].number + 1 if self.manifest.parts else 0, meter
+
     def _do(self, predictor: Predictor, number: int, reader: PartReader, progress: PredictionProgress) -> Part:
         """Label a part, write it, and note it in the manifest."""
-        clock, begin, errors, pages = predictor.clock, reader.place, list[str](), list[str]()
-        passages = clock.each(
+        begin, errors = reader.place, list[str]()
+        passages = predictor.clock.each(
             READING, reader.part(self.settings.part_sentences, lambda error: errors.append(reason_line(error)))
         )
         first = next(passages, None)
-        name = f"part-{number:05d}.{self.settings.parts.name}" if first else None
-        counting, last = Counting(), first
-        predictor.odd_sentences.clear()
+        name = part_name(number, self.settings.parts) if first else None
+        labelled = NOTHING_LABELLED
         self.folder.check_there()
         if first and name:
-            with ExitStack() as stack:
-                write = stack.enter_context(
-                    open_part(self.folder.path / name, self._first_part(), self.source.column_types)
-                )
-                waiting = progress.reading(marked(itertools.chain([first], passages), self.repeats))
-                for prediction in progress.predicted(with_main_text(predictor.predict(waiting))):
-                    since = time.perf_counter()
-                    write(prediction)
-                    counting.add(prediction)
-                    pages.extend(self._lines(counting))
-                    clock.add(WRITING, since)
-                    last = prediction.passage
-                with clock.measure(WRITING):
-                    stack.close()
-        counting.end_page()
-        pages.extend(self._lines(counting))
-        counting.tally.left_out = len(errors)
-        counting.tally.odd.update(predictor.odd_sentences)
+            waiting = progress.reading(marked(itertools.chain([first], passages), self.repeats))
+            opened = open_part(self.folder.path / name, self._first_part(), self.source.column_types)
+            labelled = label_part(waiting, predictor, opened, progress.predicted)
+        return self._note(CutPart(number, name, begin, reader.place, errors), labelled, predictor.clock)
+
+    def do_parts_on(self, cluster: "RayLabelling", shard: Shard, console: Console) -> None:
+        """Do every part of the shard that is left, by workers of a cluster; this process reads and notes them."""
+        files, number, meter = self._start(shard)
+        with PredictionProgress(console, meter) as progress:
+            reader = PartReader(self.source, files, self.manifest.place, progress.pass_over)
+            cuts = self._cuts(reader, number, shard, progress)
+            types = self.source.column_types() if self.settings.parts is PartFormat.parquet else {}
+            for cut, labelled in cluster.label(cuts, self._first_part(), types, self.folder.save):
+                for _ in progress.predicted(itertools.repeat(None, cut.count)):  # type: ignore[arg-type]
+                    pass
+                part = self._note(cut, labelled, StageClock())
+                if not console.is_terminal:
+                    console.print(f"{part.file}: {progress.words()}", highlight=False, soft_wrap=True)
+        self._end()
+
+    def _cuts(self, reader: PartReader, number: int, shard: Shard, progress: PredictionProgress) -> Iterator[CutPart]:
+        """The parts that are left, read when they are asked for."""
+        while not reader.ended:
+            begin = reader.place
+            if shard.has_part(number, self.source.is_folder):
+                refused = list[UserError]()
+                passages = reader.part(self.settings.part_sentences, refused.append)
+                read = list(map(without_source, progress.reading(marked(passages, self.repeats))))
+                name = part_name(number, self.settings.parts) if read else None
+                cut = CutPart(number, name, begin, reader.place, [*map(reason_line, refused)], read, len(read))
+                del read  # whoever has the part lets its sentences go, before the next are read
+                yield cut
+            else:
+                for _ in reader.part(self.settings.part_sentences, _pass_over):
+                    progress.pass_over()
+            number += 1
+
+    def _note(self, cut: CutPart, labelled: LabelledPart, clock: StageClock) -> Part:
+        """Write what a part adds to the growing tables, and then its place in the manifest."""
+        counts = labelled.counts | {"left_out": len(cut.errors)}
         with clock.measure(WRITING):
             self.folder.check_there()
-            sizes = {JOB_ERRORS: self.folder.append(JOB_ERRORS, errors)}
-            sizes[JOB_PAGES] = self.folder.append(JOB_PAGES, pages)
+            sizes = {JOB_ERRORS: self.folder.append(JOB_ERRORS, cut.errors)}
+            lines = [json_line(page.as_row(self.manifest.labels)) + "\n" for page in labelled.pages]
+            sizes[JOB_PAGES] = self.folder.append(JOB_PAGES, lines)
             part = Part(
-                number=number,
-                file=name,
-                sha256=self.folder.sha256(name) if name else None,
-                first=_id(first),
-                last=_id(last),
-                begin=asdict(begin),
-                end=asdict(reader.place),
-                counts=counting.tally.as_plain(),
+                number=cut.number,
+                file=cut.file,
+                sha256=self.folder.sha256(cut.file) if cut.file else None,
+                first=labelled.first,
+                last=labelled.last,
+                begin=asdict(cut.begin),
+                end=asdict(cut.end),
+                counts=counts,
                 sizes=sizes,
             )
             self.manifest.parts.append(part)
@@ -225,9 +260,6 @@ class _Job:
         """The part whose columns the others have."""
         names = (part.file for part in self.manifest.parts if part.file)
         return next((self.folder.path / name for name in names), None)
-
-    def _lines(self, counting: Counting) -> Iterator[str]:
-        return (json_line(page.as_row(self.manifest.labels)) + "\n" for page in counting.take_pages())
 
     def _end(self) -> None:
         """Mark the job complete, if the input is what it was at the beginning and anything could be read."""
@@ -262,7 +294,3 @@ class _Job:
 
 def _pass_over(error: UserError) -> None:
     """It is told by the shard whose part it is in."""
-
-
-def _id(passage: Passage | None) -> str | None:
-    return readable(passage.id) if passage else None

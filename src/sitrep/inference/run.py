@@ -21,7 +21,7 @@ from sitrep.inference.predictor import Predictor
 from sitrep.inference.stage_clock import LOADING, READING, WRITING, StageClock
 from sitrep.inference.tally import SHOWN_PAGES, Counting, PageCounts
 from sitrep.model.checkpoint import open_checkpoint
-from sitrep.settings import OnDuplicates, PredictSettings
+from sitrep.settings import Cluster, OnDuplicates, PredictSettings
 
 
 def predict(settings: PredictSettings) -> None:
@@ -38,8 +38,7 @@ def predict(settings: PredictSettings) -> None:
     if is_job_folder(settings.output, settings.clean):
         label_in_parts(settings, source, texts, console)
         return
-    if settings.shard:
-        raise UserError(f"shard={settings.shard}: only a job in parts is divided; end output={settings.output} with /")
+    _check_no_job_is_meant(settings)
     check_output(settings.output, settings.overwrite, settings.clean)
     source.check()
     checkpoint = open_checkpoint(settings.checkpoint)
@@ -90,6 +89,15 @@ def predict(settings: PredictSettings) -> None:
     if settings.output != STANDARD_OUTPUT:
         console.print(f"written to {settings.output}", highlight=False, markup=False, soft_wrap=True)
     left_out.raise_if_any()
+
+
+def _check_no_job_is_meant(settings: PredictSettings) -> None:
+    """Refuse what only a job in parts can do."""
+    end = f"end output={settings.output} with /"
+    if settings.shard:
+        raise UserError(f"shard={settings.shard}: only a job in parts is divided; {end}")
+    if settings.cluster is not Cluster.none:
+        raise UserError(f"cluster={settings.cluster.name}: only a job in parts is spread over machines; {end}")
 
 
 def _source(settings: PredictSettings, texts: PageTexts) -> InputSource:

@@ -45,7 +45,7 @@ class PackedTraining:
         Returns:
             Shape (rows, sentences, size).
         """
-        bert, (rows, width) = self._model.bert, input_ids.shape
+        bert, width = self._model.bert, input_ids.shape[1]
         real = attention_mask.bool()
         tokens = real.flatten().nonzero()[:, 0]
         padded = (real.flatten().cumsum(0) - 1).clamp(min=0)

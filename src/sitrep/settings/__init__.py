@@ -1,6 +1,7 @@
 """Typed settings: types, defaults and meanings. The YAML under ``configs/`` holds choices and recipes."""
 
 from sitrep.settings.choices import (
+    Cluster,
     Context,
     EngineName,
     ExportFormat,
@@ -25,6 +26,7 @@ from sitrep.settings.jobs import (
     FetchSettings,
     InferenceSettings,
     PredictSettings,
+    RaySettings,
 )
 from sitrep.settings.labelling import (
     AdaptSettings,
@@ -43,6 +45,7 @@ __all__ = [
     "AgreeSettings",
     "AuditSettings",
     "CheckSettings",
+    "Cluster",
     "CompareSettings",
     "Context",
     "DataSettings",
@@ -66,6 +69,7 @@ __all__ = [
     "PartFormat",
     "Precision",
     "PredictSettings",
+    "RaySettings",
     "SelectSettings",
     "ServeSettings",
     "ServingLimits",

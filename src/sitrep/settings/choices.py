@@ -76,6 +76,13 @@ class OnDuplicates(Enum):
     mark = "mark"
 
 
+class Cluster(Enum):
+    """What spreads a long prediction over machines."""
+
+    none = "none"
+    ray = "ray"
+
+
 class PartFormat(Enum):
     """Format of the parts of a long prediction."""
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from sitrep.labels import find_taxonomy
 from sitrep.settings.choices import (
+    Cluster,
     EngineName,
     ExportFormat,
     FetchedBackbone,
@@ -18,7 +19,7 @@ from sitrep.settings.choices import (
     Unit,
 )
 from sitrep.settings.data import DataSettings, EvaluateDataSettings
-from sitrep.settings.rules import check_label_map, expand_home, require
+from sitrep.settings.rules import check_label_map, expand_home, refuse_urls, require
 
 
 @dataclass
@@ -64,6 +65,36 @@ class EvaluateSettings:
 
     def __post_init__(self) -> None:
         expand_home(self, "checkpoint", "behaviour_files", "output_dir")
+
+
+@dataclass
+class RaySettings:
+    """A cluster of Ray whose workers label the parts of a job."""
+
+    address: str | None = None
+    """Of a cluster that runs, as `HOST:6379`, or `auto` on one of its machines; `null`: one on this machine alone,
+    which ends with the job."""
+    workers: int | None = None
+    """Processes that hold a model; `null`: as many as the cluster has room for when the job begins."""
+    cpus: float = 1.0
+    """Cores of each worker."""
+    gpus: float = 0.0
+    """Cards of each worker; `0.1`: ten share one."""
+    object_store_bytes: int = 1_000_000_000
+    """Bytes that parts on their way may take in Ray's object store; no part is read that would go beyond."""
+
+    def __post_init__(self) -> None:
+        if self.address is not None:
+            rule = "name HOST:PORT, or auto, and run the command on a machine of the cluster"
+            require(bool(self.address) and "://" not in self.address, "ray.address", self.address, rule)
+        if self.workers is not None:
+            require(1 <= self.workers <= 10**4, "ray.workers", self.workers, "must lie between 1 and 10,000")
+        require(0 < self.cpus <= 1024, "ray.cpus", self.cpus, "must lie above 0, and at 1,024 at most")
+        require(0 <= self.gpus <= 64, "ray.gpus", self.gpus, "must lie between 0 and 64")
+        least = 80_000_000
+        require(
+            self.object_store_bytes >= least, "ray.object_store_bytes", self.object_store_bytes, f"at least {least:,}"
+        )
 
 
 @dataclass
@@ -113,8 +144,12 @@ class PredictSettings:
     """`auto`: what is there, and of several the one that a short measurement finds faster. `torch`; `onnx`: a model
     that `scripts/export.py` made; `reference`: torch in fp32, every row alone and without padding."""
     inference: InferenceSettings = field(default_factory=InferenceSettings)
+    cluster: Cluster = Cluster.none
+    """`ray`: workers of a cluster label the parts of a job in parts; wants the extra `ray` (docs/cluster.md)."""
+    ray: RaySettings = field(default_factory=RaySettings)
 
     def __post_init__(self) -> None:
+        refuse_urls(self, "input", "output", "checkpoint", "pages_text")
         expand_home(self, "input", "output", "checkpoint", "pages_text")
         require(bool(self.input), "input", self.input, "name a file or a folder, or - for standard input")
         rule = "must lie between 1 and 100,000,000"

@@ -1,9 +1,12 @@
 """What settings are checked with when they are made."""
 
+import re
 from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from sitrep.errors import UsageError
 from sitrep.labels import Taxonomy
@@ -42,6 +45,19 @@ def expand_home(settings: Any, *names: str) -> None:
             setattr(settings, name, [_at_home(item) for item in value])
         elif value is not None:
             setattr(settings, name, _at_home(value))
+
+
+def refuse_urls(settings: Any, *names: str) -> None:
+    """Put the path in the place of a ``file://`` URL, and raise a ``UsageError`` for any other."""
+    for name in names:
+        value = getattr(settings, name) or ""
+        parts = urlsplit(value) if re.match(r"[a-z][a-z0-9+.-]*://", value, re.IGNORECASE) else None
+        if parts and parts.scheme == "file" and parts.netloc in ("", "localhost"):
+            setattr(settings, name, url2pathname(parts.path))
+        elif parts:
+            remedy = "mount the bucket or share, or copy what lies there (docs/cluster.md)"
+            remedy = "download it" if parts.scheme in ("http", "https") else remedy
+            raise UsageError(f"{name}={value}: is not on a file system of this machine; {remedy}")
 
 
 def _at_home(path: str) -> str:

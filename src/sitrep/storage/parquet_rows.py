@@ -1,6 +1,6 @@
 """Rows of Parquet files, one at a time."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,19 +27,38 @@ def parquet_rows(path: Path, refuse: Refuse, told: Callable[[int], None]) -> Ite
 
     try:
         with parquet.ParquetFile(path) as file:
-            classes = class_names(recorded_features(file.schema_arrow.metadata))
-            number, size = 0, path.stat().st_size
-            for batch in file.iter_batches(PARQUET_BATCH_ROWS):
-                told(size * batch.num_rows // max(file.metadata.num_rows, 1))
-                for fields in _rows_of(batch):
-                    number += 1
-                    place = f"{shown(path)}:row {number}"
-                    if isinstance(fields, Exception):
-                        refuse(UserError(f"{place}: holds what is no value of its type: {fields}"))
-                    else:
-                        yield place, with_class_names(fields, classes)
+            size = path.stat().st_size
+
+            def batches() -> Iterator[Any]:
+                for batch in file.iter_batches(PARQUET_BATCH_ROWS):
+                    told(size * batch.num_rows // max(file.metadata.num_rows, 1))
+                    yield batch
+
+            yield from arrow_rows(batches(), file.schema_arrow.metadata, shown(path), refuse)
     except (pyarrow.ArrowException, OSError) as error:
         raise UserError(f"{shown(path)}: not a readable Parquet file: {error}") from None
+
+
+def arrow_rows(
+    batches: Iterable[Any], metadata: Mapping[bytes, bytes] | None, name: str, refuse: Refuse
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Rows of Arrow batches with their places, counted from 1.
+
+    Args:
+        batches: Of one table, in their order.
+        metadata: Of its schema; classes whose values are numbers are found there.
+        name: Of the table, in places.
+        refuse: Told of each row that holds what is no value of its type.
+    """
+    classes, number = class_names(recorded_features(metadata)), 0
+    for batch in batches:
+        for fields in _rows_of(batch):
+            number += 1
+            place = f"{name}:row {number}"
+            if isinstance(fields, Exception):
+                refuse(UserError(f"{place}: holds what is no value of its type: {fields}"))
+            else:
+                yield place, with_class_names(fields, classes)
 
 
 def _rows_of(batch: Any) -> Iterator[dict[str, Any] | Exception]:

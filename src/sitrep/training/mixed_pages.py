@@ -1,10 +1,10 @@
 """Pages whose layout says nothing, made anew for each epoch, for models that read a sentence with what is around it.
 
-What is written for a corpus is built by its writers' habits: where the menu stands, how long an article is, what follows
-a headline. A model that reads whole pages learns these habits too, and real pages have others. So before an epoch the
-furniture of pages is given to other pages, blocks of sentences change places, pages are cut into stretches, and
-neighbours are hidden. What stays is what stands side by side in any page: who was named a sentence before, a quotation
-that goes on, a line that was cut in two.
+What is written for a corpus is built by its writers' habits: where the menu stands, how long an article is, what
+follows a headline. A model that reads whole pages learns these habits too, and real pages have others. So before an
+epoch the furniture of pages is given to other pages, blocks of sentences change places, pages are cut into stretches,
+and neighbours are hidden. What stays is what stands side by side in any page: who was named a sentence before, a
+quotation that goes on, a line that was cut in two.
 """
 
 from collections.abc import Callable, Sequence
