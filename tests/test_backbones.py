@@ -67,12 +67,13 @@ def load(folder, **settings):
 def answers(model, batch):
     arrays = ("input_ids", "attention_mask", "starts", "owners")
     with torch.inference_mode():
-        return model(**{name: torch.from_numpy(getattr(batch, name)) for name in arrays})["logits"][:, 0]
+        return model(**{name: torch.from_numpy(getattr(batch, name)) for name in arrays})["logits"]
 
 
 @pytest.mark.slow
 def test_mpnet_trains_and_its_checkpoint_answers_alike_here_and_in_a_plain_pipeline(mpnet, toy_file, tmp_path):
     overrides = [f"model={mpnet}", "model.layers=2", "model.max_tokens=64", "trainer.extra.max_steps=2"]
+    overrides.append("model.window_tokens=64")
     run = train(train_settings(toy_file, tmp_path / "run", *overrides))
     checkpoint = open_checkpoint(str(run))
     config = json.loads((checkpoint.folder / "config.json").read_text())
@@ -88,12 +89,12 @@ def test_mpnet_trains_and_its_checkpoint_answers_alike_here_and_in_a_plain_pipel
 
 
 def test_padding_moves_no_answer_of_mpnet(mpnet):
-    model, tokenizer = load(mpnet)
+    model, tokenizer = load(mpnet, context=Context.none)
     encoder = InputEncoder(TextTokenizer.from_transformers(tokenizer), Context.none, 64, 64)
     tokens, _ = encoder.tokenize(TEXTS)
     made = encoder.rows(tokens, [range(len(TEXTS))])
-    alone = torch.cat([answers(model.eval(), encoder.batch([row], len(row.ids))) for row in made])
-    together = answers(model, encoder.batch(made, 40))
+    alone = torch.cat([answers(model.eval(), encoder.batch([row], len(row.ids)))[:, 0] for row in made])
+    together = answers(model, encoder.batch(made, 40))[:, 0]
     assert torch.allclose(alone, together, atol=1e-5)
     assert not torch.allclose(alone[0], alone[1], atol=1e-2)
 
@@ -104,9 +105,16 @@ def test_places_before_the_first_token_count_as_none_to_read(mpnet):
         load(mpnet, max_tokens=65)
 
 
-def test_mpnet_is_refused_for_windows_of_a_page(mpnet):
-    with pytest.raises(UserError, match=r"model\.context=article: there for bert, not for mpnet; use none"):
-        load(mpnet, context=Context.article)
+def test_padding_and_other_windows_move_no_answer_of_mpnet_that_reads_context(mpnet):
+    model, tokenizer = load(mpnet)
+    assert model.context is Context.article
+    encoder = InputEncoder(TextTokenizer.from_transformers(tokenizer), Context.article, 64, 64)
+    tokens, _ = encoder.tokenize(TEXTS)
+    rows = [*encoder.rows(tokens, [range(len(TEXTS))]), *encoder.rows(tokens[:1], [[0]])]
+    alone = torch.cat([answers(model.eval(), encoder.batch([row], len(row.ids)))[0] for row in rows])
+    together = answers(model, encoder.batch(rows, 64))
+    assert torch.allclose(alone, torch.cat([together[0], together[1][:1]]), atol=1e-5)
+    assert not torch.allclose(alone[0], alone[-1], atol=1e-4), "with and without what stands around it"
 
 
 def test_lower_layers_are_those_of_the_backbone(mpnet):

@@ -88,7 +88,8 @@ class SentenceClassifier(torch.nn.Module):  # type: ignore[misc]
             return self.model.classifier(pooled), pooled
         if self.config.model_type in HEADS:
             head = HEADS[self.config.model_type]
-            pooled = head.pooled(self.model, self.vectors(input_ids, attention_mask, starts, owners))
+            vectors = self.vectors(input_ids, attention_mask, starts, owners)
+            pooled = head.pooled(self.model, vectors.flatten(0, 1)).reshape(*vectors.shape[:2], -1)
             return head.last(self.model)(pooled), pooled
         found = self.model(input_ids=input_ids, attention_mask=attention_mask, output_hidden_states=True)
         return found.logits[:, None], found.hidden_states[-1][:, :1]
@@ -153,7 +154,7 @@ class Head:
     """How a kind of classifier gets from first tokens to its answers.
 
     Attributes:
-        pooled: Its layers but the last, for vectors of shape (rows, sentences, size).
+        pooled: Its layers but the last, for vectors of shape (sentences, size).
         last: The last one.
     """
 
@@ -163,9 +164,7 @@ class Head:
 
 def _bert_pooled(model: Any, vectors: torch.Tensor) -> torch.Tensor:
     """Pooler and dropout of ``BertForSequenceClassification``."""
-    rows, sentences, size = vectors.shape
-    pooled = model.bert.pooler(vectors.reshape(rows * sentences, 1, size))
-    dropped: torch.Tensor = model.dropout(pooled).reshape(rows, sentences, -1)
+    dropped: torch.Tensor = model.dropout(model.bert.pooler(vectors[:, None]))
     return dropped
 
 

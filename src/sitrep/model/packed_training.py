@@ -59,9 +59,9 @@ class PackedTraining:
             widened = layer.intermediate.intermediate_act_fn(layer.intermediate.dense(hidden))
             hidden = layer.output.LayerNorm(layer.output.dense(widened) + hidden)
         before = (real.sum(1).cumsum(0) - real.sum(1))[:, None]
-        first = hidden[before + starts.clamp(min=0)]
+        first = hidden[(before + starts.clamp(min=0)).flatten()]
         pooled: torch.Tensor = self._model.dropout(bert.pooler.activation(bert.pooler.dense(first)))
-        return pooled
+        return pooled.reshape(*starts.shape, -1)
 
     @staticmethod
     def _embedded(embeddings: Any, ids: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
