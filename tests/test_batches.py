@@ -79,7 +79,7 @@ def test_unknown_unit_is_told_by_name(predictor):
 def examples():
     """Python examples of the page by their heading."""
     page = (PROJECT / "docs" / "cluster.md").read_text(encoding="utf-8")
-    return dict(re.findall(r"^### `?(\w+)`?\n.*?```python\n(.*?)```", page, re.M | re.S))
+    return dict(re.findall(r"^### `?(\w+)`?\n(?:(?!^#).)*?```python\n(.*?)```", page, re.M | re.S))
 
 
 @pytest.mark.slow
