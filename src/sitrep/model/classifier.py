@@ -124,7 +124,6 @@ class WindowClassifier(SentenceClassifier):
         if model.config.model_type not in HEADS:
             kinds = ", ".join(HEADS)
             raise UserError(f"model.context=article: there for {kinds}, not for {model.config.model_type}; use none")
-        self.head = HEADS[model.config.model_type]
 
     def answers(
         self, input_ids: torch.Tensor, attention_mask: torch.Tensor, starts: torch.Tensor, owners: torch.Tensor
