@@ -59,7 +59,7 @@ class ModelSettings:
 class TrainerSettings:
     """How the transformer is fine-tuned."""
 
-    epochs: float = 2.25
+    epochs: float = 2.4
     """Passes over the training split at most."""
     batch_size: int = 32
     """Sentences a step, over all processes: the result does not hang on their number."""
@@ -79,7 +79,7 @@ class TrainerSettings:
     """Share of other models' probabilities in what a sentence is trained towards, its label being the rest."""
     teacher: list[str] = field(default_factory=list)
     """Trained runs whose mean probabilities are learnt; empty: those that come with the corpus, if any."""
-    speaker_weight: float = 1.0
+    speaker_weight: float = 0.3
     """What learning who speaks, and how, counts beside learning the label, where the data says so; 0: not learnt."""
     contrastive_epochs: float = 0.0
     """Epochs before the training proper that draw sentences of one label together and part the others; 0: none."""
