@@ -73,7 +73,6 @@ def answers(model, batch):
 @pytest.mark.slow
 def test_mpnet_trains_and_its_checkpoint_answers_alike_here_and_in_a_plain_pipeline(mpnet, toy_file, tmp_path):
     overrides = [f"model={mpnet}", "model.layers=2", "model.max_tokens=64", "trainer.extra.max_steps=2"]
-    overrides.append("model.window_tokens=64")
     run = train(train_settings(toy_file, tmp_path / "run", *overrides))
     checkpoint = open_checkpoint(str(run))
     config = json.loads((checkpoint.folder / "config.json").read_text())

@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 import torch
-from conftest import rows, train_settings, write_jsonl
+from conftest import TAXONOMY, rows, train_settings, write_jsonl
 from test_encoding import encoder
 from transformers import (
     AutoConfig,
@@ -20,10 +20,12 @@ from sitrep.cli.composition import compose_settings
 from sitrep.errors import UserError
 from sitrep.inference.predictor import Predictor
 from sitrep.inference.run import predict
+from sitrep.labels import Task
+from sitrep.model.backbone import load_backbone
 from sitrep.model.checkpoint import open_checkpoint
 from sitrep.model.classifier import HEADS, WindowClassifier, wrap_classifier
 from sitrep.model.encoding import EncodedRow
-from sitrep.settings import Context, PredictSettings
+from sitrep.settings import Context, ModelSettings, PredictSettings
 from sitrep.training.run import train
 
 pytestmark = pytest.mark.slow
@@ -137,6 +139,12 @@ def test_without_a_choice_a_backbone_reads_context_if_it_is_of_a_kind_that_can()
     bert = AutoModelForSequenceClassification.from_config(AutoConfig.for_model("bert", vocab_size=20, **SMALL))
     assert wrap_classifier(distilbert, None).context is Context.none
     assert wrap_classifier(bert, None).context is Context.article
+
+
+def test_without_a_choice_windows_are_as_long_as_a_short_backbone_reads(run_directory):
+    wanted = ModelSettings(name=str(run_directory / "checkpoint"), max_tokens=64)
+    model, _ = load_backbone(wanted, TAXONOMY.class_names(Task.single_label), Task.single_label, [])
+    assert (model.context, model.window_tokens) == (Context.article, 128)
 
 
 def test_window_longer_than_the_backbone_reads_is_refused(toy_file, tmp_path, run_directory):

@@ -18,6 +18,9 @@ RANDOM_TINY = "random:tiny"
 TINY_WORDS = 4000
 """Most frequent words of the training split in the vocabulary of ``random:tiny``."""
 
+WINDOW_TOKENS = 256
+"""Of a window of a page where the settings do not say it."""
+
 DROPOUTS = (
     "hidden_dropout_prob",
     "attention_probs_dropout_prob",
@@ -97,11 +100,12 @@ def load_backbone(
             reason = " ".join(str(error).split())
             raise UserError(f"model.name={settings.name}: cannot be loaded: {reason[:300]}") from None
     classifier = wrap_classifier(model, settings.context)
-    longest = _longest_input(model) or settings.max_tokens
-    lengths = ["max_tokens", *(["window_tokens"] if classifier.context is Context.article else [])]
-    for name in lengths:
-        if getattr(settings, name) > longest:
-            raise UserError(f"model.{name}={getattr(settings, name)}: {settings.name} reads at most {longest}")
+    longest = _longest_input(model) or max(settings.max_tokens, settings.window_tokens or WINDOW_TOKENS)
+    classifier.window_tokens = settings.window_tokens or min(WINDOW_TOKENS, longest)
+    windows = {"window_tokens": classifier.window_tokens} if classifier.context is Context.article else {}
+    for name, tokens in ({"max_tokens": settings.max_tokens} | windows).items():
+        if tokens > longest:
+            raise UserError(f"model.{name}={tokens}: {settings.name} reads at most {longest}")
     tokenizer.model_max_length = settings.max_tokens
     return classifier, tokenizer
 
@@ -208,7 +212,7 @@ def _random_tiny(settings: ModelSettings, names: dict[str, Any], texts: Iterable
         num_hidden_layers=2,
         num_attention_heads=2,
         intermediate_size=64,
-        max_position_embeddings=max(settings.max_tokens, settings.window_tokens),
+        max_position_embeddings=max(settings.max_tokens, settings.window_tokens or 0),
         num_labels=len(names["id2label"]),
         **names,
     )

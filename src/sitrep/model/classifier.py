@@ -23,6 +23,9 @@ class SentenceClassifier(torch.nn.Module):  # type: ignore[misc]
     context = Context.none
     """What it reads a sentence with."""
 
+    window_tokens = 0
+    """Of a window of a page, where it reads such."""
+
     accepts_loss_kwargs = True  # the trainer counts the sentences of a step: the loss is divided by them
 
     def __init__(self, model: Any) -> None:

@@ -37,8 +37,9 @@ class ModelSettings:
     context: Context | None = None
     """`article`: each sentence with what stands around it on its page. `none`: alone. `null`: `article`, but `none`
     where the backbone is of a kind that cannot."""
-    window_tokens: int = 256
-    """Tokens of the windows that a page is read in; a longer sentence has a window of its own."""
+    window_tokens: int | None = None
+    """Tokens of the windows that a page is read in; a longer sentence has a window of its own. `null`: 256, or what the
+    backbone reads at most if that is less."""
     dropout: float | None = 0.0
     """Dropout inside the encoder in training; `null`: the backbone's own. 0 saves a third of the time on a CPU."""
     layers: int | None = None
@@ -50,9 +51,10 @@ class ModelSettings:
         require(bool(self.name), "model.name", self.name, "name a folder or a hub name (owner/name)")
         require(self.dropout is None or 0 <= self.dropout < 1, "model.dropout", self.dropout, "must lie in [0, 1)")
         require(self.layers is None or self.layers >= 1, "model.layers", self.layers, "must be at least 1")
+        self.context = None if self.context is None else member(Context, "model.context", self.context)
         for name in ("max_tokens", "window_tokens"):
             value = getattr(self, name)
-            require(8 <= value <= 10**6, f"model.{name}", value, "must lie between 8 and 1,000,000")
+            require(value is None or 8 <= value <= 10**6, f"model.{name}", value, "must lie between 8 and 1,000,000")
 
 
 @dataclass

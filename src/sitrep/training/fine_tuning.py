@@ -138,7 +138,7 @@ def fine_tune(
         TextTokenizer.from_transformers(tokenizer),
         model.context,
         settings.model.max_tokens,
-        settings.model.window_tokens,
+        model.window_tokens,
     )
     wanted = [
         wanted_probabilities(split.train, taxonomy, task, chosen.distillation),

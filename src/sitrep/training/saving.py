@@ -69,5 +69,5 @@ class CheckpointWriter:
             base=Path(os.path.relpath(Path.cwd(), run / layout.CHECKPOINT)).as_posix(),
             split=self.split.digests(),
             context=trained.encoder.context.name,
-            window_tokens=model.window_tokens,
+            window_tokens=trained.encoder.window_tokens,
         ).write(checkpoint)
