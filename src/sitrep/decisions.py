@@ -45,6 +45,11 @@ def pool_logits(logits: np.ndarray, task: Task) -> np.ndarray:
         return np.asarray(np.logaddexp.reduce(logarithms, axis=0) - np.log(len(each)), dtype=np.float32)
 
 
+def speaker_heads(logits: np.ndarray) -> list[np.ndarray]:
+    """Logits of :data:`sitrep.speakers.NAMES`, which lie one behind the other on the last axis, each by itself."""
+    return np.split(logits, [len(SPEECH)], axis=-1)
+
+
 def who_speaks(logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Probabilities of how somebody speaks and of who does, which never contradict each other.
 
@@ -57,7 +62,7 @@ def who_speaks(logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     Returns:
         Of ``speech`` and of ``speaker``, each of shape (sentences, answers); that of nobody is the same in both.
     """
-    heads = np.split(logits, [len(SPEECH)], axis=-1)
+    heads = speaker_heads(logits)
     nobody = np.mean([probabilities_of(head, Task.single_label)[:, :1] for head in heads], axis=0)
     rest = [probabilities_of(head[:, 1:], Task.single_label) for head in heads]
     speech, speaker = (np.concatenate([nobody, (1 - nobody) * shares], axis=1) for shares in rest)

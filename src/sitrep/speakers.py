@@ -24,7 +24,7 @@ SPEAKERS = (
 NAMES = {"speech": SPEECH, "speaker": SPEAKERS}
 """What is asked of a sentence, in order, and the answers that there are."""
 
-ANSWERS = sum(map(len, NAMES.values()))
+OUTPUTS = sum(map(len, NAMES.values()))
 """Of both questions together."""
 
 

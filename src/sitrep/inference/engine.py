@@ -5,7 +5,7 @@ from typing import Protocol
 
 import numpy as np
 
-from sitrep.decisions import pool_logits
+from sitrep.decisions import pool_logits, speaker_heads
 from sitrep.errors import UserError
 from sitrep.inference.engine_choice import choose_engine
 from sitrep.inference.onnx_engine import OnnxEngine
@@ -15,7 +15,7 @@ from sitrep.model.checkpoint import SPEAKER, Checkpoint
 from sitrep.model.encoding import Batch
 from sitrep.model.hardware import PrecisionChoice
 from sitrep.settings import EngineName, Precision
-from sitrep.speakers import NAMES
+from sitrep.speakers import OUTPUTS
 
 
 class Engine(Protocol):
@@ -72,10 +72,8 @@ class EnsembleEngine:
         found = np.stack([member.logits(batch) for member in self.members])
         if not self.with_speakers:
             return pool_logits(found, self.task)
-        behind = np.cumsum([len(answers) for answers in reversed(NAMES.values())])
-        labels, *speakers = np.split(found, found.shape[-1] - behind[::-1], axis=-1)
-        pooled = [pool_logits(part, Task.single_label) for part in speakers]
-        return np.concatenate([pool_logits(labels, self.task), *pooled], axis=-1)
+        pooled = [pool_logits(head, Task.single_label) for head in speaker_heads(found[..., -OUTPUTS:])]
+        return np.concatenate([pool_logits(found[..., :-OUTPUTS], self.task), *pooled], axis=-1)
 
 
 def load_engine(

@@ -11,7 +11,7 @@ from sitrep.inference.known_answers import KnownAnswers
 from sitrep.inference.stage_clock import MODEL, TOKENIZING, StageClock
 from sitrep.model.encoding import EncodedRow, InputEncoder
 from sitrep.settings import Context
-from sitrep.speakers import ANSWERS
+from sitrep.speakers import OUTPUTS
 
 BATCH_TOKENS = {"cpu": 2048, "cuda": 32768, "mps": 8192}
 """Tokens a batch at which throughput no longer grows, by kind of device (`benchmarks/prediction.py`)."""
@@ -38,7 +38,7 @@ class ModelBatches:
         self.batch_tokens = batch_tokens or BATCH_TOKENS[engine.device]
         self.clock = StageClock()
         self.says_speakers: bool = getattr(engine, "with_speakers", False)
-        self.outputs = classes + (ANSWERS if self.says_speakers else 0)
+        self.outputs = classes + (OUTPUTS if self.says_speakers else 0)
 
     def batch_logits(self, rows: Sequence[EncodedRow]) -> np.ndarray:
         """The model's answer to one batch.

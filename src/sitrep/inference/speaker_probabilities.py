@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from sitrep.decisions import who_speaks, who_speaks_likeliest
-from sitrep.speakers import ANSWERS, SPEAKERS, SPEECH
+from sitrep.speakers import OUTPUTS, SPEAKERS, SPEECH
 
 Said = tuple[str, str, dict[str, float]] | tuple[()]
 """``speech``, ``speaker`` and the speakers' probabilities of a sentence; nothing where that was not asked."""
@@ -31,7 +31,7 @@ class SpeakerProbabilities:
     @classmethod
     def of(cls, logits: np.ndarray) -> "SpeakerProbabilities":
         """Out of a model's outputs, the last of which these are."""
-        return cls(*who_speaks(logits[:, -ANSWERS:]))
+        return cls(*who_speaks(logits[:, -OUTPUTS:]))
 
     def likeliest(self) -> tuple[list[str], list[str]]:
         """``speech`` and ``speaker`` of each sentence; both are ``none``, or neither is."""
