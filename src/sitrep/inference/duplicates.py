@@ -77,7 +77,7 @@ def repeats_of(source: InputSource, clock: StageClock, console: Console) -> Repe
     """
     if source.is_stream:
         raise UserError("duplicates=mark: reads the input twice, which a pipe does not allow; save it as a file first")
-    source.meter.expect(path for path, _ in source.named_files())
+    source.expect(path for path, _ in source.named_files())
     with clock.measure(DUPLICATES), PredictionProgress(console, source.meter) as progress:
         repeats = find_repeats(progress.looking(source.passages(lambda error: None)))
     if not console.is_terminal:

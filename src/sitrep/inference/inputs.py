@@ -5,7 +5,7 @@ import io
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -139,6 +139,15 @@ class InputSource:
         except UserError as error:
             refuse(error)
         self.meter.end_file(path)
+
+    def expect(self, paths: Iterable[Path]) -> None:
+        """Prepare to read these of the files, in this order."""
+        self.meter.expect(paths)
+
+    def status(self, path: Path) -> tuple[int, int]:
+        """Size of one of the files, and when it was changed in nanoseconds; an ``OSError`` if it is gone."""
+        status = path.stat()
+        return status.st_size, status.st_mtime_ns
 
     def named_files(self) -> Iterator[tuple[Path, str]]:
         """The file, or those of the folder, each with what its articles are named after."""

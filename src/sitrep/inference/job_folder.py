@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,7 @@ class Part:
         end: Where the next one begins.
         counts: As :class:`Tally` gives them.
         sizes: Bytes of the growing tables behind it.
+        bytes: Of the file.
     """
 
     number: int
@@ -54,6 +56,7 @@ class Part:
     end: dict[str, int]
     counts: dict[str, Any]
     sizes: dict[str, int]
+    bytes: int | None = None
 
 
 @dataclass
@@ -95,11 +98,26 @@ class Manifest:
 
 
 class JobFolder:
-    """A folder that this process alone works in; see :func:`open_job_folder`."""
+    """A folder that this process alone works in; see :func:`open_job_folder`.
 
-    def __init__(self, path: Path, handle: int) -> None:
+    Args:
+        path: Where it is on the disk.
+        handle: Of the open folder.
+        shown: What messages call it; ``None``: the path.
+    """
+
+    def __init__(self, path: Path, handle: int, shown: str | None = None) -> None:
         self.path = path
+        self.shown = shown or str(path)
         self._handle = handle
+
+    def place(self, name: str) -> str:
+        """What messages call a file in it."""
+        return f"{self.shown}/{name}"
+
+    def names(self) -> list[str]:
+        """What lies in it."""
+        return os.listdir(self.path)
 
     def read(self) -> Manifest | None:
         """What an earlier run of the job left; ``None`` if there was none.
@@ -109,25 +127,26 @@ class JobFolder:
         """
         path = self.path / MANIFEST
         if not path.is_file():
-            visible = [name for name in os.listdir(self.path) if not name.startswith(".")]
+            visible = [name for name in self.names() if not name.startswith(".")]
             others = sorted({*visible} - {JOB_INPUT})
             if others:
-                raise UserError(f"{self.path}: holds {others[0]}, which is of no job in parts; name another folder")
+                raise UserError(f"{self.shown}: holds {others[0]}, which is of no job in parts; name another folder")
             return None
         content = read_json(path)
+        place = self.place(MANIFEST)
         if content.get("version") != VERSION:
-            raise UserError(f"{path}: version {content.get('version')}, this program reads {VERSION}; {ANEW}")
+            raise UserError(f"{place}: version {content.get('version')}, this program reads {VERSION}; {ANEW}")
         try:
             return Manifest(**content | {"parts": [Part(**part) for part in content["parts"]]})
         except (TypeError, KeyError) as error:
-            raise UserError(f"{path}: is no manifest of a job: {error}; {ANEW}") from None
+            raise UserError(f"{place}: is no manifest of a job: {error}; {ANEW}") from None
 
     def read_or_none(self) -> Manifest | None:
         """What can be gone on with, where all else is replaced; what is no job of ours is not, and is an error."""
         try:
             return self.read()
         except UserError:
-            if any(entry.name == MANIFEST for entry in self.path.iterdir()):
+            if MANIFEST in self.names():
                 return None
             raise
 
@@ -169,7 +188,7 @@ class JobFolder:
         for part in manifest.parts:
             path = self.path / str(part.file)
             if part.file and not (path.is_file() and sha256_of(path) == part.sha256):
-                raise UserError(f"{path}: is gone, or not what {MANIFEST} says; restore it; {ANEW}")
+                raise self.lost(part.file)
         for name in GROWING:
             size = manifest.parts[-1].sizes[name] if manifest.parts else 0
             path = self.path / name
@@ -177,8 +196,12 @@ class JobFolder:
                 path.unlink()
             elif size:
                 if not path.is_file() or path.stat().st_size < size:
-                    raise UserError(f"{path}: is gone or shorter than {MANIFEST} says; restore it; {ANEW}")
+                    raise self.lost(name)
                 os.truncate(path, size)
+
+    def lost(self, name: str) -> UserError:
+        """What is said of a file that the manifest names and that cannot be relied on."""
+        return UserError(f"{self.place(name)}: is gone, or not what {MANIFEST} says; restore it; {ANEW}")
 
     def input_files(self) -> list[InputFile]:
         """The input as it was when the job began.
@@ -189,7 +212,7 @@ class JobFolder:
         try:
             return read_input_files(self.path / JOB_INPUT)
         except (OSError, ValueError, TypeError):
-            raise UserError(f"{self.path / JOB_INPUT}: is gone or damaged; {ANEW}") from None
+            raise UserError(f"{self.place(JOB_INPUT)}: is gone or damaged; {ANEW}") from None
 
     def append(self, name: str, lines: Sequence[str]) -> int:
         """Add lines to a growing table and give its length."""
@@ -212,6 +235,13 @@ class JobFolder:
         """Of a file in it."""
         return sha256_of(self.path / name)
 
+    def lines(self, name: str) -> Iterator[str]:
+        """Those of a growing table; none if it is not there."""
+        path = self.path / name
+        if path.is_file():
+            with path.open(encoding="utf-8") as lines:
+                yield from lines
+
     def write(self, manifest: Manifest) -> None:
         """Replace the manifest."""
         self.check_there()
@@ -225,7 +255,7 @@ class JobFolder:
             there = os.stat(self.path)
             if (there.st_dev, there.st_ino) == (mine.st_dev, mine.st_ino):
                 return
-        raise UserError(f"{self.path}: the folder was removed or replaced while the job ran; begin again")
+        raise UserError(f"{self.shown}: the folder was removed or replaced while the job ran; begin again")
 
 
 def is_job_folder(output: str, clean: bool = False) -> bool:
@@ -254,14 +284,8 @@ def open_job_folder(output: str, shard: Shard | None) -> Iterator[JobFolder]:
     root = Path(output)
     if root.exists() and not root.is_dir():
         raise UserError(f"output={output}: is a file, not a folder")
-    shards = sorted(path.name for path in root.glob("shard-*-of-*"))
-    if shard is None and shards:
-        raise UserError(f"output={output}: holds {shards[0]}; name another folder for a job without shards")
-    if shard and (root / MANIFEST).exists():
-        raise UserError(f"output={output}: holds a job without shards; name another folder")
-    if shard and (other := next((name for name in shards if not name.endswith(f"-of-{shard.of}")), None)):
-        raise UserError(f"output={output}: holds {other}, a job that is divided otherwise; name another folder")
-    path = root / f"shard-{shard.number}-of-{shard.of}" if shard else root
+    check_division(output, os.listdir(root) if root.exists() else (), shard)
+    path = root / shard.folder if shard else root
     with write_errors(path):
         path.mkdir(parents=True, exist_ok=True)
         handle = os.open(path, os.O_RDONLY)
@@ -275,3 +299,21 @@ def open_job_folder(output: str, shard: Shard | None) -> Iterator[JobFolder]:
             raise
     finally:
         os.close(handle)
+
+
+def check_division(output: str, names: Iterable[str], shard: Shard | None) -> None:
+    """Raise a ``UserError`` if a folder holds a job that is divided otherwise.
+
+    Args:
+        output: Named in the message.
+        names: Of what lies in the folder.
+        shard: That is to be done; ``None``: the whole job.
+    """
+    held = sorted(names)
+    shards = [name for name in held if fnmatchcase(name, "shard-*-of-*")]
+    if shard is None and shards:
+        raise UserError(f"output={output}: holds {shards[0]}; name another folder for a job without shards")
+    if shard and MANIFEST in held:
+        raise UserError(f"output={output}: holds a job without shards; name another folder")
+    if shard and (other := next((name for name in shards if not name.endswith(f"-of-{shard.of}")), None)):
+        raise UserError(f"output={output}: holds {other}, a job that is divided otherwise; name another folder")

@@ -38,16 +38,16 @@ class InputFile:
 
 
 def input_files(source: InputSource) -> list[InputFile]:
-    """Every file of the input in its order, as the disk has them now."""
+    """Every file of the input in its order, as they are now."""
     found = []
     for path, _ in source.named_files():
         name = shown(path.relative_to(source.path).as_posix() if source.is_folder else path.name)
         try:
-            status = path.stat()
+            size, modified = source.status(path)
         except OSError:
             found.append(InputFile(name, None, None))
         else:
-            found.append(InputFile(name, status.st_size, status.st_mtime_ns))
+            found.append(InputFile(name, size, modified))
     return found
 
 

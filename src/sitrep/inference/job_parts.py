@@ -31,6 +31,11 @@ class Shard:
         """The setting ``shard``, whose form has been checked."""
         return cls(*map(int, (written or "1/1").split("/")))
 
+    @property
+    def folder(self) -> str:
+        """Name of the folder of its parts."""
+        return f"shard-{self.number}-of-{self.of}"
+
     def files(self, named: Sequence[NamedFile], by_file: bool) -> list[NamedFile]:
         """Those of the input's files that it reads."""
         return list(named[self.number - 1 :: self.of] if by_file else named)

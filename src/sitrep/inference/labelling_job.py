@@ -15,7 +15,7 @@ from sitrep.errors import UserError, is_installed, not_installed
 from sitrep.inference.duplicates import Repeats, marked, repeats_of
 from sitrep.inference.folders import JOB_ERRORS, JOB_PAGES
 from sitrep.inference.inputs import InputSource
-from sitrep.inference.job_folder import ANEW, JobFolder, Manifest, Part, open_job_folder
+from sitrep.inference.job_folder import ANEW, JobFolder, Manifest, Part
 from sitrep.inference.job_identity import changed_input, described, difference, identity, input_files
 from sitrep.inference.job_parts import NamedFile, PartReader, Shard
 from sitrep.inference.labelled_parts import (
@@ -30,6 +30,7 @@ from sitrep.inference.labelled_parts import (
 )
 from sitrep.inference.left_out import partly_read, reason_line
 from sitrep.inference.meter import Meter
+from sitrep.inference.object_job_folder import open_job
 from sitrep.inference.outputs import open_part
 from sitrep.inference.page_texts import PageTexts
 from sitrep.inference.prediction_progress import PredictionProgress
@@ -69,13 +70,13 @@ def label_in_parts(settings: PredictSettings, source: InputSource, texts: PageTe
     shard = Shard.parse(settings.shard)
     if settings.cluster is Cluster.ray and not is_installed("ray"):
         raise not_installed("ray")
-    with open_job_folder(settings.output, shard if settings.shard else None) as folder, ExitStack() as stack:
+    with open_job(settings.output, shard if settings.shard else None) as folder, ExitStack() as stack:
         began = time.perf_counter()
-        below = folder.path.name if settings.shard else ""  # of the texts, which shards keep apart as their parts
+        below = shard.folder if settings.shard else ""  # of the texts, which shards keep apart as their parts
         job = _prepared(settings, source, checkpoint, folder, console, lambda: texts.check_free(below), stack)
         if job.manifest.parts:
             words = "is complete" if job.manifest.complete else "goes on"
-            line = f"{folder.path}: {words}, {len(job.manifest.parts)} parts are done"
+            line = f"{folder.shown}: {words}, {len(job.manifest.parts)} parts are done"
             console.print(line, highlight=False, markup=False, soft_wrap=True)
         if job.predictor:
             with texts.growing(below):
@@ -86,7 +87,7 @@ def label_in_parts(settings: PredictSettings, source: InputSource, texts: PageTe
         job.say(console, time.perf_counter() - began)
         left_out = job.manifest.tally.left_out
         if left_out:
-            raise partly_read(left_out, f"{folder.path / JOB_ERRORS} says why")
+            raise partly_read(left_out, f"{folder.place(JOB_ERRORS)} says why")
 
 
 def _prepared(
@@ -107,7 +108,7 @@ def _prepared(
         if changed is None and (what := changed_input(folder.input_files(), files)):
             changed = f"its input is not what it was: {what}"
         if changed and not settings.overwrite:
-            raise UserError(f"{folder.path}: {changed}; {ANEW}")
+            raise UserError(f"{folder.shown}: {changed}; {ANEW}")
         if settings.overwrite and (changed or begun.complete):
             begun = None
     if begun and begun.complete:
@@ -129,7 +130,7 @@ def _prepared(
         folder.write(begun)
     elif begun.computing != computing:
         was, is_now = begun.computing["device"], computing["device"]
-        raise UserError(f"{folder.path}: it was begun on {was}, this machine computes on {is_now}; {ANEW}")
+        raise UserError(f"{folder.shown}: it was begun on {was}, this machine computes on {is_now}; {ANEW}")
     folder.recover(begun)
     return _Job(settings, source, folder, begun, checkpoint, predictor, repeats)
 
@@ -181,7 +182,7 @@ class _Job:
     def _start(self, shard: Shard) -> tuple[list[NamedFile], int, Meter]:
         """The files of the shard, the number of the part that comes next, and a meter that stands there."""
         files, meter = shard.files(list(self.source.named_files()), self.source.is_folder), self.source.meter
-        meter.expect(path for path, _ in files)
+        self.source.expect(path for path, _ in files)
         meter.pass_over(path for path, _ in files[: self.manifest.place.file])
         return files, self.manifest.parts[-1].number + 1 if self.manifest.parts else 0, meter
 
@@ -251,6 +252,7 @@ class _Job:
                 end=asdict(cut.end),
                 counts=counts,
                 sizes=sizes,
+                bytes=(self.folder.path / cut.file).stat().st_size if cut.file else None,
             )
             self.manifest.parts.append(part)
             self.folder.write(self.manifest)
@@ -266,11 +268,10 @@ class _Job:
         now = input_files(replace(self.source))  # a copy looks at the folder again
         same = described(now) == self.manifest.identity["input"]
         if not same and (what := changed_input(self.folder.input_files(), now)):
-            raise UserError(f"{self.folder.path}: its input was changed while the job ran: {what}; {ANEW}")
+            raise UserError(f"{self.folder.shown}: its input was changed while the job ran: {what}; {ANEW}")
         tally = self.manifest.tally
         if tally.left_out and not tally.sentences and not self.settings.shard:
-            with (self.folder.path / JOB_ERRORS).open(encoding="utf-8") as lines:
-                reason = json.loads(next(lines))
+            reason = json.loads(next(self.folder.lines(JOB_ERRORS)))
             first = f"{reason['place']}: {reason['reason']}"
             raise UserError(f"nothing could be read; the first reason of {tally.left_out}: {first}")
         self.manifest.complete = True
@@ -283,13 +284,10 @@ class _Job:
         promised = self.checkpoint.promised_precision if self.settings.calibrated else None
         say_summary(console, self.manifest.tally, labels, pages, seconds, clock)
         say_remarks(console, self.manifest.tally, promised, self.manifest.duplicates, self.settings.input)
-        console.print(f"written to {self.folder.path}", highlight=False, markup=False, soft_wrap=True)
+        console.print(f"written to {self.folder.shown}", highlight=False, markup=False, soft_wrap=True)
 
     def _first_pages(self) -> Iterator[PageCounts]:
-        path = self.folder.path / JOB_PAGES
-        if path.is_file():
-            with path.open(encoding="utf-8") as lines:
-                yield from (PageCounts.from_row(json.loads(line)) for line in lines)
+        yield from (PageCounts.from_row(json.loads(line)) for line in self.folder.lines(JOB_PAGES))
 
 
 def _pass_over(error: UserError) -> None:

@@ -1,6 +1,6 @@
 """How much of the input has been read, in bytes of its files."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,20 +16,27 @@ class Meter:
         self.total: int | None = None
         self._behind = 0
         self._within = 0
+        self._size_of: Callable[[Path], int] = size_of
 
     @property
     def read(self) -> int:
         """Bytes that have been read."""
         return self._behind + self._within
 
-    def expect(self, paths: Iterable[Path]) -> None:
-        """Begin to count, for these files."""
-        self.total = sum(map(size_of, paths))
+    def expect(self, paths: Iterable[Path], sizes: Callable[[Path], int] | None = None) -> None:
+        """Begin to count, for these files.
+
+        Args:
+            paths: The files.
+            sizes: Bytes of each; ``None``: the disk is asked.
+        """
+        self._size_of = sizes or size_of
+        self.total = sum(map(self._size_of, paths))
         self._behind = self._within = 0
 
     def pass_over(self, paths: Iterable[Path]) -> None:
         """Count files as read that an earlier run has read."""
-        self._behind += sum(map(size_of, paths))
+        self._behind += sum(map(self._size_of, paths))
 
     def add(self, count: int) -> None:
         """Count bytes of the open file."""
@@ -41,7 +48,7 @@ class Meter:
 
     def end_file(self, path: Path) -> None:
         """Count the open file as read."""
-        self._behind += size_of(path)
+        self._behind += self._size_of(path)
         self._within = 0
 
 

@@ -10,6 +10,7 @@ from sitrep.inference.stage_clock import StageClock
 from sitrep.inference.tally import PageCounts, Tally, table_of_classes, table_of_pages
 from sitrep.metrics.abstention import labels_to_back
 from sitrep.sentences import UNFAMILIAR_VOCABULARY
+from sitrep.storage.object_storage import is_object_url
 
 USUAL_TARGET = 0.95
 
@@ -89,7 +90,7 @@ def unfamiliar(tally: Tally, decided: bool) -> str:
 
 def next_step(target_precision: float, source: str) -> str:
     """One line: the command that draws labels which can back a promise on pages like these."""
-    named = "PAGES" if source == "-" else shlex.quote(source)
+    named = "PAGES" if source == "-" or is_object_url(source) else shlex.quote(source)
     return (
         f"if such pages matter: scripts/label.py select input={named} n={labels_to_back(target_precision)}, "
         f"label them, then scripts/label.py adapt; so many can back a precision of {target_precision:g}"

@@ -12,6 +12,7 @@ from sitrep.inference.inputs import InputSource
 from sitrep.inference.job_folder import is_job_folder
 from sitrep.inference.labelling_job import label_in_parts
 from sitrep.inference.left_out import open_left_out
+from sitrep.inference.object_input import open_input
 from sitrep.inference.outputs import STANDARD_OUTPUT, check_output, open_output
 from sitrep.inference.page_structure import with_main_text
 from sitrep.inference.page_texts import PageTexts
@@ -22,6 +23,7 @@ from sitrep.inference.stage_clock import LOADING, READING, WRITING, StageClock
 from sitrep.inference.tally import SHOWN_PAGES, Counting, PageCounts
 from sitrep.model.checkpoint import open_checkpoint
 from sitrep.settings import Cluster, OnDuplicates, PredictSettings
+from sitrep.storage.object_storage import is_object_url
 
 
 def predict(settings: PredictSettings) -> None:
@@ -32,13 +34,19 @@ def predict(settings: PredictSettings) -> None:
         UserError: For anything else wrong with the checkpoint, the input or the output; then no output file is left,
             but of a job in parts those that are done.
     """
-    texts = PageTexts(settings.pages_text)
-    source = _source(settings, texts)
-    console = Console(stderr=True)
-    if is_job_folder(settings.output, settings.clean):
-        label_in_parts(settings, source, texts, console)
-        return
-    _check_no_job_is_meant(settings)
+    texts, console = PageTexts(settings.pages_text), Console(stderr=True)
+    is_job = is_job_folder(settings.output, settings.clean)
+    if not is_job:
+        _check_no_job_is_meant(settings)
+    with open_input(_source(settings, texts), settings.output) as source:
+        if is_job:
+            label_in_parts(settings, source, texts, console)
+        else:
+            _label(settings, source, texts, console)
+
+
+def _label(settings: PredictSettings, source: InputSource, texts: PageTexts, console: Console) -> None:
+    """Label all at once."""
     check_output(settings.output, settings.overwrite, settings.clean)
     source.check()
     checkpoint = open_checkpoint(settings.checkpoint)
@@ -58,7 +66,7 @@ def predict(settings: PredictSettings) -> None:
     predictor.clock = clock
     counting, pages = Counting(), list[PageCounts]()
     if not source.is_stream:
-        source.meter.expect(path for path, _ in source.named_files())
+        source.expect(path for path, _ in source.named_files())
     with (
         texts,
         open_left_out(settings.output) as left_out,
@@ -94,6 +102,9 @@ def predict(settings: PredictSettings) -> None:
 def _check_no_job_is_meant(settings: PredictSettings) -> None:
     """Refuse what only a job in parts can do."""
     end = f"end output={settings.output} with /"
+    if is_object_url(settings.output):
+        what = "only the parts of a job, which are tables, are written to object storage"
+        raise UserError(f"output={settings.output}: {what}; end it with / behind a name without ending")
     if settings.shard:
         raise UserError(f"shard={settings.shard}: only a job in parts is divided; {end}")
     if settings.cluster is not Cluster.none:
@@ -106,7 +117,7 @@ def _source(settings: PredictSettings, texts: PageTexts) -> InputSource:
         settings.format,
         settings.unit,
         settings.text_field,
-        output=None if settings.output == STANDARD_OUTPUT else Path(settings.output),
+        output=None if settings.output == STANDARD_OUTPUT or is_object_url(settings.output) else Path(settings.output),
         strict=settings.strict,
         html_field=settings.html_field,
         join_lines=settings.join_lines,

@@ -19,7 +19,7 @@ from sitrep.settings.choices import (
     Unit,
 )
 from sitrep.settings.data import DataSettings, EvaluateDataSettings
-from sitrep.settings.rules import check_label_map, expand_home, refuse_urls, require
+from sitrep.settings.rules import check_label_map, check_object_urls, expand_home, refuse_urls, require
 
 
 @dataclass
@@ -102,10 +102,11 @@ class PredictSettings:
     """Settings of `scripts/predict.py`."""
 
     input: str
-    """A page (`.txt` `.html` `.mhtml`), an archive or WARC, rows (`.jsonl` `.csv` `.parquet`), a folder, or `-`."""
+    """A page (`.txt` `.html` `.mhtml`), an archive or WARC, rows (`.jsonl` `.csv` `.parquet`), a folder, or `-`; also
+    the URL of an object or a prefix, `s3://` or `gs://` (docs/cluster.md)."""
     output: str = "-"
     """`.jsonl`, `.csv`, `.parquet`, `.html` (coloured; `NAME.html/`: a folder of pages), `-` for JSON lines, or else
-    `FOLDER/`: a long job in parts."""
+    `FOLDER/`, `s3://BUCKET/PREFIX/` or `gs://…/`: a long job in parts."""
     clean: bool = False
     """Write each page without its boilerplate instead, as `.txt` or `.md`, or `NAME.txt/`, `NAME.md/`: a folder."""
     checkpoint: str = "outputs/train/latest"
@@ -149,7 +150,7 @@ class PredictSettings:
     ray: RaySettings = field(default_factory=RaySettings)
 
     def __post_init__(self) -> None:
-        refuse_urls(self, "input", "output", "checkpoint", "pages_text")
+        refuse_urls(self, *check_object_urls(self, "input", "output"), "checkpoint", "pages_text")
         expand_home(self, "input", "output", "checkpoint", "pages_text")
         require(bool(self.input), "input", self.input, "name a file or a folder, or - for standard input")
         rule = "must lie between 1 and 100,000,000"

@@ -47,6 +47,27 @@ def expand_home(settings: Any, *names: str) -> None:
             setattr(settings, name, _at_home(value))
 
 
+OBJECT_SCHEMES = ("s3", "gs")
+"""Of the object storage that prediction reads and writes."""
+CREDENTIALS = re.compile(r"//[^/]*@|[?&](access_key|secret_key|session_token|access_token)=", re.IGNORECASE)
+"""What URLs of object storage hold in other programs, and must not here: it would stand in logs and records."""
+
+
+def check_object_urls(settings: Any, *names: str) -> list[str]:
+    """Names of those settings that are no URL of object storage; raise a ``UsageError`` for a wrong one."""
+    others = []
+    for name in names:
+        scheme, mark, rest = (getattr(settings, name) or "").partition("://")
+        if not mark or scheme.lower() not in OBJECT_SCHEMES:
+            others.append(name)
+            continue
+        rule = "name the bucket alone; credentials come from the environment (docs/cluster.md)"
+        require(not CREDENTIALS.search(f"//{rest}"), name, f"{scheme}://…", rule)
+        rule = "name a bucket, as in s3://bucket/pages/"
+        require(bool(rest.partition("/")[0]), name, getattr(settings, name), rule)
+    return others
+
+
 def refuse_urls(settings: Any, *names: str) -> None:
     """Put the path in the place of a ``file://`` URL, and raise a ``UsageError`` for any other."""
     for name in names:

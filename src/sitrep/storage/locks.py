@@ -5,7 +5,7 @@ from pathlib import Path
 from sitrep.errors import UserError
 
 
-def lock_folder(handle: int, path: Path) -> None:
+def lock_folder(handle: int, path: Path | str) -> None:
     """Keep other processes out of a folder until the handle is closed or the process ends, however it ends.
 
     Where the system has no locks nobody is kept out.
@@ -17,13 +17,20 @@ def lock_folder(handle: int, path: Path) -> None:
     Raises:
         UserError: If another process works in it.
     """
+    if is_locked_by_us(handle) is False:
+        raise UserError(f"{path}: another process works in it; wait for it, or name another folder")
+
+
+def is_locked_by_us(handle: int) -> bool | None:
+    """Lock an open folder if no other process has; ``None`` where the system has no locks."""
     try:
         import fcntl
     except ImportError:  # not on Windows
-        return
+        return None
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise UserError(f"{path}: another process works in it; wait for it, or name another folder") from None
+        return False
     except OSError:  # a file system without locks
-        return
+        return None
+    return True

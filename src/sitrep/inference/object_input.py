@@ -1,0 +1,169 @@
+"""Prediction input that lies in object storage: read as files are, one after the other, from a spool on the disk."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from pathlib import Path
+
+from sitrep.errors import Refuse, UserError, stop
+from sitrep.inference.arrow_columns import Types, declared_types
+from sitrep.inference.folders import (
+    ERRORS_SUFFIX,
+    JOB_TABLES,
+    MANIFEST,
+    READABLE,
+    FolderFiles,
+    is_prediction,
+)
+from sitrep.inference.inputs import STANDARD_INPUT, InputSource
+from sitrep.inference.meter import size_of
+from sitrep.sentences import Passage, carried_fields
+from sitrep.storage.complete import shown
+from sitrep.storage.object_storage import ObjectPrefix, StoredObject, is_object_url
+from sitrep.storage.spool import Spool
+
+
+@contextmanager
+def open_input(source: InputSource, output: str) -> Iterator[InputSource]:
+    """The source itself, or, if its location is the URL of an object or a prefix, what reads these.
+
+    Args:
+        source: As the settings say it.
+        output: That is written; it is no input though it may lie below the prefix.
+
+    Raises:
+        UserError: If there is no such object or prefix.
+    """
+    if not is_object_url(source.location):
+        yield source
+        return
+    prefix, single = ObjectPrefix.find(source.location)
+    given = {each.name: getattr(source, each.name) for each in fields(source) if each.name not in ("output", "pages_text")}
+    with Spool.of(prefix) as spool:
+        yield ObjectInput(**given, spool=spool, single=single, output_url=output)
+
+
+@dataclass(frozen=True)
+class ObjectInput(InputSource):
+    """Objects whose files are named as they are below the prefix; such a path is nowhere on the disk.
+
+    Attributes:
+        spool: Brings them to the disk.
+        single: Name of the object, if the input is one alone; ``None``: all below the prefix.
+        output_url: What is written.
+    """
+
+    spool: Spool = field(kw_only=True)
+    single: str | None = field(kw_only=True)
+    output_url: str = field(kw_only=True, default=STANDARD_INPUT)
+
+    @property
+    def path(self) -> Path:
+        """The name of the object, or that of no folder."""
+        return Path(self.single or "")
+
+    @property
+    def is_stream(self) -> bool:
+        """Never."""
+        return False
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is a prefix."""
+        return self.single is None
+
+    def check(self) -> None:
+        """Refuse what cannot be read, before a model is loaded for it.
+
+        Raises:
+            UserError: If it is missing, unreadable, or of an unknown kind.
+        """
+        if self.is_folder and not self.files.readable:
+            raise UserError(f"input={self.location}: holds none of {', '.join(READABLE)}")
+        if not self.is_folder:
+            with self._on_disk(self.path) as path:
+                next(self._file(path, self.path.stem, stop if self.strict else _pass_over), None)
+
+    def expect(self, paths: Iterable[Path]) -> None:
+        """Prepare to read these of the objects, in this order."""
+        order = list(paths)
+        self.spool.plan([self._objects[path] for path in order])
+        self.meter.expect(order, self._bytes)
+
+    def status(self, path: Path) -> tuple[int, int]:
+        """Size of an object, and when it was written."""
+        return self._objects[path].bytes, self._objects[path].modified
+
+    def file_passages(self, path: Path, name: str, refuse: Refuse = stop) -> Iterator[Passage]:
+        """The sentences of one object.
+
+        Raises:
+            UserError: If it cannot be fetched: that is no fault of the page, so that it is not left out for it.
+        """
+        with self._on_disk(path) as on_disk:
+            if self.is_folder and is_prediction(on_disk):
+                sys.stderr.write(f"{self._place(path)} holds predictions: not read\n")
+                self.meter.end_file(path)
+                return
+            yield from super().file_passages(on_disk, name, lambda error: refuse(self._named(error, on_disk, path)))
+
+    def column_types(self) -> Types:
+        """Types that Parquet objects give the columns that are carried through, under the names they then have."""
+        return carried_fields(declared_types(self._parquet_files()))
+
+    @cached_property
+    def files(self) -> FolderFiles:
+        """What lies below the prefix, by name; what holds predictions all the same is passed over when it is read."""
+        found = FolderFiles([], [], [])
+        jobs = {path.parent for path in self._objects if path.name == MANIFEST}
+        for path in sorted(self._objects):
+            if any(part.startswith(".") for part in path.parts):
+                continue
+            of_job = path.parent in jobs and (path.name in JOB_TABLES or path.name.startswith("part-"))
+            if not path.name.lower().endswith(READABLE) or self._objects[path].name != path.as_posix():
+                found.others.append(path)
+            elif of_job or path.name.endswith(ERRORS_SUFFIX):
+                found.predictions.append(path)
+            else:
+                found.readable.append(path)
+        return found
+
+    @cached_property
+    def _objects(self) -> dict[Path, StoredObject]:
+        """What there is, by its name as a path."""
+        prefix = self.spool.prefix
+        if self.single is not None:
+            found = prefix.find_object(self.single)
+            return {found.path: found} if found else {}
+        own = self.output_url.rstrip("/") + "/"
+        return {each.path: each for each in prefix.objects() if not prefix.place(each.name).startswith(own)}
+
+    @contextmanager
+    def _on_disk(self, path: Path) -> Iterator[Path]:
+        """An object as a file; mistakes in it are told with its URL."""
+        on_disk = self.spool.file(self._objects[path])
+        try:
+            yield on_disk
+        except UserError as error:
+            raise self._named(error, on_disk, path) from None
+
+    def _parquet_files(self) -> Iterator[object]:
+        for path, _ in self.named_files():
+            if self._is_parquet(path):
+                with self.spool.prefix.opened(self._objects[path].name) as file:
+                    yield file
+
+    def _named(self, error: UserError, on_disk: Path, path: Path) -> UserError:
+        return type(error)(str(error).replace(str(on_disk), self._place(path)))
+
+    def _place(self, path: Path) -> str:
+        return self.spool.prefix.place(shown(path))
+
+    def _bytes(self, path: Path) -> int:
+        return self._objects[path].bytes if path in self._objects else size_of(path)
+
+
+def _pass_over(error: UserError) -> None:
+    """Go on; it will be told when the object is read."""
