@@ -1,7 +1,8 @@
-"""A server that speaks the protocol of S3, on this machine and in a thread."""
+"""A server that speaks the protocol of S3, on this machine and in a process of its own."""
 
 import json
-import logging
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.request import Request, urlopen
@@ -31,7 +32,8 @@ class ObjectServer:
         }
 
     def post(self, path: str, body: bytes = b"") -> None:
-        urlopen(Request(f"{self.address}/moto-api/{path}", body, method="POST")).read()
+        kind = {"Content-Type": "text/plain"}
+        urlopen(Request(f"{self.address}/moto-api/{path}", body, kind, method="POST")).read()
 
     def put(self, key: str, content: bytes, bucket: str = "bucket") -> None:
         self.client.put_object(Bucket=bucket, Key=key, Body=content)
@@ -40,9 +42,7 @@ class ObjectServer:
         """Objects below a prefix by what follows it, but for the empty ones that stand for folders."""
         listed = self.client.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", [])
         keys = [each["Key"] for each in listed if not each["Key"].endswith("/")]
-        return {
-            key.removeprefix(prefix): self.client.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys
-        }
+        return {key.removeprefix(prefix): self.client.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys}
 
     def modified(self, key: str, bucket: str = "bucket") -> float:
         return self.client.head_object(Bucket=bucket, Key=key)["LastModified"].timestamp()
@@ -67,13 +67,30 @@ class ObjectServer:
 
 @contextmanager
 def object_server() -> Iterator[ObjectServer]:
-    """Start it; it ends with the block."""
-    server = pytest.importorskip("moto.server")
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    running = server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    running.start()
-    try:
-        host, port = running.get_host_and_port()
-        yield ObjectServer(f"http://{host}:{port}")
-    finally:
-        running.stop()
+    """Start it; it ends with the block, or with this process."""
+    pytest.importorskip("moto")
+    pytest.importorskip("flask_cors")
+    command = [sys.executable, "-W", "ignore", __file__]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(command, text=True, **pipes) as running:
+        try:
+            yield ObjectServer(running.stdout.readline().strip())
+        finally:
+            running.stdin.close()
+
+
+def serve() -> None:
+    """Say the address, and answer until standard input ends."""
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    sys.stdout.write(f"http://{host}:{port}\n")
+    sys.stdout.flush()
+    sys.stdin.read()
+    server.stop()
+
+
+if __name__ == "__main__":
+    serve()

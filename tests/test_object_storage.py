@@ -1,10 +1,8 @@
 """Jobs that read and write object storage, by a server that speaks its protocol."""
 
 import gzip
-import io
 import json
 import os
-import shutil
 from pathlib import Path
 
 import pytest
@@ -26,6 +24,7 @@ from sitrep.storage.scratch import scratch_folder
 from sitrep.storage.spool import Spool
 
 pytest.importorskip("pyarrow")
+PAGES = b"s3://bucket/pages"
 LINES = [phrase.capitalize() + "." for phrases in PHRASES.values() for phrase in phrases]
 
 
@@ -65,10 +64,10 @@ def run(run_directory):
 
 
 @pytest.fixture
-def pages(tmp_path):
-    """Pages of each kind, one of which cannot be read, and rows."""
-    pytest.importorskip("warcio")
-    folder = tmp_path / "pages"
+def pages(tmp_path, monkeypatch):
+    """Pages of each kind, one of which cannot be read, and rows; the name is as long as that of their prefix."""
+    monkeypatch.chdir(tmp_path)
+    folder = Path("pages-on-the-disk")
     (folder / "more" / "deep").mkdir(parents=True)
     for number in range(4):
         text = "\n".join(LINES[number : number + 3 + number % 3]) + "\n"
@@ -84,17 +83,11 @@ def pages(tmp_path):
 
 
 def warc(lines):
-    from warcio.statusandheaders import StatusAndHeaders
-    from warcio.warcwriter import WARCWriter
-
-    written = io.BytesIO()
-    writer = WARCWriter(written, gzip=False)
-    headers = StatusAndHeaders("200 OK", [("Content-Type", "text/html")], protocol="HTTP/1.0")
-    body = io.BytesIO("".join(f"<p>{line}</p>" for line in lines).encode())
-    writer.write_record(
-        writer.create_warc_record("http://a.example/", "response", payload=body, http_headers=headers)
-    )
-    return written.getvalue()
+    page = "".join(f"<p>{line}</p>" for line in lines)
+    answer = f"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n{page}"
+    head = "WARC/1.1\r\nWARC-Type: response\r\nContent-Type: application/http; msgtype=response\r\n"
+    head += f"WARC-Target-URI: https://wire.example/\r\nContent-Length: {len(answer)}\r\n\r\n"
+    return f"{head}{answer}\r\n\r\n".encode()
 
 
 def upload(server, folder, prefix="pages/"):
@@ -113,7 +106,7 @@ def contents(folder):
 def with_places_of(found, folder):
     """What a job in the bucket says where the one on the disk names a file."""
     return {
-        name: content.replace(str(folder).encode(), b"s3://bucket/pages") if name == "errors.jsonl" else content
+        name: content.replace(str(folder).encode(), PAGES) if name.endswith("errors.jsonl") else content
         for name, content in found.items()
     }
 
@@ -131,7 +124,7 @@ def stop_behind(monkeypatch, parts):
 
 
 def nothing_is_left_on_the_disk():
-    return not [*(cache_folder() / "scratch").iterdir()]
+    return not [*(cache_folder() / "scratch").glob("*")]
 
 
 @pytest.mark.slow
@@ -366,5 +359,6 @@ def test_google_cloud_storage_is_taken_by_its_scheme(monkeypatch):
     assert prefix.place("a.html") == "gs://pages-of-2026/news/a.html"
     monkeypatch.undo()
     assert type(FILE_SYSTEMS["gs"]("bucket")).__name__ == "GcsFileSystem"
-    assert [is_object_url(url) for url in ("gs://a/b", "S3://a", "s3:/a", "file:///a", "-")] == [True, True, *[False] * 3]
+    assert all(map(is_object_url, ("gs://a/b", "S3://a")))
+    assert not any(map(is_object_url, ("s3:/a", "file:///a", "-", "s3")))
     assert set(OBJECT_SCHEMES) == set(FILE_SYSTEMS)

@@ -8,93 +8,24 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
 
 from sitrep.errors import UserError
 from sitrep.inference.folders import JOB_ERRORS, JOB_INPUT, JOB_PAGES, JOB_TABLES, MANIFEST
 from sitrep.inference.job_identity import InputFile, read_input_files
-from sitrep.inference.job_parts import Place, Shard
+from sitrep.inference.job_manifest import VERSION, Manifest, Part
+from sitrep.inference.job_parts import Shard
 from sitrep.inference.outputs import STANDARD_OUTPUT
 from sitrep.inference.page_outputs import PageOutput
-from sitrep.inference.tally import Tally
 from sitrep.storage.complete import complete_file, read_json, sha256_of, sync, write_errors
 from sitrep.storage.locks import lock_folder
 
 GROWING = (JOB_ERRORS, JOB_PAGES)
 PROBE = ".probe"
 """A file that is made to see whether any can be."""
-VERSION = 1
 ANEW = "name another folder, or overwrite=true begins anew"
-
-
-@dataclass
-class Part:
-    """A part that is done.
-
-    Attributes:
-        number: In its job, from 0.
-        file: Its name; ``None`` if nothing of it could be read.
-        sha256: Of the file.
-        first: Id of its first sentence.
-        last: Id of its last one.
-        begin: Where in the input it begins.
-        end: Where the next one begins.
-        counts: As :class:`Tally` gives them.
-        sizes: Bytes of the growing tables behind it.
-        bytes: Of the file.
-    """
-
-    number: int
-    file: str | None
-    sha256: str | None
-    first: str | None
-    last: str | None
-    begin: dict[str, int]
-    end: dict[str, int]
-    counts: dict[str, Any]
-    sizes: dict[str, int]
-    bytes: int | None = None
-
-
-@dataclass
-class Manifest:
-    """What ``manifest.json`` says.
-
-    Attributes:
-        identity: What decides the answers; see :func:`sitrep.inference.job_identity.identity`.
-        computing: Engine, device and number format of the run that began.
-        divided: How the shards of the job were made: by file or by part.
-        labels: Of the model, in their order.
-        duplicates: How much repeats in the whole input, in words, if that was looked for.
-        parts: Those that are done, in their order.
-        complete: Whether nothing is left to do.
-        version: Of this format.
-    """
-
-    identity: dict[str, Any]
-    computing: dict[str, str]
-    divided: str
-    labels: list[str]
-    duplicates: str | None = None
-    parts: list[Part] = field(default_factory=list)
-    complete: bool = False
-    version: int = VERSION
-
-    @property
-    def tally(self) -> Tally:
-        """Counts of all parts together."""
-        total = Tally()
-        for part in self.parts:
-            total.update(Tally.from_plain(part.counts))
-        return total
-
-    @property
-    def place(self) -> Place:
-        """Where to go on in the input."""
-        return Place(**self.parts[-1].end) if self.parts else Place()
 
 
 class JobFolder:

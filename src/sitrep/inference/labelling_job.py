@@ -15,8 +15,9 @@ from sitrep.errors import UserError, is_installed, not_installed
 from sitrep.inference.duplicates import Repeats, marked, repeats_of
 from sitrep.inference.folders import JOB_ERRORS, JOB_PAGES
 from sitrep.inference.inputs import InputSource
-from sitrep.inference.job_folder import ANEW, JobFolder, Manifest, Part
+from sitrep.inference.job_folder import ANEW, JobFolder
 from sitrep.inference.job_identity import changed_input, described, difference, identity, input_files
+from sitrep.inference.job_manifest import Manifest, Part
 from sitrep.inference.job_parts import NamedFile, PartReader, Shard
 from sitrep.inference.labelled_parts import (
     NOTHING_LABELLED,

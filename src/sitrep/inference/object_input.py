@@ -40,9 +40,9 @@ def open_input(source: InputSource, output: str) -> Iterator[InputSource]:
         yield source
         return
     prefix, single = ObjectPrefix.find(source.location)
-    given = {each.name: getattr(source, each.name) for each in fields(source) if each.name not in ("output", "pages_text")}
+    ours = {each.name: getattr(source, each.name) for each in fields(source)} | {"output": None, "pages_text": None}
     with Spool.of(prefix) as spool:
-        yield ObjectInput(**given, spool=spool, single=single, output_url=output)
+        yield ObjectInput(**ours, spool=spool, single=single, output_url=output)
 
 
 @dataclass(frozen=True)

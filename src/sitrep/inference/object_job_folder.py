@@ -14,8 +14,9 @@ from pathlib import Path
 
 from sitrep.errors import UserError
 from sitrep.inference.folders import JOB_INPUT, JOB_TABLES, MANIFEST
-from sitrep.inference.job_folder import GROWING, PROBE, JobFolder, Manifest, check_division, open_job_folder
+from sitrep.inference.job_folder import GROWING, PROBE, JobFolder, check_division, open_job_folder
 from sitrep.inference.job_identity import InputFile
+from sitrep.inference.job_manifest import Manifest
 from sitrep.inference.job_parts import Shard
 from sitrep.storage.complete import sha256_of
 from sitrep.storage.object_storage import ObjectPrefix, is_object_url
@@ -100,24 +101,20 @@ class ObjectJobFolder(JobFolder):
         """
         done = [part for part in manifest.parts if part.file]
         for part in done:
-            if (found := self._there.get(str(part.file))) is None or part.bytes not in (None, found.bytes):
-                raise self.lost(str(part.file))
+            self._check_size(str(part.file), part.bytes)
         sizes = manifest.parts[-1].sizes if manifest.parts else dict.fromkeys(GROWING, 0)
         if manifest.complete:
             for name in GROWING:
-                if sizes[name] != (self._there[name].bytes if name in self._there else 0):
-                    raise self.lost(name)
+                self._check_size(name, sizes[name])
             self._remove_pieces()
             return
         if done:
             first = str(done[0].file)
-            if not (self.path / first).exists():
-                self._fetch(first)
+            self._fetch(first)
             if sha256_of(self.path / first) != done[0].sha256:
                 raise self.lost(first)
         for name in GROWING:
-            if not (self.path / name).exists():
-                self._join_pieces(name, sizes[name])
+            self._join_pieces(name, sizes[name])
 
     def input_files(self) -> list[InputFile]:
         """The input as it was when the job began.
@@ -180,6 +177,12 @@ class ObjectJobFolder(JobFolder):
         if (found.bytes if found else None) != self._manifest_bytes:
             raise UserError(f"{self.place(MANIFEST)}: another process writes it too; end one of them, and begin again")
 
+    def _check_size(self, name: str, size: int | None) -> None:
+        """Raise a ``UserError`` unless an object has that size; what is to be empty need not be there."""
+        found = self._there.get(name)
+        if (found.bytes if found else 0) != size and not (found and size is None):
+            raise self.lost(name)
+
     def _fetch(self, name: str) -> None:
         self._prefix.fetch(name, self.path / name)
 
@@ -214,5 +217,3 @@ class ObjectJobFolder(JobFolder):
 def _piece(name: str, place: int) -> str:
     """Name of what begins at so many bytes of a growing table."""
     return f"{PIECES}/{name}/{place:015d}"
-
-

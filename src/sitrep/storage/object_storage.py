@@ -4,6 +4,7 @@ import errno
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -180,18 +181,17 @@ class ObjectPrefix:
 
     def put(self, name: str, source: Path) -> None:
         """Write an object, which appears when it is complete; one that is there is replaced."""
-        from pyarrow import fs
+        # In a thread, which no signal reaches: a stream that is let go half-way publishes what it has. Copying by
+        # PyArrow's copy_files() would be shorter, but it loses what the storage answers at the end.
+        with ThreadPoolExecutor(1, "sending") as thread:
+            thread.submit(self._send, name, source).result()
 
-        # One call: a stream of Python's that a signal interrupts publishes what it has when it is let go.
-        with self._errors(name):
-            fs.copy_files(
-                str(source),
-                self._path(name),
-                source_filesystem=fs.LocalFileSystem(),
-                destination_filesystem=self._files,
-                chunk_size=CHUNK,
-                use_threads=False,
-            )
+    def _send(self, name: str, source: Path) -> None:
+        with source.open("rb") as file, self._errors(name):
+            stream = self._files.open_output_stream(self._path(name), compression=None)
+            while piece := file.read(CHUNK):
+                stream.write(piece)
+            stream.close()
 
     def remove(self, names: Iterable[str]) -> None:
         """Remove objects, as far as they are there."""
@@ -207,8 +207,9 @@ class ObjectPrefix:
     def _listed(self, recursive: bool) -> Any:
         from pyarrow.fs import FileSelector
 
-        with self._errors():
-            return self._files.get_file_info(FileSelector(self._root, allow_not_found=True, recursive=recursive))
+        with self._errors(), suppress(FileNotFoundError):  # what is allowed not to be there may be in no bucket either
+            return self._files.get_file_info(FileSelector(self._root, recursive=recursive))
+        return []
 
     def _path(self, name: str) -> str:
         return f"{self._root}/{name}"
