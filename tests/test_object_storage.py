@@ -5,9 +5,11 @@ import json
 import os
 from pathlib import Path
 
+import pyarrow
 import pytest
 from conftest import PHRASES, write_jsonl
 from object_server import KEY, SECRET, object_server
+from pyarrow import parquet
 
 from sitrep.cli.composition import compose_settings
 from sitrep.errors import UsageError, UserError
@@ -23,7 +25,6 @@ from sitrep.storage.object_storage import FILE_SYSTEMS, ObjectPrefix, is_object_
 from sitrep.storage.scratch import scratch_folder
 from sitrep.storage.spool import Spool
 
-pytest.importorskip("pyarrow")
 PAGES = b"s3://bucket/pages"
 LINES = [phrase.capitalize() + "." for phrases in PHRASES.values() for phrase in phrases]
 
@@ -78,6 +79,8 @@ def pages(tmp_path, monkeypatch):
     (folder / "05.txt").write_bytes(b"\xff")
     (folder / "rows.csv").write_text("text,day\n" + "".join(f'"{line}",3\n' for line in LINES), encoding="utf-8")
     write_jsonl(folder / "rows.jsonl", [{"text": line} for line in LINES])
+    typed = pyarrow.table({"text": LINES[:5], "count": pyarrow.array([None, 2, 3, 4, 5], pyarrow.int8())})
+    parquet.write_table(typed, folder / "typed.parquet")
     (folder / "a.warc").write_bytes(warc(LINES[:5]))
     return folder
 
@@ -335,6 +338,16 @@ def test_output_has_one_writer_on_a_machine():
                 assert not (path.parent / "killed").exists()
             assert path.exists()
     assert nothing_is_left_on_the_disk()
+
+
+def test_what_a_killed_process_left_counts_for_nothing():
+    with scratch_folder("output-a", "s3://bucket/labels") as (path, _):
+        pass
+    (path / "deep").mkdir(parents=True)
+    (path / "manifest.json").write_text("{}")
+    with scratch_folder("output-a", "s3://bucket/labels") as (again, _):
+        assert again == path
+        assert list(path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

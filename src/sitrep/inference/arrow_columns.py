@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 Types = dict[str, Any]
 """Arrow type by the name of a column."""
@@ -21,15 +21,15 @@ def type_of(values: Sequence[Any]) -> Any:
     return None if pyarrow.types.is_null(found) or without_fields or fitted(values, found)[1] else found
 
 
-def declared_types(paths: Iterable[Path]) -> Types:
+def declared_types(files: Iterable[Path | BinaryIO]) -> Types:
     """Types of the columns of Parquet files, of those that have one type in all files that have them."""
     import pyarrow
     from pyarrow import parquet
 
     schemas = []
-    for path in paths:
+    for file in files:
         with suppress(OSError, pyarrow.ArrowException):  # it is told where it is read
-            schemas.append(parquet.read_schema(path))
+            schemas.append(parquet.read_schema(file))
     return types_of(schemas)
 
 

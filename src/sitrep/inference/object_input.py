@@ -1,11 +1,13 @@
 """Prediction input that lies in object storage: read as files are, one after the other, from a spool on the disk."""
 
+import io
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
+from typing import BinaryIO
 
 from sitrep.errors import Refuse, UserError, stop
 from sitrep.inference.arrow_columns import Types, declared_types
@@ -20,9 +22,15 @@ from sitrep.inference.folders import (
 from sitrep.inference.inputs import STANDARD_INPUT, InputSource
 from sitrep.inference.meter import size_of
 from sitrep.sentences import Passage, carried_fields
+from sitrep.settings import InputFormat
 from sitrep.storage.complete import shown
 from sitrep.storage.object_storage import ObjectPrefix, StoredObject, is_object_url
 from sitrep.storage.spool import Spool
+
+MARK = b"PAR1"
+"""A Parquet file begins and ends with it."""
+TAIL = 4 + len(MARK)
+"""Bytes at its end: how long its description of the columns is, and the mark."""
 
 
 @contextmanager
@@ -111,7 +119,7 @@ class ObjectInput(InputSource):
 
     def column_types(self) -> Types:
         """Types that Parquet objects give the columns that are carried through, under the names they then have."""
-        return carried_fields(declared_types(self._parquet_files()))
+        return carried_fields(declared_types(self._parquet_footers()))
 
     @cached_property
     def files(self) -> FolderFiles:
@@ -149,11 +157,18 @@ class ObjectInput(InputSource):
         except UserError as error:
             raise self._named(error, on_disk, path) from None
 
-    def _parquet_files(self) -> Iterator[object]:
+    def _parquet_footers(self) -> Iterator[BinaryIO]:
+        """The ends of Parquet objects, where their columns stand, each as a file without rows."""
         for path, _ in self.named_files():
-            if self._is_parquet(path):
-                with self.spool.prefix.opened(self._objects[path].name) as file:
-                    yield file
+            by_name = self.format is InputFormat.auto and path.suffix.lower() == ".parquet"
+            if not (by_name or self.format is InputFormat.parquet):
+                continue
+            found = self._objects[path]
+            with self.spool.prefix.opened(found.name) as file:
+                tail = file.read_at(TAIL, max(found.bytes - TAIL, 0))
+                length = int.from_bytes(tail[:4], "little") + TAIL
+                footer = file.read_at(length, found.bytes - length) if TAIL < length <= found.bytes else b""
+            yield io.BytesIO(MARK + footer)
 
     def _named(self, error: UserError, on_disk: Path, path: Path) -> UserError:
         return type(error)(str(error).replace(str(on_disk), self._place(path)))

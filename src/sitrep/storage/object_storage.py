@@ -48,6 +48,7 @@ def _s3(bucket: str) -> Any:
         scheme=scheme or None,
         endpoint_override=host.rstrip("/") or None,
         allow_delayed_open=True,  # what is small is one request
+        background_writes=False,  # else a file that is read faster than it is sent is held whole
         retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=TRIES),
     )
 
@@ -174,9 +175,7 @@ class ObjectPrefix:
     @contextmanager
     def opened(self, name: str) -> Iterator[Any]:
         """An object as a file that can be read anywhere in."""
-        with self._errors(name):
-            file = self._files.open_input_file(self._path(name))
-        with file:
+        with self._errors(name), self._files.open_input_file(self._path(name)) as file:
             yield file
 
     def put(self, name: str, source: Path) -> None:
