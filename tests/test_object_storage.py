@@ -80,7 +80,7 @@ def pages(tmp_path, monkeypatch):
     (folder / "rows.csv").write_text("text,day\n" + "".join(f'"{line}",3\n' for line in LINES), encoding="utf-8")
     write_jsonl(folder / "rows.jsonl", [{"text": line} for line in LINES])
     typed = pyarrow.table({"text": LINES[:5], "count": pyarrow.array([None, 2, 3, 4, 5], pyarrow.int8())})
-    parquet.write_table(typed, folder / "typed.parquet")
+    parquet.write_table(typed, folder / "00-typed.parquet")
     (folder / "a.warc").write_bytes(warc(LINES[:5]))
     return folder
 

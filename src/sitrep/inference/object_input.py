@@ -24,7 +24,7 @@ from sitrep.inference.meter import size_of
 from sitrep.sentences import Passage, carried_fields
 from sitrep.settings import InputFormat
 from sitrep.storage.complete import shown
-from sitrep.storage.object_storage import ObjectPrefix, StoredObject, is_object_url
+from sitrep.storage.object_storage import ObjectPrefix, StoredObject, is_object_url, normal_url
 from sitrep.storage.spool import Spool
 
 MARK = b"PAR1"
@@ -143,9 +143,10 @@ class ObjectInput(InputSource):
         """What there is, by its name as a path."""
         prefix = self.spool.prefix
         if self.single is not None:
-            found = prefix.find_object(self.single)
-            return {found.path: found} if found else {}
-        own = self.output_url.rstrip("/") + "/"
+            if (found := prefix.find_object(self.single)) is None:
+                raise UserError(f"{prefix.place(self.single)}: there is no such object")
+            return {found.path: found}
+        own = normal_url(self.output_url) + "/"
         return {each.path: each for each in prefix.objects() if not prefix.place(each.name).startswith(own)}
 
     @contextmanager

@@ -6,7 +6,7 @@ whole at the end, since no object can be appended to.
 """
 
 import hashlib
-import os
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -83,7 +83,8 @@ class ObjectJobFolder(JobFolder):
     def begin(self, files: Iterable[InputFile]) -> None:
         """Remove what an earlier job left, and note the input."""
         own = [name for name in self._there if name in JOB_TABLES or name.startswith("part-")]
-        self._prefix.remove([name for name in (MANIFEST, *own) if name in self._there])
+        self._prefix.remove([MANIFEST] if MANIFEST in self._there else [])
+        self._prefix.remove(own)
         self._remove_pieces()
         self._there.clear()
         self._manifest_bytes = None
@@ -192,21 +193,19 @@ class ObjectJobFolder(JobFolder):
 
     def _join_pieces(self, name: str, size: int) -> None:
         """Put a growing table together out of what parts have added to it."""
-        place = 0
-        with (self.path / name).open("wb") as table:
-            while place < size:
-                piece = self._there.get(_piece(name, place))
-                if piece is None or piece.bytes == 0:
-                    raise self.lost(name)
-                local = self.path / f"{PIECES}-{name}"
-                self._prefix.fetch(piece.name, local)
-                table.write(local.read_bytes())
-                local.unlink()
-                place += piece.bytes
-        if place != size or self._length(name) != size:
+        place, pieces = 0, dict[str, Path]()
+        while place < size:
+            piece = self._there.get(_piece(name, place))
+            if piece is None or piece.bytes == 0:
+                raise self.lost(name)
+            pieces[piece.name] = self.path / f"{PIECES}-{place}-{name}"
+            place += piece.bytes
+        for local in self._prefix.fetch_all(pieces):
+            with (self.path / name).open("ab") as table, local.open("rb") as file:
+                shutil.copyfileobj(file, table)
+            local.unlink()
+        if self._length(name) != size:
             raise self.lost(name)
-        if size == 0:
-            os.unlink(self.path / name)
 
     def _remove_pieces(self) -> None:
         if self._has_pieces:

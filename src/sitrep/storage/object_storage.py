@@ -3,7 +3,7 @@
 import errno
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -16,6 +16,8 @@ from sitrep.storage.complete import write_errors
 
 CHUNK = 8 << 20
 """Bytes that one request reads, and that a process holds of an object that it fetches."""
+CONNECTIONS = 8
+"""Objects that are fetched or removed at once."""
 TRIES = 5
 """How often a request to S3 is made; between them waits get longer."""
 GCS_PATIENCE = timedelta(seconds=30)
@@ -63,6 +65,12 @@ FILE_SYSTEMS: dict[str, Callable[[str], Any]] = {"s3": _s3, "gs": _gcs}
 """What opens a bucket, by the scheme of its URL."""
 
 
+def normal_url(url: str) -> str:
+    """A URL as the program writes it, so that two can be compared."""
+    scheme, mark, rest = url.partition("://")
+    return f"{scheme.lower()}{mark}{rest.rstrip('/')}"
+
+
 def is_object_url(location: str) -> bool:
     """Whether a location is the URL of an object, or of a prefix of objects."""
     scheme, mark, _ = location.partition("://")
@@ -103,12 +111,10 @@ class ObjectPrefix:
     def __init__(self, url: str, files: Any = None) -> None:
         if not is_installed("pyarrow"):
             raise UserError(f"{url}: {not_installed('pyarrow')}")
-        scheme, _, rest = url.partition("://")
-        bucket, _, key = rest.partition("/")
-        self._root = f"{bucket}/{key}".rstrip("/")
-        self.url = f"{scheme.lower()}://{self._root}"
+        self.url = normal_url(url)
+        scheme, _, self._root = self.url.partition("://")
         with self._errors():
-            self._files = FILE_SYSTEMS[scheme.lower()](bucket) if files is None else files
+            self._files = FILE_SYSTEMS[scheme](self._root.partition("/")[0]) if files is None else files
 
     @classmethod
     def find(cls, url: str) -> tuple[Self, str | None]:
@@ -165,6 +171,12 @@ class ObjectPrefix:
             info = self._files.get_file_info(self._path(name))
         return StoredObject(name, info.size, info.mtime_ns or 0) if info.is_file else None
 
+    def fetch_all(self, targets: Mapping[str, Path]) -> Iterator[Path]:
+        """Write objects to the disk, several at once, and give their files in their order."""
+        with ThreadPoolExecutor(CONNECTIONS, "fetching") as threads:
+            for target, _ in zip(targets.values(), threads.map(self.fetch, targets, targets.values()), strict=True):
+                yield target
+
     def fetch(self, name: str, target: Path, is_wanted: Callable[[], bool] = lambda: True) -> None:
         """Write an object to the disk, piece by piece; what is written is short if it is no longer wanted."""
         with self._errors(name), write_errors(target), target.open("wb") as file:
@@ -194,9 +206,12 @@ class ObjectPrefix:
 
     def remove(self, names: Iterable[str]) -> None:
         """Remove objects, as far as they are there."""
-        for name in names:
-            with self._errors(name), suppress(FileNotFoundError):
-                self._files.delete_file(self._path(name))
+        with ThreadPoolExecutor(CONNECTIONS, "removing") as threads:
+            list(threads.map(self._remove, names))
+
+    def _remove(self, name: str) -> None:
+        with self._errors(name), suppress(FileNotFoundError):
+            self._files.delete_file(self._path(name))
 
     def remove_below(self, name: str) -> None:
         """Remove a prefix in this one with all its objects."""

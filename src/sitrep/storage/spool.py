@@ -11,14 +11,13 @@ from threading import Event
 from typing import Self
 
 from sitrep.errors import UserError
-from sitrep.storage.object_storage import ObjectPrefix, StoredObject
+from sitrep.storage.object_storage import CONNECTIONS, ObjectPrefix, StoredObject
 from sitrep.storage.scratch import scratch_folder
 
 AHEAD = 16
 """Objects at most that are fetched before they are asked for."""
 AHEAD_BYTES = 64_000_000
 """Bytes of them together, but for one that is larger: small ones cost time to ask for, large ones room."""
-CONNECTIONS = 8
 LONGEST_NAME = 40
 """Characters of an object's name that its file keeps, since its ending says how it is read."""
 
