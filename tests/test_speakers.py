@@ -20,7 +20,7 @@ from sitrep.errors import UserError
 from sitrep.model.speaker_heads import SpeakerHeads, read_heads
 from sitrep.speakers import NAMES, SPEAKERS, SPEECH
 from sitrep.training.fine_tuning import fine_tune
-from sitrep.training.losses import speaker_losses
+from sitrep.training.losses import speaker_balance, speaker_losses
 from sitrep.training.run import train
 
 SAID = [
@@ -193,8 +193,22 @@ def test_two_processes_end_with_the_heads_of_one_though_few_sentences_say_who_sp
 def test_loss_of_who_speaks_is_of_the_sentences_that_say_so_alone():
     logits = {"speech": torch.zeros(3, 3), "speaker": torch.zeros(3, 10)}
     wanted = torch.tensor([[0, 0], [1, -100], [-100, -100]])
-    expected = [np.log(3) + np.log(10), np.log(3), 0.0]
-    assert speaker_losses(logits, wanted).tolist() == pytest.approx(expected)
+    balance = {"speech": torch.tensor([1.0, 2.0, 1.0]), "speaker": torch.ones(10)}
+    expected = [np.log(3) + np.log(10), 2 * np.log(3), 0.0]
+    assert speaker_losses(logits, wanted, balance).tolist() == pytest.approx(expected)
+
+
+def test_a_rare_answer_counts_more_and_the_annotated_sentences_one_each_in_the_mean():
+    wanted = np.array([[0, 0]] * 16 + [[1, 1]] * 4 + [[2, 9]] + [[-100, -100]] * 50)
+    balance = speaker_balance(wanted)
+    speech = balance["speech"]
+    assert (speech / speech[0]).tolist() == pytest.approx([1, 2, 4])
+    assert (speech * torch.tensor([16, 4, 1])).sum().item() == pytest.approx(21)
+    assert balance["speaker"][[0, 1, 9]].tolist() == pytest.approx(speech.tolist())
+
+
+def test_balance_of_nothing_annotated_is_finite():
+    assert all(torch.isfinite(weights).all() for weights in speaker_balance(np.full((3, 2), -100)).values())
 
 
 def read(tmp_path, **cells):

@@ -19,17 +19,14 @@ SPREAD = 0.02
 
 
 class SpeakerHeads(torch.nn.ModuleDict):  # type: ignore[misc]
-    """One linear layer for each of :data:`sitrep.speakers.NAMES`.
+    """One for each of :data:`sitrep.speakers.NAMES`, with a hidden layer as wide as what they stand on.
 
     Args:
         size: Of the vectors that they stand on.
     """
 
     def __init__(self, size: int) -> None:
-        super().__init__({name: torch.nn.Linear(size, len(answers)) for name, answers in NAMES.items()})
-        for head in self.values():
-            torch.nn.init.normal_(head.weight, std=SPREAD)
-            torch.nn.init.zeros_(head.bias)
+        super().__init__({name: _head(size, len(answers)) for name, answers in NAMES.items()})
 
     def forward(self, vectors: torch.Tensor) -> dict[str, torch.Tensor]:
         """Logits by name; their last axis are the answers in the place of the vectors' size."""
@@ -40,6 +37,14 @@ class SpeakerHeads(torch.nn.ModuleDict):  # type: ignore[misc]
         names = {name: json.dumps(answers) for name, answers in NAMES.items()}
         weights = {name: value.detach().cpu().contiguous() for name, value in self.state_dict().items()}
         safetensors.torch.save_file(weights, folder / SPEAKER, names)
+
+
+def _head(size: int, answers: int) -> torch.nn.Module:
+    layers = [torch.nn.Linear(size, size), torch.nn.Linear(size, answers)]
+    for layer in layers:
+        torch.nn.init.normal_(layer.weight, std=SPREAD)
+        torch.nn.init.zeros_(layer.bias)
+    return torch.nn.Sequential(layers[0], torch.nn.GELU(), layers[1])
 
 
 def read_heads(folder: Path) -> SpeakerHeads:
@@ -55,7 +60,7 @@ def read_heads(folder: Path) -> SpeakerHeads:
             weights = {name: file.get_tensor(name) for name in file.keys()}
         if names != NAMES:
             raise UserError(f"{path}: its names are {names}, this version's {NAMES}")
-        heads = SpeakerHeads(weights["speech.weight"].shape[1])
+        heads = SpeakerHeads(weights["speech.0.weight"].shape[1])
         heads.load_state_dict(weights)
     except (OSError, ValueError, KeyError, RuntimeError, safetensors.SafetensorError) as error:
         raise UserError(f"{path}: cannot be read: {' '.join(str(error).split())[:200]}") from None

@@ -114,6 +114,7 @@ def fine_tune(
     from sitrep.model.speaker_heads import SpeakerHeads
     from sitrep.training.cpu_steps import faster_steps
     from sitrep.training.examples import Collator, Examples
+    from sitrep.training.frozen_weights import freeze
     from sitrep.training.low_rank import LowRankEncoder
     from sitrep.training.stages import Stages
     from sitrep.training.trainer import SentenceTrainer, make_trainer, warm_up
@@ -130,10 +131,10 @@ def fine_tune(
     began_at_random = settings.model.name == RANDOM_TINY
     if chosen.speaker_weight and _says_who_speaks(split.train):
         model.speakers = SpeakerHeads(model.config.hidden_size)
-    if not began_at_random:
-        _keep_words(model)
     pretrained = PretrainedWeights(model) if chosen.pretrained_share and not began_at_random else None
     lora = LowRankEncoder(model.model, settings.model.lora) if settings.model.lora.rank else None
+    if not began_at_random:
+        freeze(model.model, settings.model)
     encoder = InputEncoder(
         TextTokenizer.from_transformers(tokenizer),
         model.context,
@@ -242,12 +243,6 @@ def _says_who_speaks(sentences: Sequence[LabelledSentence]) -> bool:
             "set trainer.speaker_weight=0"
         )
     return speech
-
-
-def _keep_words(model: Any) -> None:
-    """Leave the vectors of the words as they were pretrained: half of the weights, an eighth of the time, no gain."""
-    words = model.base_model.get_input_embeddings()
-    words.weight.requires_grad_(False)
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """What training minimises."""
 
+import numpy as np
 import torch
 
 from sitrep.labels import Task
@@ -28,18 +29,41 @@ def sentence_losses(logits: torch.Tensor, targets: torch.Tensor, task: Task) -> 
     return losses
 
 
-def speaker_losses(logits: dict[str, torch.Tensor], wanted: torch.Tensor) -> torch.Tensor:
+def speaker_balance(wanted: np.ndarray) -> dict[str, torch.Tensor]:
+    """What each answer counts, so that the rare ones are learnt: its number of sentences to the power of -1/2.
+
+    Args:
+        wanted: As :func:`speaker_losses` takes it, of all that is learnt from.
+
+    Returns:
+        For each of :data:`sitrep.speakers.NAMES`, shape (answers,); the mean over the annotated sentences is 1.
+    """
+    balance = {}
+    for place, (name, answers) in enumerate(NAMES.items()):
+        numbers = wanted[:, place]
+        counts = np.bincount(numbers[numbers >= 0], minlength=len(answers))
+        weights = 1 / np.sqrt(np.maximum(counts, 1))
+        balance[name] = torch.tensor(weights * counts.sum() / max(weights @ counts, 1), dtype=torch.float32)
+    return balance
+
+
+def speaker_losses(
+    logits: dict[str, torch.Tensor], wanted: torch.Tensor, balance: dict[str, torch.Tensor]
+) -> torch.Tensor:
     """Cross-entropy of how somebody speaks and who does, both added, in fp32; 0 where it was not annotated.
 
     Args:
         logits: For each of :data:`sitrep.speakers.NAMES`, shape (sentences, answers).
         wanted: Shape (sentences, 2): the number of each answer; -100 where there is none.
+        balance: What each answer counts, as :func:`speaker_balance` gives it.
 
     Returns:
         Shape (sentences,).
     """
     losses = [
-        torch.nn.functional.cross_entropy(logits[name].float(), wanted[:, place], ignore_index=-100, reduction="none")
+        torch.nn.functional.cross_entropy(
+            logits[name].float(), wanted[:, place], balance[name], ignore_index=-100, reduction="none"
+        )
         for place, name in enumerate(NAMES)
     ]
     return torch.stack(losses).sum(0)

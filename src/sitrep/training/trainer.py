@@ -10,7 +10,7 @@ from sitrep.errors import UsageError
 from sitrep.labels import Task
 from sitrep.speakers import NAMES
 from sitrep.training.examples import UNLEARNT, RowBatches, model_inputs
-from sitrep.training.losses import sentence_losses, speaker_losses, supervised_contrast
+from sitrep.training.losses import sentence_losses, speaker_balance, speaker_losses, supervised_contrast
 from sitrep.training.resumable_trainer import ResumableTrainer, Resumption
 from sitrep.training.sentence_dropout import HeadDropouts
 
@@ -36,6 +36,8 @@ class SentenceTrainer(ResumableTrainer):
         self.context_dropout = context_dropout
         self.batch_size = batch_size
         self.speaker_weight = speaker_weight
+        balance = speaker_balance(self.train_dataset.speakers)
+        self.speaker_balance = {name: weights.to(self.args.device) for name, weights in balance.items()}
         self.head_dropouts = HeadDropouts(self.model.model, self.args.seed)
 
     def get_train_dataloader(self) -> Any:
@@ -91,7 +93,9 @@ class SentenceTrainer(ResumableTrainer):
         losses = sentence_losses(logits, inputs["targets"][answered], self.task)
         if learns_speakers:
             said = {name: outputs[name][answered] for name in NAMES}
-            losses = losses + self.speaker_weight * speaker_losses(said, inputs["speakers"][answered])
+            losses = losses + self.speaker_weight * speaker_losses(
+                said, inputs["speakers"][answered], self.speaker_balance
+            )
         if num_items_in_batch is None:
             loss = losses.mean()
         else:
