@@ -3,7 +3,11 @@
 import gzip
 import json
 import os
+import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 import pyarrow
 import pytest
@@ -13,8 +17,10 @@ from pyarrow import parquet
 
 from sitrep.cli.composition import compose_settings
 from sitrep.errors import UsageError, UserError
+from sitrep.inference.inputs import InputSource
 from sitrep.inference.labelled_parts import Loading
 from sitrep.inference.left_out import PartlyRead
+from sitrep.inference.object_input import open_input
 from sitrep.inference.object_job_folder import ObjectJobFolder
 from sitrep.inference.run import predict
 from sitrep.settings import PredictSettings
@@ -275,6 +281,38 @@ def test_no_credentials_are_told_and_none_stands_in_an_error(bucket, run, tmp_pa
     assert object_storage._reason(f"odd {KEY}\nand {SECRET}") == "odd … and …"
 
 
+def test_words_in_the_names_of_objects_are_no_reason(bucket, tmp_path, monkeypatch):
+    (tmp_path / "part").write_text("a")
+    denied = r"^s3://bucket/it's unavailable/token: access is denied;"
+    with bucket.reader_only(monkeypatch), pytest.raises(UserError, match=denied):
+        ObjectPrefix("s3://bucket/it's unavailable").put("token", tmp_path / "part")
+
+
+def test_scheme_that_pyarrow_was_built_without_is_one_line(monkeypatch):
+    def open_bucket(bucket):
+        raise ImportError("The pyarrow installation is not built with support for 'GcsFileSystem'")
+
+    monkeypatch.setitem(FILE_SYSTEMS, "gs", open_bucket)
+    with pytest.raises(UserError, match=r"^gs://bucket/in: this PyArrow was built without gs://"):
+        ObjectPrefix("gs://bucket/in/")
+
+
+def test_objects_that_no_file_could_be_called_as_are_told_and_not_read(bucket):
+    for key in ("pages/a/b.txt", "pages/a//b.txt", "pages/c.txt", "pages/./c.txt", "pages//d.txt", "pages/../e.txt"):
+        bucket.put(key, key.encode())
+    with open_input(InputSource("s3://bucket/pages/"), "-") as source:
+        source.check()
+        assert [passage.text for passage in source.passages()] == ["pages/a/b.txt", "pages/c.txt"]
+        assert source.files.remarks()[0].startswith("4 files, ")
+
+
+def test_manifest_that_is_no_json_is_told_with_its_url(bucket, run):
+    bucket.put("in/a.txt", b"The town lies on a river.")
+    bucket.put("labels/manifest.json", b"{")
+    with pytest.raises(UserError, match=r"^s3://bucket/labels/manifest\.json: not valid JSON: .*overwrite=true begins"):
+        run("s3://bucket/in/", "s3://bucket/labels/")
+
+
 def test_storage_that_does_not_answer_is_one_line(monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEY)
@@ -340,6 +378,30 @@ def test_output_has_one_writer_on_a_machine():
     assert nothing_is_left_on_the_disk()
 
 
+def test_folder_that_another_process_is_removing_is_waited_for(monkeypatch):
+    with scratch_folder("output-a", "s3://bucket/labels") as (path, _):
+        pass
+    path.mkdir()
+    remove, removing = shutil.rmtree, Event()
+
+    def slowly(folder, **options):
+        removing.set()
+        time.sleep(0.2)
+        remove(folder, **options)
+
+    def sweep():
+        with scratch_folder("output-b", "s3://bucket/others"):
+            pass
+
+    monkeypatch.setattr("sitrep.storage.scratch.shutil.rmtree", slowly)
+    with ThreadPoolExecutor(1) as other:
+        swept = other.submit(sweep)
+        assert removing.wait(10)
+        with scratch_folder("output-a", "s3://bucket/labels") as (again, _):
+            assert again.is_dir()
+        swept.result()
+
+
 def test_what_a_killed_process_left_counts_for_nothing():
     with scratch_folder("output-a", "s3://bucket/labels") as (path, _):
         pass
@@ -354,6 +416,7 @@ def test_what_a_killed_process_left_counts_for_nothing():
     ("setting", "message"),
     [
         ("input=s3://key:hidden@bucket/pages/", r"^input=s3://…: name the bucket alone; credentials come from"),
+        ("input=s3://key:with/slash/hidden@bucket/pages/", r"^input=s3://…: name the bucket alone"),
         ("output=s3://bucket/labels/?secret_key=hidden", r"^output=s3://…: name the bucket alone"),
         ("output=s3:///labels/", r"name a bucket"),
     ],

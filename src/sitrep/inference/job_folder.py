@@ -63,8 +63,11 @@ class JobFolder:
             if others:
                 raise UserError(f"{self.shown}: holds {others[0]}, which is of no job in parts; name another folder")
             return None
-        content = read_json(path)
         place = self.place(MANIFEST)
+        try:
+            content = read_json(path)
+        except UserError as error:
+            raise UserError(f"{str(error).replace(str(path), place)}; {ANEW}") from None
         if content.get("version") != VERSION:
             raise UserError(f"{place}: version {content.get('version')}, this program reads {VERSION}; {ANEW}")
         try:
@@ -215,7 +218,9 @@ def open_job_folder(output: str, shard: Shard | None) -> Iterator[JobFolder]:
     root = Path(output)
     if root.exists() and not root.is_dir():
         raise UserError(f"output={output}: is a file, not a folder")
-    check_division(output, os.listdir(root) if root.exists() else (), shard)
+    with write_errors(root):
+        names = os.listdir(root) if root.exists() else []
+    check_division(output, names, shard)
     path = root / shard.folder if shard else root
     with write_errors(path):
         path.mkdir(parents=True, exist_ok=True)

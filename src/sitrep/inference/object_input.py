@@ -124,13 +124,13 @@ class ObjectInput(InputSource):
     @cached_property
     def files(self) -> FolderFiles:
         """What lies below the prefix, by name; what holds predictions all the same is passed over when it is read."""
-        found = FolderFiles([], [], [])
+        found = FolderFiles([], [], [each.path for each in self._listed if not each.is_as_its_path])
         jobs = {path.parent for path in self._objects if path.name == MANIFEST}
         for path in sorted(self._objects):
             if any(part.startswith(".") for part in path.parts):
                 continue
             of_job = path.parent in jobs and (path.name in JOB_TABLES or path.name.startswith("part-"))
-            if not path.name.lower().endswith(READABLE) or self._objects[path].name != path.as_posix():
+            if not path.name.lower().endswith(READABLE):
                 found.others.append(path)
             elif of_job or path.name.endswith(ERRORS_SUFFIX):
                 found.predictions.append(path)
@@ -140,14 +140,19 @@ class ObjectInput(InputSource):
 
     @cached_property
     def _objects(self) -> dict[Path, StoredObject]:
-        """What there is, by its name as a path."""
+        """What there is and can be read, by its name as a path."""
+        return {each.path: each for each in self._listed if each.is_as_its_path}
+
+    @cached_property
+    def _listed(self) -> list[StoredObject]:
+        """What there is, but for what is written."""
         prefix = self.spool.prefix
         if self.single is not None:
             if (found := prefix.find_object(self.single)) is None:
                 raise UserError(f"{prefix.place(self.single)}: there is no such object")
-            return {found.path: found}
+            return [found]
         own = normal_url(self.output_url) + "/"
-        return {each.path: each for each in prefix.objects() if not prefix.place(each.name).startswith(own)}
+        return [each for each in prefix.objects() if not prefix.place(each.name).startswith(own)]
 
     @contextmanager
     def _on_disk(self, path: Path) -> Iterator[Path]:

@@ -18,7 +18,7 @@ from sitrep.inference.job_folder import GROWING, PROBE, JobFolder, check_divisio
 from sitrep.inference.job_identity import InputFile
 from sitrep.inference.job_manifest import Manifest
 from sitrep.inference.job_parts import Shard
-from sitrep.storage.complete import sha256_of
+from sitrep.storage.complete import sha256_of, write_errors
 from sitrep.storage.object_storage import ObjectPrefix, is_object_url
 from sitrep.storage.scratch import scratch_folder
 
@@ -75,7 +75,8 @@ class ObjectJobFolder(JobFolder):
     def check_writable(self) -> None:
         """Raise a ``UserError`` unless objects can be written and removed there."""
         probe = self.path / PROBE
-        probe.write_bytes(b"a")
+        with write_errors(probe):
+            probe.write_bytes(b"a")
         self._prefix.put(PROBE, probe)
         probe.unlink()
         self._prefix.remove([PROBE])
@@ -133,7 +134,8 @@ class ObjectJobFolder(JobFolder):
         after = super().append(name, lines)
         if lines:
             piece = self.path / f"{PIECES}-{name}"
-            piece.write_bytes("".join(lines).encode())
+            with write_errors(piece):
+                piece.write_bytes("".join(lines).encode())
             self._prefix.put(_piece(name, before), piece)
             self._has_pieces = True
             piece.unlink()
@@ -201,7 +203,7 @@ class ObjectJobFolder(JobFolder):
             pieces[piece.name] = self.path / f"{PIECES}-{place}-{name}"
             place += piece.bytes
         for local in self._prefix.fetch_all(pieces):
-            with (self.path / name).open("ab") as table, local.open("rb") as file:
+            with write_errors(local), (self.path / name).open("ab") as table, local.open("rb") as file:
                 shutil.copyfileobj(file, table)
             local.unlink()
         if self._length(name) != size:

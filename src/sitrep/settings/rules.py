@@ -49,8 +49,9 @@ def expand_home(settings: Any, *names: str) -> None:
 
 OBJECT_SCHEMES = ("s3", "gs")
 """Of the object storage that prediction reads and writes."""
-CREDENTIALS = re.compile(r"//[^/]*@|[?&](access_key|secret_key|session_token|access_token)=", re.IGNORECASE)
-"""What URLs of object storage hold in other programs, and must not here: it would stand in logs and records."""
+CREDENTIALS = re.compile(r"//[^/]*[:@]|[?&](access_key|secret_key|session_token|access_token)=", re.IGNORECASE)
+"""What URLs of object storage hold in other programs, and must not here: it would stand in logs and records. A secret
+may have a slash in it, so that the colon before it tells; no name of a bucket has one."""
 
 
 def check_object_urls(settings: Any, *names: str) -> list[str]:

@@ -1,5 +1,6 @@
 """A folder that one process alone works in."""
 
+from contextlib import suppress
 from pathlib import Path
 
 from sitrep.errors import UserError
@@ -34,3 +35,13 @@ def is_locked_by_us(handle: int) -> bool | None:
     except OSError:  # a file system without locks
         return None
     return True
+
+
+def wait_for_turn(handle: int) -> None:
+    """Lock an open folder as soon as no other process has, for what takes a moment; nobody waits without locks."""
+    try:
+        import fcntl
+    except ImportError:  # not on Windows
+        return
+    with suppress(OSError):  # a file system without locks
+        fcntl.flock(handle, fcntl.LOCK_EX)

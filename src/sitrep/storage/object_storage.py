@@ -34,6 +34,8 @@ REASONS = {
     r"\b301\b|PERMANENT_?REDIRECT": "the bucket lies in another region; name it with AWS_REGION",
 }
 """What answers of the storage mean, by words in them; the first that fits."""
+ASKED = re.compile(r"^When .*?': (?=AWS Error)", re.DOTALL)
+"""What an answer begins with: what was asked for, with names of the user's, whose words mean nothing."""
 SECRETS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 
 
@@ -96,6 +98,12 @@ class StoredObject:
         """The name as a path, which is nowhere on a disk; such paths sort as those of files do."""
         return Path(self.name)
 
+    @property
+    def is_as_its_path(self) -> bool:
+        """Whether a file could have the name: no slash at its beginning, no two in a row, none of ``.`` and ``..``."""
+        path = self.path
+        return self.name == path.as_posix() and not path.is_absolute() and ".." not in path.parts
+
 
 class ObjectPrefix:
     """The objects whose keys begin with ``PREFIX/``, as files of a folder.
@@ -114,7 +122,10 @@ class ObjectPrefix:
         self.url = normal_url(url)
         scheme, _, self._root = self.url.partition("://")
         with self._errors():
-            self._files = FILE_SYSTEMS[scheme](self._root.partition("/")[0]) if files is None else files
+            try:
+                self._files = FILE_SYSTEMS[scheme](self._root.partition("/")[0]) if files is None else files
+            except ImportError:
+                raise UserError(f"{self.url}: this PyArrow was built without {scheme}://; install another") from None
 
     @classmethod
     def find(cls, url: str) -> tuple[Self, str | None]:
@@ -244,8 +255,9 @@ class ObjectPrefix:
 
 
 def _reason(answer: str) -> str:
+    told = ASKED.sub("", answer)
     for pattern, reason in REASONS.items():
-        if re.search(pattern, answer, re.IGNORECASE):
+        if re.search(pattern, told, re.IGNORECASE):
             return reason
     for name in SECRETS:
         if secret := os.environ.get(name):

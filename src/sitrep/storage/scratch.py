@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sitrep.storage.cache import cache_folder
 from sitrep.storage.complete import write_errors
-from sitrep.storage.locks import is_locked_by_us, lock_folder
+from sitrep.storage.locks import is_locked_by_us, lock_folder, wait_for_turn
 
 SCRATCH = "scratch"
 
@@ -34,34 +34,38 @@ def scratch_folder(name: str, owner: str) -> Iterator[tuple[Path, int]]:
     path = root / f"{name}-{socket.gethostname()}"
     with write_errors(path):
         root.mkdir(parents=True, exist_ok=True)
-        _sweep(root, path)
-        handle = _open(path)
+        with _turn(root):
+            _sweep(root, path)
+            handle = _open_alone(path, owner)
     try:
-        lock_folder(handle, owner)
-        while not _is_there(path, handle):  # another process swept it before it was locked
-            os.close(handle)
-            handle = _open(path)
-            lock_folder(handle, owner)
-        try:
-            _empty(path)
-            yield path, handle
-        finally:
+        _empty(path)
+        yield path, handle
+    finally:
+        with _turn(root):
             shutil.rmtree(path, ignore_errors=True)
+            os.close(handle)
+
+
+@contextmanager
+def _turn(root: Path) -> Iterator[None]:
+    """Be the only process that makes, locks or removes folders, so that none is swept before it is locked."""
+    handle = os.open(root, os.O_RDONLY)
+    try:
+        wait_for_turn(handle)
+        yield
     finally:
         os.close(handle)
 
 
-def _open(path: Path) -> int:
+def _open_alone(path: Path, owner: str) -> int:
     path.mkdir(exist_ok=True)
-    return os.open(path, os.O_RDONLY)
-
-
-def _is_there(path: Path, handle: int) -> bool:
-    mine = os.fstat(handle)
-    with suppress(OSError):
-        there = os.stat(path)
-        return (there.st_dev, there.st_ino) == (mine.st_dev, mine.st_ino)
-    return False
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        lock_folder(handle, owner)
+    except BaseException:
+        os.close(handle)
+        raise
+    return handle
 
 
 def _empty(path: Path) -> None:
