@@ -4,8 +4,8 @@ from conftest import TAXONOMY, train_settings
 from transformers import AutoConfig, AutoModelForSequenceClassification
 
 from sitrep.data.loading import load_data
-from sitrep.errors import UserError
-from sitrep.settings import ModelSettings
+from sitrep.errors import UsageError, UserError
+from sitrep.settings import LoraSettings, ModelSettings
 from sitrep.training.fine_tuning import fine_tune
 from sitrep.training.frozen_weights import freeze
 
@@ -50,6 +50,7 @@ def test_by_default_two_layers_of_the_packaged_backbone_are_frozen_and_of_others
         (ModelSettings(), {"0", "1"}),
         (ModelSettings(frozen_layers=0), set()),
         (ModelSettings(layers=3), set()),
+        (ModelSettings(lora=LoraSettings(rank=4)), set()),
         (ModelSettings(name="own/backbone"), set()),
     ):
         model = classifier("bert")
@@ -62,6 +63,11 @@ def test_by_default_two_layers_of_the_packaged_backbone_are_frozen_and_of_others
 def test_more_layers_than_there_are_is_one_clear_error():
     with pytest.raises(UserError, match=r"^model\.frozen_layers=4: packaged:minilm has 3$"):
         freeze(classifier("bert"), ModelSettings(frozen_layers=4))
+
+
+def test_a_backbone_that_is_not_pretrained_has_nothing_to_freeze():
+    with pytest.raises(UsageError, match=r"^model\.frozen_layers=1: random:tiny is not pretrained"):
+        ModelSettings(name="random:tiny", frozen_layers=1)
 
 
 @pytest.mark.slow

@@ -60,6 +60,8 @@ def read_heads(folder: Path) -> SpeakerHeads:
             weights = {name: file.get_tensor(name) for name in file.keys()}
         if names != NAMES:
             raise UserError(f"{path}: its names are {names}, this version's {NAMES}")
+        if "speech.weight" in weights:
+            raise UserError(f"{path}: was made by an earlier version; train again")
         heads = SpeakerHeads(weights["speech.0.weight"].shape[1])
         heads.load_state_dict(weights)
     except (OSError, ValueError, KeyError, RuntimeError, safetensors.SafetensorError) as error:

@@ -79,7 +79,8 @@ def refuse_urls(settings: Any, *names: str) -> None:
         elif parts:
             remedy = "mount the bucket or share, or copy what lies there (docs/cluster.md)"
             remedy = "download it" if parts.scheme in ("http", "https") else remedy
-            raise UsageError(f"{name}={value}: is not on a file system of this machine; {remedy}")
+            shown = parts._replace(netloc=parts.hostname or "", query="", fragment="").geturl()  # no secret of theirs
+            raise UsageError(f"{name}={shown}: is not on a file system of this machine; {remedy}")
 
 
 def _at_home(path: str) -> str:

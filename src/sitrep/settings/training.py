@@ -46,7 +46,7 @@ class ModelSettings:
     """Lower layers of the encoder that are kept; `null`: all. Half of them take half the time."""
     frozen_layers: int | None = None
     """Lower layers of the encoder that stay as they were pretrained, as the vectors of the words always do. `null`: 2
-    of `packaged:minilm`, where that was measured to save time and lose nothing, else none."""
+    of `packaged:minilm`, unless it is cut or trained by LoRA, and none of others."""
     lora: LoraSettings = field(default_factory=LoraSettings)
 
     def __post_init__(self) -> None:
@@ -56,6 +56,8 @@ class ModelSettings:
         require(self.layers is None or self.layers >= 1, "model.layers", self.layers, "must be at least 1")
         frozen = self.frozen_layers
         require(frozen is None or frozen >= 0, "model.frozen_layers", frozen, "must not be negative")
+        rule = "random:tiny is not pretrained; leave it out"
+        require(not frozen or self.name != "random:tiny", "model.frozen_layers", frozen, rule)
         self.context = None if self.context is None else member(Context, "model.context", self.context)
         for name in ("max_tokens", "window_tokens"):
             value = getattr(self, name)

@@ -202,7 +202,11 @@ class ObjectPrefix:
             yield file
 
     def put(self, name: str, source: Path) -> None:
-        """Write an object, which appears when it is complete; one that is there is replaced."""
+        """Write an object; one that is there is replaced.
+
+        It appears when it is complete, unless it is sent in several requests and one of them fails for good: PyArrow
+        then publishes those before it. So what is sent counts only where a manifest names it with its size.
+        """
         # In a thread, which no signal reaches: a stream that is let go half-way publishes what it has. Copying by
         # PyArrow's copy_files() would be shorter, but it loses what the storage answers at the end.
         with ThreadPoolExecutor(1, "sending") as thread:

@@ -8,7 +8,7 @@ from sitrep.errors import UserError
 from sitrep.settings import ModelSettings
 
 FROZEN_LAYERS = {"packaged:minilm": 2}
-"""By backbone, where nothing else is asked for: a quarter of the time of a step, and no loss (`docs/accuracy.md`)."""
+"""By backbone, where nothing else is asked for: a quarter of the time of a step (`docs/accuracy.md`)."""
 
 
 def freeze(model: Any, settings: ModelSettings) -> None:
@@ -25,7 +25,8 @@ def freeze(model: Any, settings: ModelSettings) -> None:
     encoder.get_input_embeddings().weight.requires_grad_(False)
     wanted = settings.frozen_layers
     if wanted is None:
-        wanted = FROZEN_LAYERS.get(settings.name, 0) if settings.layers is None else 0
+        is_whole = settings.layers is None and not settings.lora.rank
+        wanted = FROZEN_LAYERS.get(settings.name, 0) if is_whole else 0
     if not wanted:
         return
     count = getattr(model.config, "num_hidden_layers", None)
