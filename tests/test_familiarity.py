@@ -277,7 +277,7 @@ def test_pages_of_other_kinds_are_found_and_hardly_a_page_of_the_corpus_is():
     lines = (PROJECT / "tests" / "data" / "pages_of_other_kinds.jsonl").read_text(encoding="utf-8").splitlines()
     others = [p for page in map(json.loads, lines) for p in article_passages(page["text"], page["id"])]
     assert share([*split.validation, *split.test]) <= 0.031  # 6 of 198
-    assert share(others) >= 0.5  # 12 of 24
+    assert share(others) >= 0.54  # 13 of 24
 
 
 def test_a_report_on_strange_pages_names_the_next_step(knowing, tmp_path):
