@@ -28,13 +28,13 @@ TEXTS = [f"{said}, district 7 on day 3" for *_, said in SAID]
 
 @pytest.fixture(scope="module")
 def toy(tmp_path_factory):
-    return write_jsonl(tmp_path_factory.mktemp("toy") / "spoken.jsonl", spoken_rows(60))
+    return write_jsonl(tmp_path_factory.mktemp("toy") / "spoken.jsonl", spoken_rows(100))
 
 
 @pytest.fixture(scope="module")
 def speaking(toy, tmp_path_factory):
     """A run that has learnt who speaks."""
-    recipe = ["trainer.learning_rate=0.01", "trainer.batch_size=8", "trainer.speaker_weight=1"]
+    recipe = ["trainer.learning_rate=0.003", "trainer.batch_size=4", "trainer.epochs=4", "trainer.speaker_weight=1"]
     return train(train_settings(toy, tmp_path_factory.mktemp("speaking") / "run", *recipe))
 
 
