@@ -15,6 +15,7 @@ from sitrep.sentences import Use
 from sitrep.speakers import NAMES, SPEAKERS, SPEECH
 
 CARD = (PROJECT / "docs" / "corpus.md").read_text(encoding="utf-8")
+CODEBOOK = (PROJECT / "docs" / "codebook.md").read_text(encoding="utf-8")
 MENU_WORDS = 6
 """Boilerplate of fewer words may recur: "Share this" is on many pages."""
 
@@ -226,6 +227,7 @@ def test_readings_of_who_speaks_agree_as_the_card_says_and_the_corpus_has_what_t
         parted = sum(first != second for _, (first, second) in told)
         row = f"| {name} | {len(told):,} | {kappas[0]:.3f} | {kappas[1]:.3f} | {parted:,} |"
         assert row in CARD, row
+        assert f"{name} {kappas[0]:.3f} and {kappas[1]:.3f}" in CODEBOOK
     assert not read, "a reading of what is not there, or is boilerplate"
 
 
