@@ -1,7 +1,7 @@
 import pytest
 import torch
 from conftest import TAXONOMY, train_settings
-from transformers import AutoConfig, AutoModelForSequenceClassification
+from transformers import AutoConfig, AutoModelForSequenceClassification, BertTokenizer
 
 from sitrep.data.loading import load_data
 from sitrep.errors import UsageError, UserError
@@ -73,8 +73,6 @@ def test_a_backbone_that_is_not_pretrained_has_nothing_to_freeze():
 @pytest.mark.slow
 def test_frozen_weights_end_as_they_were_pretrained(toy_file, tmp_path):
     pretrained = classifier("bert")
-    from transformers import BertTokenizer
-
     words = {word: number for number, word in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "b"])}
     BertTokenizer(vocab=words).save_pretrained(tmp_path / "backbone")
     pretrained.save_pretrained(tmp_path / "backbone")
