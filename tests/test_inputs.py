@@ -1,6 +1,7 @@
 import json
 import os
 import threading
+import tracemalloc
 
 import pytest
 from conftest import write_jsonl
@@ -232,3 +233,17 @@ def test_empty_page_of_a_row_is_told_by_its_field(tmp_path):
     assert len(list(InputSource(str(tmp_path / "rows.jsonl")).passages(seen.append))) == 1
     reason = "the field 'html' is empty; fill it or remove the row"
     assert list(map(str, seen)) == [f"{tmp_path / 'rows.jsonl'}:2: {reason}"]
+
+
+def test_articles_whose_rows_say_their_position_are_not_remembered(tmp_path):
+    def most_memory(fields):
+        rows = (f'{{"article_id": "page {n}", "text": "A road was cut."{fields}}}\n' for n in range(20_000))
+        (tmp_path / "rows.jsonl").write_text("".join(rows))
+        tracemalloc.start()
+        try:
+            assert sum(1 for _ in InputSource(str(tmp_path / "rows.jsonl")).passages()) == 20_000
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    assert most_memory(', "position": 0') < most_memory("") / 3

@@ -197,6 +197,12 @@ def test_units_without_position_are_counted_by_article_also_where_articles_alter
     assert [row["position"] for row in run(write_jsonl(tmp_path / "rows.jsonl", content))] == [0, 0, 1, 2, 1]
 
 
+def test_units_without_position_go_on_behind_those_of_their_article_that_bring_one(run, tmp_path):
+    content = [{"article_id": "A", "text": "a", "position": n} for n in (0, 1)]
+    content += [{"article_id": "A", "text": "b"}, {"article_id": "B", "text": "c"}, {"article_id": "A", "text": "d"}]
+    assert [row["position"] for row in run(write_jsonl(tmp_path / "rows.jsonl", content))] == [0, 1, 2, 0, 3]
+
+
 def test_article_given_in_two_rows_keeps_counting_and_keeps_the_ids_apart(run, tmp_path):
     content = [{"id": n, "article_id": "A", "text": "One.\nTwo."} for n in (7, 8)]
     found = run(write_jsonl(tmp_path / "rows.jsonl", content), "unit=article")

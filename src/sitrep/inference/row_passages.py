@@ -1,6 +1,5 @@
 """Rows of a table as passages: sentences, articles that are cut, pages of HTML, lines."""
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -50,22 +49,24 @@ class RowReader:
 
     def _units(self, rows: Iterator[TableRow], name: str, refuse: Refuse) -> Iterator[Passage]:
         """Units of an article that bring no position are counted, also where articles alternate."""
-        positions: Counter[str] = Counter()
+        counted = _Counted()
         for index, row in enumerate(rows):
             identity = identifier(row.fields.get("id")) or f"{name}:{index}"
             article_id = identifier(row.fields.get("article_id")) or identity
+            position, html_field = counted.before(article_id), self._html_field(row)
+            says_position = html_field is None and self.unit is Unit.sentence and row.fields.get("position") is not None
             try:
-                if (html_field := self._html_field(row)) is not None:
-                    passages = self._page_of_row(row, html_field, identity, article_id, positions[article_id])
+                if html_field is not None:
+                    passages = self._page_of_row(row, html_field, identity, article_id, position)
                 else:
                     text = _text(row, self.text_field)
-                    passages = list(self._passages(row, text, identity, article_id, positions[article_id]))
+                    passages = list(self._passages(row, text, identity, article_id, position))
             except UserError as error:
                 refuse(error)
                 continue
             for passage in passages:
                 if article_id != identity:  # a row that stands alone need not be remembered
-                    positions[article_id] += 1
+                    counted.add(says_position)
                 yield passage
 
     def _html_field(self, row: TableRow) -> str | None:
@@ -96,6 +97,34 @@ class RowReader:
         ours = {"id", "article_id", "position", self.text_field}
         fields = carried_fields({key: value for key, value in row.fields.items() if key not in ours})
         yield Passage(identity, article_id, position if given is None else given, 0, len(text), text, fields)
+
+
+class _Counted:
+    """Units of each article so far.
+
+    An article whose rows all say their position is forgotten behind them, so that memory does not grow with the number
+    of such articles.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[str, int] = {}
+        self._article: str | None = None
+        self._units = 0
+        self._keep = False
+
+    def before(self, article_id: str) -> int:
+        """Units of an article before the next one, which is of that article."""
+        if article_id != self._article:
+            if self._keep and self._article is not None:
+                self._kept[self._article] = self._units
+            self._article, self._keep = article_id, article_id in self._kept
+            self._units = self._kept.get(article_id, 0)
+        return self._units
+
+    def add(self, says_position: bool) -> None:
+        """One more unit of the article that was asked for last, whose row says its position or does not."""
+        self._units += 1
+        self._keep |= not says_position
 
 
 def _text(row: TableRow, field: str, setting: str = "text_field") -> str:
