@@ -18,8 +18,8 @@ LAYERS = {
 }
 
 
-def classifier(kind):
-    sizes = {"hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 32}
+def classifier(kind, count=3):
+    sizes = {"hidden_size": 16, "num_hidden_layers": count, "num_attention_heads": 2, "intermediate_size": 32}
     config = AutoConfig.for_model(kind, vocab_size=30, pad_token_id=0, max_position_embeddings=16)
     config.update({name: size for name, size in sizes.items() if hasattr(config, name)})
     if kind == "modernbert":
@@ -45,15 +45,16 @@ def test_the_lower_layers_and_what_is_below_them_are_frozen_and_nothing_else(kin
     assert not any(name.startswith(f"{layers}.2.") for name in kept)
 
 
-def test_by_default_two_layers_of_the_packaged_backbone_are_frozen_and_of_others_the_words_alone():
+def test_by_default_a_third_of_a_packaged_backbone_is_frozen_and_of_others_the_words_alone():
     for settings, layers in (
         (ModelSettings(), {"0", "1"}),
+        (ModelSettings(name="packaged:mpnet"), {"0", "1", "2", "3"}),
         (ModelSettings(frozen_layers=0), set()),
         (ModelSettings(layers=3), set()),
         (ModelSettings(lora=LoraSettings(rank=4)), set()),
         (ModelSettings(name="own/backbone"), set()),
     ):
-        model = classifier("bert")
+        model = classifier("bert", 6)
         freeze(model, settings)
         kept = frozen(model)
         assert "embeddings.word_embeddings.weight" in kept

@@ -11,6 +11,7 @@ from sitrep.data.saved import data_set_rows, hub_rows, is_saved_data_set, saved_
 from sitrep.errors import UserError
 from sitrep.labels import Taxonomy, shipped_taxonomy
 from sitrep.sentences import LabelledSentence
+from sitrep.settings.data import SHIPPED
 from sitrep.storage.complete import shown
 from sitrep.storage.hub import HUB_NAME
 from sitrep.storage.tables import (
@@ -24,8 +25,6 @@ from sitrep.storage.tables import (
 )
 
 __all__ = ["SHIPPED", "Columns", "check_source", "name_in_places", "read_labelled", "rows_of"]
-
-SHIPPED = "sitrep:corpus"
 
 
 def read_labelled(

@@ -4,12 +4,15 @@ from dataclasses import dataclass, field, fields
 
 from sitrep.settings.rules import expand_home, require
 
+SHIPPED = "sitrep:corpus"
+"""Names the corpus that ships with the program, among files."""
+
 
 @dataclass
 class DataSettings:
     """Where labelled sentences come from and how they are divided."""
 
-    train_files: list[str] = field(default_factory=lambda: ["sitrep:corpus"])
+    train_files: list[str] = field(default_factory=lambda: [SHIPPED])
     """Files (`.jsonl` `.csv` `.tsv` `.parquet`), folders saved by `datasets`, hub names, or `sitrep:corpus`."""
     validation_files: list[str] = field(default_factory=list)
     """Data that chooses the best epoch; empty: whole articles are held out of `train_files`."""

@@ -72,7 +72,7 @@ def training_arguments(
             )
     arguments: dict[str, Any] = {
         "output_dir": str(scratch),
-        "num_train_epochs": chosen.epochs,
+        "num_train_epochs": settings.epochs,
         "per_device_train_batch_size": chosen.batch_size,  # the batches themselves are made by RowBatches
         "gradient_accumulation_steps": chosen.accumulation_steps,
         "per_device_eval_batch_size": max(64, chosen.batch_size),
