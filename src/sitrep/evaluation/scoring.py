@@ -1,6 +1,5 @@
 """A checkpoint scored on labelled units: predictions, figures, baselines, behaviour tests, neighbours of errors."""
 
-import random
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
@@ -14,6 +13,7 @@ from sitrep.evaluation.analysis import analyse
 from sitrep.evaluation.misclassifications import ERRORS_SHOWN, with_neighbours
 from sitrep.evaluation.provenance import environment
 from sitrep.evaluation.results import Results, compute, passages_of
+from sitrep.evaluation.shared_words import sharing_words
 from sitrep.inference.embedding import Embedder
 from sitrep.inference.predictor import Predictor
 from sitrep.labels import Taxonomy, shipped_taxonomy
@@ -22,8 +22,8 @@ from sitrep.model.checkpoint import Checkpoint
 from sitrep.sentences import LabelledSentence
 from sitrep.settings import Context
 
-NEIGHBOURS_FROM = 20_000
-"""Training units, drawn at random, among which the neighbours of errors are looked for."""
+CANDIDATES = 20
+"""Training units that share most words with an error, among which its neighbours are looked for."""
 
 
 def evaluate_split(checkpoint: Checkpoint, predictor: Predictor, data: LoadedData, training: dict[str, Any]) -> Results:
@@ -97,15 +97,14 @@ def _notes_on_plain_pipelines(checkpoint: Checkpoint) -> Iterator[str]:
 
 
 def add_neighbours(results: Results, train: Sequence[LabelledSentence]) -> Results:
-    """Put the training units most like it beside each error that the report shows."""
+    """Put the training units most like it, among those that share words with it, beside each error that is shown."""
     shown, rest = results.errors[:ERRORS_SHOWN], results.errors[ERRORS_SHOWN:]
     if not shown:
         return results
-    if len(train) > NEIGHBOURS_FROM:
-        train = random.Random(0).sample(train, NEIGHBOURS_FROM)
+    texts = [error.sentence.text for error in shown]
+    near = [train[place] for place in sharing_words(texts, [sentence.text for sentence in train], CANDIDATES)]
     embedder = Embedder()
-    vectors = embedder.embed([error.sentence.text for error in shown])
-    found = with_neighbours(shown, vectors, train, embedder.embed([sentence.text for sentence in train]))
+    found = with_neighbours(shown, embedder.embed(texts), near, embedder.embed([sentence.text for sentence in near]))
     return replace(results, errors=[*found, *rest])
 
 
