@@ -313,7 +313,7 @@ def test_two_processes_that_were_cut_off_go_on_together(toy_file, tmp_path, numb
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kills", [2, pytest.param(5, marks=pytest.mark.thorough)])
+@pytest.mark.parametrize("kills", [1, pytest.param(5, marks=pytest.mark.thorough)])
 def test_killed_processes_end_in_the_weights_of_the_undisturbed_one(tmp_path, kills):
     pytest.importorskip("fcntl")
     command = [sys.executable, str(BENCHMARKS / "resume.py"), f"kills={kills}", "articles=8"]

@@ -75,7 +75,7 @@ def validation_of(run):
     return load_data(settings, checkpoint.taxonomy).split.validation
 
 
-@pytest.mark.parametrize("which", ["run", "several_classes"])
+@pytest.mark.parametrize("which", ["run", pytest.param("several_classes", marks=pytest.mark.thorough)])
 def test_answers_are_the_mean_of_the_runs_probabilities(which, request):
     folder = request.getfixturevalue(which)
     found = Predictor.from_checkpoint(folder, precision="fp32", calibrated=False).predict_proba(TEXTS)

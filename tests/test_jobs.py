@@ -454,7 +454,8 @@ def test_job_of_which_nothing_can_be_read_says_so(run, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("beside_each_other")
-def test_five_kills_at_random_moments_leave_the_bytes_of_an_undisturbed_job(run_directory, tmp_path):
-    found = script("jobs").killed(str(run_directory), tmp_path, kills=5, pages=300, seed=1)
-    assert found.kills == 5
+@pytest.mark.parametrize("kills", [2, pytest.param(5, marks=pytest.mark.thorough)])
+def test_kills_at_random_moments_leave_the_bytes_of_an_undisturbed_job(run_directory, tmp_path, kills):
+    found = script("jobs").killed(str(run_directory), tmp_path, kills=kills, pages=300, seed=1)
+    assert found.kills == kills
     assert found.same_bytes

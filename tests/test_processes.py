@@ -99,10 +99,14 @@ def test_two_processes_end_with_the_weights_of_one_and_one_of_them_writes(extra,
 @pytest.mark.parametrize(
     ("deed", "told"),
     [
-        ("from sitrep.errors import UserError; raise UserError('no room')", "no room"),
-        ("os.kill(os.getpid(), signal.SIGKILL)", None),
+        pytest.param(
+            "from sitrep.errors import UserError; raise UserError('no room')",
+            "no room",
+            id="error",
+            marks=pytest.mark.thorough,
+        ),
+        pytest.param("os.kill(os.getpid(), signal.SIGKILL)", None, id="kill -9"),
     ],
-    ids=["error", "kill -9"],
 )
 def test_a_process_that_dies_ends_all_with_one_line_and_leaves_nothing(deed, told, toy_file, tmp_path):
     script = tmp_path / "dying.py"
@@ -120,6 +124,7 @@ def test_a_process_that_dies_ends_all_with_one_line_and_leaves_nothing(deed, tol
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_more_processes_than_sentences_a_step_are_refused_in_one_line(toy_file, tmp_path):
     status, said = finished(
         PROJECT / "scripts" / "train.py",

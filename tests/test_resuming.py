@@ -121,7 +121,15 @@ def figures(monkeypatch, values):
     monkeypatch.setattr(ResumableTrainer, "evaluate", compute)
 
 
-@pytest.mark.parametrize("step", [2 * STEPS + 1, 3 * STEPS, 3 * STEPS + 2, 4 * STEPS - 1])
+@pytest.mark.parametrize(
+    "step",
+    [
+        pytest.param(2 * STEPS + 1, marks=pytest.mark.thorough),
+        3 * STEPS,
+        pytest.param(3 * STEPS + 2, marks=pytest.mark.thorough),
+        4 * STEPS - 1,
+    ],
+)
 def test_best_epoch_and_early_stopping_outlive_the_break(tune, monkeypatch, step):
     figures(monkeypatch, [0.2, 0.9, 0.4, 0.3, 0.5, 0.6])
     recipe = ["trainer.epochs=6", "trainer.early_stopping_patience=2"]
@@ -132,7 +140,15 @@ def test_best_epoch_and_early_stopping_outlive_the_break(tune, monkeypatch, step
     assert weights_of(resumed) == weights_of(whole)
 
 
-@pytest.mark.parametrize("step", [2, STEPS, STEPS + 2, 2 * STEPS])
+@pytest.mark.parametrize(
+    "step",
+    [
+        pytest.param(2, marks=pytest.mark.thorough),
+        STEPS,
+        STEPS + 2,
+        pytest.param(2 * STEPS, marks=pytest.mark.thorough),
+    ],
+)
 def test_break_in_the_warm_up_by_contrast_changes_nothing(tune, step):
     recipe = ["trainer.contrastive_epochs=2", "trainer.epochs=1"]
     whole = tune("whole", *recipe)
@@ -159,7 +175,14 @@ def test_loss_that_is_logged_seldom_is_told_as_without_the_break(tune):
     assert weights_of(resumed) == weights_of(whole)
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adafactor", "adamw_torch"])
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        pytest.param("sgd", marks=pytest.mark.thorough),
+        "adafactor",
+        pytest.param("adamw_torch", marks=pytest.mark.thorough),
+    ],
+)
 def test_other_optimizers_and_schedules_are_gone_on_with_too(tune, optimizer):
     recipe = [f"trainer.extra.optim={optimizer}", "trainer.extra.lr_scheduler_type=cosine", "model.context=article"]
     whole = tune("whole", *recipe)
@@ -224,7 +247,14 @@ class SignalAt(TrainerCallback):
             signal.raise_signal(self.number)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGTERM,
+        pytest.param(signal.SIGHUP, marks=pytest.mark.thorough),
+        pytest.param(signal.SIGINT, marks=pytest.mark.thorough),
+    ],
+)
 @pytest.mark.parametrize(("step", "when", "kept"), [(2, "on_step_begin", 3), (STEPS, "on_evaluate", STEPS + 1)])
 def test_signal_lets_the_step_end_and_keeps_it(tune, tmp_path, number, step, when, kept):
     recipe = ["trainer.save_minutes=0"]

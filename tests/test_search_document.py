@@ -71,6 +71,7 @@ def test_search_of_the_document_ends_with_a_command_to_train(toy_file, tmp_path)
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_processes_of_the_document_share_one_study(toy_file, tmp_path):
     told = run(block_with("CUDA_VISIBLE_DEVICES"), toy_file, tmp_path, "trials=4")
     assert told.count("to train with the best settings:") >= 1
@@ -78,6 +79,7 @@ def test_processes_of_the_document_share_one_study(toy_file, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_multirun_of_the_document_writes_one_table(toy_file, tmp_path):
     run(block_with("--multirun"), toy_file, tmp_path)
     assert len((tmp_path / "outputs/train/multirun.csv").read_text().splitlines()) == 5

@@ -44,7 +44,10 @@ def tiny(toy_file, output, *more):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", WORDS)
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGTERM, *(pytest.param(each, marks=pytest.mark.thorough) for each in WORDS if each != signal.SIGTERM)],
+)
 def test_training_that_is_stopped_says_in_one_line_how_to_go_on_and_keeps_what_that_needs(toy_file, tmp_path, number):
     process = start("train.py", *tiny(toy_file, tmp_path / "out" / "run"))
     wait_for(process, b"epoch")
@@ -71,7 +74,7 @@ def test_training_that_is_stopped_before_it_began_leaves_nothing(toy_file, tmp_p
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.thorough), signal.SIGTERM])
 def test_stopped_multirun_begins_no_further_run(toy_file, tmp_path, number):
     process = start("train.py", "--multirun", *tiny(toy_file, tmp_path / "out" / "{time}", "seed=1,2,3"))
     wait_for(process, b"epoch")
@@ -83,7 +86,7 @@ def test_stopped_multirun_begins_no_further_run(toy_file, tmp_path, number):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGHUP, marks=pytest.mark.thorough)])
 def test_prediction_that_is_stopped_leaves_no_output(run_directory, tmp_path, number):
     process = start(
         "predict.py", f"checkpoint={run_directory}", "input=-", "format=jsonl", f"output={tmp_path / 'out.csv'}",

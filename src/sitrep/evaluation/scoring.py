@@ -22,7 +22,7 @@ from sitrep.model.checkpoint import Checkpoint
 from sitrep.sentences import LabelledSentence
 from sitrep.settings import Context
 
-CANDIDATES = 20
+CANDIDATES = 10
 """Training units that share most words with an error, among which its neighbours are looked for."""
 
 

