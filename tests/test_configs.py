@@ -141,18 +141,18 @@ def test_group_takes_a_folder_a_hub_name_or_a_ready_choice(tmp_path):
 @pytest.mark.parametrize(
     ("overrides", "expected"),
     [
-        (["model=mpnet"], ("packaged:mpnet", 0.0, 6e-5, 1.3)),
-        (["model=mpnet", "trainer.learning_rate=1e-5", "model.dropout=0.1"], ("packaged:mpnet", 0.1, 1e-5, 1.3)),
+        (["model=mpnet"], ("packaged:mpnet", 0.0, 6e-5, 1.34)),
+        (["model=mpnet", "trainer.learning_rate=1e-5", "model.dropout=0.1"], ("packaged:mpnet", 0.1, 1e-5, 1.34)),
         (["trainer.epochs=5", "model=mpnet"], ("packaged:mpnet", 0.0, 6e-5, 5.0)),
         (["model=mpnet", "experiment=few_labels"], ("packaged:mpnet", 0.0, 6e-5, 12.0)),
         (["model=mpnet", "experiment=few_labels", "trainer.epochs=1"], ("packaged:mpnet", 0.0, 6e-5, 1.0)),
         (["model=mpnet", "model.name=some/folder", "data=rows.csv"], ("some/folder", 0.0, 6e-5, 3.0)),
-        (["model=minilm"], ("packaged:minilm", 0.0, 2e-4, 1.3)),
+        (["model=minilm"], ("packaged:minilm", 0.0, 2e-4, 1.34)),
         (["data=rows.csv"], ("packaged:minilm", 0.0, 2e-4, 3.0)),
         (["data=owner/name", "trainer.epochs=2"], ("packaged:minilm", 0.0, 2e-4, 2.0)),
-        (["model=conflibert"], ("snowood1/ConfliBERT-scr-uncased", None, 2e-5, 1.3)),
-        (["model=deberta_v3"], ("microsoft/deberta-v3-base", None, 2e-5, 1.3)),
-        (["model=modernbert"], ("answerdotai/ModernBERT-base", None, 2e-5, 1.3)),
+        (["model=conflibert"], ("snowood1/ConfliBERT-scr-uncased", None, 2e-5, 1.34)),
+        (["model=deberta_v3"], ("microsoft/deberta-v3-base", None, 2e-5, 1.34)),
+        (["model=modernbert"], ("answerdotai/ModernBERT-base", None, 2e-5, 1.34)),
     ],
 )
 def test_choice_of_backbone_and_data_brings_its_training_and_what_is_written_wins(overrides, expected):
