@@ -13,7 +13,7 @@ import pyarrow
 import pytest
 from conftest import PHRASES, write_jsonl
 from object_server import KEY, SECRET, object_server
-from pyarrow import parquet
+from pyarrow import fs, parquet
 
 from sitrep.cli.composition import compose_settings
 from sitrep.errors import UsageError, UserError
@@ -438,3 +438,20 @@ def test_google_cloud_storage_is_taken_by_its_scheme(monkeypatch):
     assert all(map(is_object_url, ("gs://a/b", "S3://a")))
     assert not any(map(is_object_url, ("s3:/a", "file:///a", "-", "s3")))
     assert set(OBJECT_SCHEMES) == set(FILE_SYSTEMS)
+
+
+def test_a_prefix_that_is_not_there_is_empty_also_where_the_storage_calls_that_another_error():
+    class AsGoogles:
+        """Answers as PyArrow's file system of Google's storage does."""
+
+        def get_file_info(self, asked):
+            if isinstance(asked, fs.FileSelector):
+                raise OSError(f"No such file or directory '{asked.base_dir}'")
+            return fs.FileInfo(asked, type=fs.FileType.NotFound)
+
+        def delete_dir(self, path):
+            raise OSError(f"No such directory: {path}")
+
+    prefix = ObjectPrefix("gs://bucket/labels/", AsGoogles())
+    assert prefix.entries() == prefix.objects() == []
+    prefix.remove_below("texts")

@@ -230,15 +230,24 @@ class ObjectPrefix:
 
     def remove_below(self, name: str) -> None:
         """Remove a prefix in this one with all its objects."""
+        from pyarrow.fs import FileType
+
         with self._errors(name), suppress(FileNotFoundError):
-            self._files.delete_dir(self._path(name))
+            if self._files.get_file_info(self._path(name)).type != FileType.NotFound:  # Google's has another error then
+                self._files.delete_dir(self._path(name))
 
     def _listed(self, recursive: bool) -> Any:
         from pyarrow.fs import FileSelector
 
-        with self._errors(), suppress(FileNotFoundError):  # what is allowed not to be there may be in no bucket either
-            return self._files.get_file_info(FileSelector(self._root, recursive=recursive))
-        return []
+        with self._errors():
+            try:  # what is allowed not to be there may be in no bucket either
+                return self._files.get_file_info(FileSelector(self._root, recursive=recursive))
+            except FileNotFoundError:
+                return []
+            except OSError as error:
+                if str(error).startswith("No such file or directory"):  # Google's
+                    return []
+                raise
 
     def _path(self, name: str) -> str:
         return f"{self._root}/{name}"
