@@ -8,8 +8,10 @@ from transformers import BertConfig, BertForSequenceClassification
 
 from sitrep.data.loading import load_data
 from sitrep.model.classifier import SentenceClassifier, WindowClassifier
-from sitrep.model.packed_training import PackedTraining
+from sitrep.model.packed_training import FILLED_PLACES, FILLED_TOKENS, PackedTraining
+from sitrep.model.speaker_heads import SpeakerHeads
 from sitrep.settings import LoraSettings, TrainSettings
+from sitrep.speakers import NAMES
 from sitrep.training import cpu_steps
 from sitrep.training.cpu_steps import faster_steps, kept_memory
 from sitrep.training.fine_tuning import fine_tune
@@ -96,6 +98,49 @@ def test_other_kinds_and_dropout_and_lora_are_left_to_the_library():
     model = bert()
     LowRankEncoder(model, LoraSettings(rank=2))
     assert not PackedTraining.fits(model)
+
+
+def rows_of(model, part, **rows):
+    """How many rows a part of the model is given in a training step."""
+    seen = []
+    handle = part.register_forward_hook(lambda module, given, found: seen.append(given[0].shape[0]))
+    packed_answers(model, **rows)
+    handle.remove()
+    return seen
+
+
+def test_packed_training_computes_the_last_layer_for_begin_tokens_alone():
+    model = WindowClassifier(bert())
+    layers = model.model.bert.encoder.layer
+    rows = windows()
+    assert rows_of(model, layers[0].output.dense, **rows) == [FILLED_TOKENS]  # 14 tokens
+    assert rows_of(model, layers[1].output.dense, **rows) == [FILLED_PLACES]  # 5 sentences
+
+
+def test_packed_training_meets_few_numbers_of_rows_whatever_a_batch_holds():
+    model, first = WindowClassifier(bert()), []
+    last = model.model.bert.pooler.dense
+    for tokens in range(20, 180, 7):
+        ids = torch.randint(5, 50, (3, tokens), generator=torch.Generator().manual_seed(tokens))
+        rows = {"input_ids": ids, **lone(ids, torch.ones_like(ids))}
+        rows["attention_mask"] = torch.ones_like(ids)
+        first += rows_of(model, model.model.bert.encoder.layer[0].output.dense, **rows)
+        assert rows_of(model, last, **rows) == [FILLED_PLACES]
+    assert all(count % FILLED_TOKENS == 0 for count in first)
+    assert len(set(first)) < 10
+
+
+def test_packed_training_lets_other_heads_answer_as_the_plain_model_does():
+    model = WindowClassifier(bert())
+    model.speakers = SpeakerHeads(SIZES["hidden_size"])
+    rows = windows()
+    answered = rows["starts"] >= 0
+    theirs = model(**rows, with_speakers=True)
+    model.packed = PackedTraining(model.model)
+    ours = model(**rows, with_speakers=True)
+    assert ours.keys() == theirs.keys() == {"logits", *NAMES}
+    for name, answers in theirs.items():
+        torch.testing.assert_close(ours[name][answered], answers[answered], atol=1e-6, rtol=1e-5)
 
 
 @pytest.mark.parametrize(

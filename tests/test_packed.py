@@ -61,6 +61,29 @@ def test_windows_of_pages_are_answered_as_by_transformers_and_sentences_among_th
     assert np.abs(found - wanted).max() < LARGEST[precision]
 
 
+@pytest.mark.parametrize("precision", [Precision.fp32, Precision.bf16])
+def test_sentences_of_any_length_are_answered_from_a_window_as_by_transformers(precision):
+    lengths = [3, 40, 1, 16, 17, 60]
+    owners = np.repeat(np.arange(len(lengths)), lengths)[None]
+    starts = np.cumsum([0, *lengths[:-1]])[[0, 1, 3, 4, 5]][None]  # one of them is context only
+    ids = np.random.default_rng(0).integers(1, 100, owners.shape)
+    batch = Batch(ids, np.ones_like(ids), starts, owners)
+    packed, padded = (
+        TorchEngine(WindowClassifier(bert()), torch.device("cpu"), PrecisionChoice(precision, "asked for"))
+        for _ in range(2)
+    )
+    padded.packed = None
+    assert np.abs(packed.logits(batch) - padded.logits(batch)).max() < LARGEST[precision]
+
+
+def test_the_last_layer_is_computed_for_the_begin_tokens_alone():
+    engine, seen = engine_of(bert(), Precision.fp32), []
+    rest = engine.packed._last_layer.rest
+    engine.packed._last_layer.rest = lambda begins, found: seen.append(len(begins)) or rest(begins, found)
+    engine.logits(batch_of([30, 30, 30, 30]))
+    assert seen == [32]  # four sentences, filled up
+
+
 def test_a_sentence_is_answered_the_same_whatever_stands_beside_it():
     engine, batch = engine_of(bert(), Precision.fp32), batch_of([30, 12, 12, 5, 1])
     together = engine.logits(batch)

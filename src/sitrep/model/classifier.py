@@ -33,7 +33,7 @@ class SentenceClassifier(torch.nn.Module):  # type: ignore[misc]
         self.model = model
         self.config = model.config
         self.packed: PackedTraining | None = None
-        """Computes training batches in the model's place where it is given."""
+        """Computes batches in the model's place while it is trained, where it is of a kind that can be."""
         self.speakers: SpeakerHeads | None = None
         """Say who speaks, where they were learnt."""
 
@@ -67,18 +67,23 @@ class SentenceClassifier(torch.nn.Module):  # type: ignore[misc]
         """
         if without_head:
             return {"vectors": self.vectors(input_ids, attention_mask, starts, owners)}
+        heads: dict[str, Any] = {}
         if with_speakers:
             assert self.speakers is not None
-            logits, pooled = self.answers_and_pooled(input_ids, attention_mask, starts, owners)
-            return {"logits": logits, **self.speakers(pooled)}
-        return {"logits": self.answers(input_ids, attention_mask, starts, owners)}
+            heads |= self.speakers.items()
+        if self.packed is not None:
+            found = self.packed(input_ids, starts, owners)
+            heads = {"logits": self.model.classifier, **heads}
+            return {name: found.answers(head) for name, head in heads.items()}
+        if not heads:
+            return {"logits": self.answers(input_ids, attention_mask, starts, owners)}
+        logits, pooled = self.answers_and_pooled(input_ids, attention_mask, starts, owners)
+        return {"logits": logits, **{name: head(pooled) for name, head in heads.items()}}
 
     def answers(
         self, input_ids: torch.Tensor, attention_mask: torch.Tensor, starts: torch.Tensor, owners: torch.Tensor
     ) -> torch.Tensor:
         """Logits of shape (rows, sentences, outputs); arguments as in :meth:`forward`."""
-        if self.packed is not None and self.training:
-            return self.answers_and_pooled(input_ids, attention_mask, starts, owners)[0]
         logits: torch.Tensor = self.model(input_ids=input_ids, attention_mask=attention_mask).logits[:, None]
         return logits
 
@@ -86,9 +91,6 @@ class SentenceClassifier(torch.nn.Module):  # type: ignore[misc]
         self, input_ids: torch.Tensor, attention_mask: torch.Tensor, starts: torch.Tensor, owners: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """As :meth:`answers`, and what the head's last layer reads, or the first token where that cannot be told."""
-        if self.packed is not None and self.training:
-            pooled = self.packed(input_ids, attention_mask, starts, self.reading_rules(owners))
-            return self.model.classifier(pooled), pooled
         if self.config.model_type in HEADS:
             head = HEADS[self.config.model_type]
             vectors = self.vectors(input_ids, attention_mask, starts, owners)
@@ -96,10 +98,6 @@ class SentenceClassifier(torch.nn.Module):  # type: ignore[misc]
             return head.last(self.model)(pooled), pooled
         found = self.model(input_ids=input_ids, attention_mask=attention_mask, output_hidden_states=True)
         return found.logits[:, None], found.hidden_states[-1][:, :1]
-
-    def reading_rules(self, owners: torch.Tensor) -> torch.Tensor | None:
-        """Shape (rows, tokens, tokens): which token reads which; ``None``: all that are no padding."""
-        return None
 
     def vectors(
         self, input_ids: torch.Tensor, attention_mask: torch.Tensor, starts: torch.Tensor, owners: torch.Tensor
@@ -134,15 +132,11 @@ class WindowClassifier(SentenceClassifier):
         """As :meth:`SentenceClassifier.answers`."""
         return self.answers_and_pooled(input_ids, attention_mask, starts, owners)[0]
 
-    def reading_rules(self, owners: torch.Tensor) -> torch.Tensor:
-        """As :meth:`SentenceClassifier.reading_rules`."""
-        return seen_tokens(owners)
-
     def vectors(
         self, input_ids: torch.Tensor, attention_mask: torch.Tensor, starts: torch.Tensor, owners: torch.Tensor
     ) -> torch.Tensor:
         """As :meth:`SentenceClassifier.vectors`: the begin token of each sentence."""
-        seen = self.reading_rules(owners)
+        seen = seen_tokens(owners)
         kind = self.model.dtype
         mask = torch.zeros(seen.shape, dtype=kind, device=seen.device).masked_fill(~seen, torch.finfo(kind).min)
         hidden = self.base_model(input_ids=input_ids, attention_mask=mask[:, None]).last_hidden_state

@@ -2,7 +2,8 @@
 
 The weights are those of the model of ``transformers``; only attention looks at which tokens are of one row. On a GPU
 that is one kernel for rows of any lengths, elsewhere one call for each stretch of rows of one length. A row is a
-sentence, or a window of a page, whose attention has a mask of its own and wants the second way.
+sentence, or a window of a page, whose attention has a mask of its own and wants the second way. Of the last layer only
+the begin tokens of the answered sentences are read, so it is computed for them alone.
 """
 
 from typing import Any
@@ -15,6 +16,9 @@ from sitrep.model.windows import seen_tokens
 
 Run = tuple[int, int, int]
 """First token, rows and tokens a row of a stretch of rows that are equally long."""
+
+SHORTEST = 16
+"""Tokens that a sentence is filled up to at least where begin tokens read it, or else to a power of two."""
 
 CPU_STEP = 256
 """On a CPU the tokens of a batch, and its sentences, are filled up to a multiple of this, few to a part of it: its
@@ -42,7 +46,9 @@ class PackedBert:
         on_cpu = self._device.type == "cpu"
         prepared = on_cpu and torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
         linear = _PreparedLinear if prepared else _Linear
-        self._layers = [_Layer(layer, linear) for layer in model.bert.encoder.layer]
+        *layers, last_layer = model.bert.encoder.layer
+        self._layers = [_Layer(layer, linear) for layer in layers]
+        self._last_layer = _LastLayer(last_layer, linear)
         self._filled = filled if on_cpu else int
         self._one_kernel = self._device.type == "cuda" and model.dtype is not torch.float32
 
@@ -91,8 +97,9 @@ class PackedBert:
                 attended = self._by_run(mixed, runs, masks)
             hidden = layer.rest(hidden, attended)
         count = len(answered)
-        first = hidden[self._moved(np.pad(answered, (0, self._filled(count) - count)))]
-        pooled = torch.tanh(self._model.bert.pooler.dense(first))
+        begins = hidden[self._moved(np.pad(answered, (0, self._filled(count) - count)))]
+        attended = self._by_begins(begins, hidden, answered, sentence_lengths(answered, lengths, owners))
+        pooled = torch.tanh(self._model.bert.pooler.dense(self._last_layer.rest(begins, attended)))
         logits: torch.Tensor = torch.cat([head(pooled)[:count] for head in self._last], dim=-1)
         return logits
 
@@ -118,6 +125,25 @@ class PackedBert:
             queries, keys, values = stretch.view(count, length, 3, self._heads, -1).permute(2, 0, 3, 1, 4)
             found = functional.scaled_dot_product_attention(queries, keys, values, mask).transpose(1, 2)
             attended[begin : begin + count * length] = found.reshape(count * length, self._size)
+        return attended
+
+    def _by_begins(
+        self, begins: torch.Tensor, hidden: torch.Tensor, answered: np.ndarray, lengths: np.ndarray
+    ) -> torch.Tensor:
+        """What each begin token finds in its own sentence, those of like length at once."""
+        queries = self._last_layer.queries(begins).view(len(begins), self._heads, 1, -1)
+        mixed = self._last_layer.keys_values(hidden)
+        attended = torch.zeros_like(begins)
+        widths = np.maximum(SHORTEST, 2 ** np.ceil(np.log2(lengths)).astype(np.int64))
+        for width in np.unique(widths):
+            chosen = np.flatnonzero(widths == width)
+            own = np.arange(width) < lengths[chosen, None]
+            tokens = answered[chosen, None] + np.where(own, np.arange(width), 0)
+            read = mixed[self._moved(tokens.ravel())].view(*own.shape, 2, self._heads, -1)
+            keys, values = read.permute(2, 0, 3, 1, 4)
+            places, seen = self._moved(chosen), self._moved(own)[:, None, None]
+            found = functional.scaled_dot_product_attention(queries[places], keys, values, seen)
+            attended[places] = found.reshape(len(chosen), self._size)
         return attended
 
     def _moved(self, array: np.ndarray) -> torch.Tensor:
@@ -150,13 +176,24 @@ def runs_of(lengths: np.ndarray) -> list[Run]:
     return [(int(starts[first]), last - first, int(lengths[first])) for first, last in edges]
 
 
-class _Layer:
-    """One layer of the encoder; queries, keys and values come from one product."""
+def sentence_lengths(answered: np.ndarray, lengths: np.ndarray, owners: np.ndarray | None) -> np.ndarray:
+    """Tokens of each answered sentence; arguments as :class:`PackedBert` takes them.
+
+    Examples:
+        >>> sentence_lengths(np.array([0, 2, 5]), np.array([5, 4]), np.array([0, 0, 1, 1, 1, 0, 0, 0, 0]))
+        array([2, 3, 4])
+    """
+    ends = np.cumsum(lengths)
+    if owners is not None:
+        ends = np.union1d(ends, np.flatnonzero(np.diff(owners)) + 1)
+    sizes: np.ndarray = ends[np.searchsorted(ends, answered, side="right")] - answered
+    return sizes
+
+
+class _Block:
+    """What all layers of the encoder have behind their attention."""
 
     def __init__(self, layer: Any, linear: type["_Linear"]) -> None:
-        parts = [getattr(layer.attention.self, name) for name in ("query", "key", "value")]
-        weight = torch.cat([part.weight.detach() for part in parts])
-        self.queries_keys_values = linear(weight, torch.cat([part.bias.detach() for part in parts]))
         self._out, self._widen, self._narrow = (
             linear(part.weight.detach(), part.bias.detach())
             for part in (layer.attention.output.dense, layer.intermediate.dense, layer.output.dense)
@@ -168,6 +205,31 @@ class _Layer:
         hidden = self._norm(self._out.added(attended, hidden))
         last: torch.Tensor = self._last_norm(self._narrow.added(self._widen.gelu(hidden), hidden))
         return last
+
+
+class _Layer(_Block):
+    """One layer of the encoder; queries, keys and values come from one product."""
+
+    def __init__(self, layer: Any, linear: type["_Linear"]) -> None:
+        super().__init__(layer, linear)
+        inner = layer.attention.self
+        self.queries_keys_values = _as_one((inner.query, inner.key, inner.value), linear)
+
+
+class _LastLayer(_Block):
+    """The last one, whose queries are the begin tokens' alone."""
+
+    def __init__(self, layer: Any, linear: type["_Linear"]) -> None:
+        super().__init__(layer, linear)
+        inner = layer.attention.self
+        self.queries = _as_one((inner.query,), linear)
+        self.keys_values = _as_one((inner.key, inner.value), linear)
+
+
+def _as_one(parts: tuple[Any, ...], linear: type["_Linear"]) -> "_Linear":
+    """One product for several; their outputs stand side by side."""
+    weights, biases = ([getattr(part, name).detach() for part in parts] for name in ("weight", "bias"))
+    return linear(torch.cat(weights), torch.cat(biases))
 
 
 class _Linear:

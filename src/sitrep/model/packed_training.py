@@ -1,15 +1,43 @@
-"""BERT classifiers in training, without computing padding: all but attention sees the real tokens alone.
+"""BERT classifiers in training, computing no more than what is learnt from.
 
-Attention takes the rows padded, as one product for a whole batch: by stretches of one length, as prediction has it
-(``packed.py``), it is small products in great number, whose way back costs more than the padding.
+All but attention sees the real tokens alone; attention takes the rows padded, as one product for a whole batch: by
+stretches of one length, as prediction has it (``packed.py``), it is small products in great number, whose way back
+costs more than the padding. Of the last layer only the begin tokens are read, so it is computed for them alone. And
+since the kernels of a CPU's products are made anew for each number of rows that they meet, which took a fifth of a
+step, the tokens of a batch are filled up to one of few numbers.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch.nn import functional
 
 from sitrep.model.packed import PackedBert
+from sitrep.model.windows import seen_tokens
+
+FILLED_TOKENS = 64
+"""A batch's tokens are filled up to a multiple of this,"""
+FILLED_PLACES = 16
+"""and its sentences, and the width of its rows, to a multiple of this."""
+
+
+@dataclass(frozen=True)
+class Pooled:
+    """What a classifier's last layer reads of a batch.
+
+    Attributes:
+        vectors: Shape (filled sentences, size).
+        places: Shape (rows, sentences): where each sentence stands among them; any place where a row has fewer.
+    """
+
+    vectors: torch.Tensor
+    places: torch.Tensor
+
+    def answers(self, head: Any) -> torch.Tensor:
+        """What a layer makes of each sentence, shape (rows, sentences, outputs)."""
+        answers: torch.Tensor = head(self.vectors).index_select(0, self.places.flatten())
+        return answers.reshape(*self.places.shape, -1)
 
 
 class PackedTraining:
@@ -31,37 +59,34 @@ class PackedTraining:
             return False
         return type(model.bert.encoder.layer[0].attention.self.query) is torch.nn.Linear  # or LoRA stands beside it
 
-    def __call__(
-        self, input_ids: torch.Tensor, attention_mask: torch.Tensor, starts: torch.Tensor, seen: torch.Tensor | None
-    ) -> torch.Tensor:
-        """What the classifier's last layer reads.
+    def __call__(self, input_ids: torch.Tensor, starts: torch.Tensor, owners: torch.Tensor) -> Pooled:
+        """Compute a batch.
 
         Args:
             input_ids: This and the next two as in :class:`sitrep.model.encoding.Batch`.
-            attention_mask: See there.
             starts: See there.
-            seen: Shape (rows, tokens, tokens): which token reads which; ``None``: all that are no padding.
-
-        Returns:
-            Shape (rows, sentences, size).
+            owners: See there.
         """
-        bert, width = self._model.bert, input_ids.shape[1]
-        real = attention_mask.bool()
-        tokens = real.flatten().nonzero()[:, 0]
-        padded = (real.flatten().cumsum(0) - 1).clamp(min=0)
-        seen = real[:, None, None] if seen is None else seen[:, None]
-        unseen = torch.zeros(seen.shape).masked_fill(~seen, torch.finfo(torch.float32).min)
+        bert = self._model.bert
+        more = _missing(owners.shape[1], FILLED_PLACES)
+        input_ids, owners = functional.pad(input_ids, (0, more)), functional.pad(owners, (0, more), value=-1)
+        width, real = owners.shape[1], (owners >= 0).flatten()
+        tokens = _filled_up(real.nonzero()[:, 0], FILLED_TOKENS)
+        padded = (real.cumsum(0) - 1).clamp(min=0)
+        unseen = _never(~seen_tokens(owners))[:, None]
         hidden = self._embedded(bert.embeddings, input_ids.flatten()[tokens], tokens % width)
-        for layer in bert.encoder.layer:
+        *layers, last = bert.encoder.layer
+        for layer in layers:
             found = self._attended(layer.attention.self, hidden, padded, unseen).index_select(0, tokens)
-            after = layer.attention.output
-            hidden = after.LayerNorm(after.dense(found) + hidden)
-            widened = layer.intermediate.intermediate_act_fn(layer.intermediate.dense(hidden))
-            hidden = layer.output.LayerNorm(layer.output.dense(widened) + hidden)
-        before = (real.sum(1).cumsum(0) - real.sum(1))[:, None]
-        first = hidden[(before + starts.clamp(min=0)).flatten()]
-        pooled: torch.Tensor = self._model.dropout(bert.pooler.activation(bert.pooler.dense(first)))
-        return pooled.reshape(*starts.shape, -1)
+            hidden = _rest(layer, hidden, found)
+        answered = (starts >= 0).flatten()
+        sentences = _filled_up(answered.nonzero()[:, 0], FILLED_PLACES)
+        begins = (torch.arange(len(starts))[:, None] * width + starts).flatten()[sentences]
+        first = self._last(last, hidden, padded, begins, owners)
+        pooled = bert.pooler.activation(bert.pooler.dense(first))
+        places = (answered.cumsum(0) - 1).clamp(min=0)
+        dropped = self._model.dropout(pooled.index_select(0, places))  # which draws for sentences as rows hold them
+        return Pooled(dropped.index_select(0, sentences), places.reshape(starts.shape))
 
     @staticmethod
     def _embedded(embeddings: Any, ids: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
@@ -71,11 +96,73 @@ class PackedTraining:
 
     def _attended(self, layer: Any, hidden: torch.Tensor, padded: torch.Tensor, unseen: torch.Tensor) -> torch.Tensor:
         """Shape (rows x width, size)."""
-        parts = (layer.query, layer.key, layer.value)
-        weight, bias = torch.cat([part.weight for part in parts]), torch.cat([part.bias for part in parts])
-        mixed = functional.linear(hidden, weight, bias).index_select(0, padded)
+        mixed = _at_once((layer.query, layer.key, layer.value), hidden).index_select(0, padded)
         rows, width = len(unseen), unseen.shape[-1]
         queries, keys, values = mixed.view(rows, width, 3, self._heads, -1).permute(2, 0, 3, 1, 4)
-        likeness = queries @ keys.transpose(-1, -2) * queries.shape[-1] ** -0.5 + unseen
-        found = likeness.softmax(-1, dtype=torch.float32).to(values.dtype) @ values
+        found = _read(queries, keys, values, unseen)
         return found.transpose(1, 2).reshape(rows * width, -1)
+
+    def _last(
+        self, layer: Any, hidden: torch.Tensor, padded: torch.Tensor, begins: torch.Tensor, owners: torch.Tensor
+    ) -> torch.Tensor:
+        """A layer of which the begin tokens alone are read, each of which reads its own sentence.
+
+        Args:
+            layer: The last one.
+            hidden: Shape (filled tokens, size).
+            padded: Where a token of a padded row stands among them.
+            begins: Places of the begin tokens in padded rows that lie end to end.
+            owners: As in :meth:`__call__`.
+
+        Returns:
+            Shape (filled sentences, size).
+        """
+        inner, width = layer.attention.self, owners.shape[1]
+        lengths = (owners[begins // width] == owners.flatten()[begins][:, None]).sum(1, keepdim=True)
+        longest = int(lengths.max())
+        offsets = torch.arange(longest + _missing(longest, FILLED_PLACES))
+        own = offsets < lengths
+        sentence = padded[begins][:, None] + offsets.expand_as(own).where(own, 0)
+        mixed = _at_once((inner.key, inner.value), hidden).index_select(0, sentence.flatten())
+        keys, values = mixed.view(*own.shape, 2, self._heads, -1).permute(2, 0, 3, 1, 4)
+        begun = hidden.index_select(0, padded[begins])
+        queries = inner.query(begun).view(len(begins), self._heads, 1, -1)
+        found = _read(queries, keys, values, _never(~own)[:, None, None])
+        return _rest(layer, begun, found.reshape(len(begins), -1))
+
+
+def _at_once(parts: tuple[Any, ...], hidden: torch.Tensor) -> torch.Tensor:
+    """Linear layers as one product, their outputs side by side."""
+    weight, bias = torch.cat([part.weight for part in parts]), torch.cat([part.bias for part in parts])
+    return functional.linear(hidden, weight, bias)
+
+
+def _rest(layer: Any, hidden: torch.Tensor, found: torch.Tensor) -> torch.Tensor:
+    """What follows attention in a layer."""
+    after = layer.attention.output
+    hidden = after.LayerNorm(after.dense(found) + hidden)
+    widened = layer.intermediate.intermediate_act_fn(layer.intermediate.dense(hidden))
+    rest: torch.Tensor = layer.output.LayerNorm(layer.output.dense(widened) + hidden)
+    return rest
+
+
+def _never(unseen: torch.Tensor) -> torch.Tensor:
+    """What is added to the likeness of tokens, so that those that are ``unseen`` are not read."""
+    kind = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else torch.float32
+    return torch.zeros(unseen.shape, dtype=kind).masked_fill_(unseen, torch.finfo(kind).min)
+
+
+def _read(queries: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, unseen: torch.Tensor) -> torch.Tensor:
+    """Attention in the format of the products; a softmax adds up in fp32 by itself."""
+    likeness = (queries * queries.shape[-1] ** -0.5) @ keys.transpose(-1, -2)
+    found: torch.Tensor = (likeness.add_(unseen)).softmax(-1) @ values
+    return found
+
+
+def _missing(count: int, multiple: int) -> int:
+    return -count % multiple
+
+
+def _filled_up(places: torch.Tensor, multiple: int) -> torch.Tensor:
+    """With the first one again as often as it takes; nothing reads these, so nothing is learnt from them."""
+    return torch.cat([places, places[:1].expand(_missing(len(places), multiple))])
