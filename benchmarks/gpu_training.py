@@ -32,6 +32,7 @@ from sitrep.model.hardware import choose_device, cpu_name
 from sitrep.settings import TrainSettings
 from sitrep.training.examples import Collator
 from sitrep.training.fine_tuning import FineTuned, fine_tune
+from sitrep.training.frozen_weights import named_layers
 
 WARM_UP = 10
 """First steps, which are not counted."""
@@ -90,10 +91,9 @@ def flops_a_sentence(trained: FineTuned, split: Split) -> float:
     """
     texts = [sentence.text for sentence in split.train[:2000]]
     tokens = np.array([len(item) for item in trained.encoder.tokenize(texts)[0]], dtype=float)
-    config, encoder = trained.model.config, trained.model.base_model
-    size, wide, layers = config.hidden_size, config.intermediate_size, config.num_hidden_layers
-    lists = [part for part in encoder.modules() if isinstance(part, torch.nn.ModuleList) and len(part) == layers]
-    *lower, _ = [3 if any(weights.requires_grad for weights in layer.parameters()) else 1 for layer in lists[0]]
+    size, wide = trained.model.config.hidden_size, trained.model.config.intermediate_size
+    _, layers = named_layers(trained.model)
+    *lower, _ = [3 if any(weights.requires_grad for weights in layer.parameters()) else 1 for layer in layers]
     whole = tokens * 2 * (4 * size**2 + 2 * size * wide) + 4 * tokens**2 * size
     last = tokens * 2 * 2 * size**2 + 4 * tokens * size
     return float((sum(lower) * whole + 3 * last).mean())

@@ -43,6 +43,16 @@ def test_without_padding_the_answers_are_those_of_transformers(precision, length
     assert difference.max() < LARGEST[precision]
 
 
+def both_ways(precision):
+    """Engines of the same weights that read windows: without padding, and as transformers does."""
+    packed, padded = (
+        TorchEngine(WindowClassifier(bert()), torch.device("cpu"), PrecisionChoice(precision, "asked for"))
+        for _ in range(2)
+    )
+    padded.packed = None
+    return packed, padded
+
+
 @pytest.mark.parametrize("precision", [Precision.fp32, Precision.bf16])
 def test_windows_of_pages_are_answered_as_by_transformers_and_sentences_among_them_too(precision):
     owners = np.full((3, 12), -1)
@@ -50,12 +60,8 @@ def test_windows_of_pages_are_answered_as_by_transformers_and_sentences_among_th
     starts = np.array([[0, 4, 8], [0, -1, -1], [6, -1, -1]])
     ids = np.random.default_rng(0).integers(1, 100, owners.shape) * (owners >= 0)
     batch = Batch(ids, (owners >= 0).astype(np.int64), starts, owners)
-    packed, padded = (
-        TorchEngine(WindowClassifier(bert()), torch.device("cpu"), PrecisionChoice(precision, "asked for"))
-        for _ in range(2)
-    )
+    packed, padded = both_ways(precision)
     assert packed.packed is not None
-    padded.packed = None
     found, wanted = packed.logits(batch), padded.logits(batch)
     assert found.shape == (5, 5)
     assert np.abs(found - wanted).max() < LARGEST[precision]
@@ -68,11 +74,7 @@ def test_sentences_of_any_length_are_answered_from_a_window_as_by_transformers(p
     starts = np.cumsum([0, *lengths[:-1]])[[0, 1, 3, 4, 5]][None]  # one of them is context only
     ids = np.random.default_rng(0).integers(1, 100, owners.shape)
     batch = Batch(ids, np.ones_like(ids), starts, owners)
-    packed, padded = (
-        TorchEngine(WindowClassifier(bert()), torch.device("cpu"), PrecisionChoice(precision, "asked for"))
-        for _ in range(2)
-    )
-    padded.packed = None
+    packed, padded = both_ways(precision)
     assert np.abs(packed.logits(batch) - padded.logits(batch)).max() < LARGEST[precision]
 
 

@@ -9,7 +9,7 @@ import torch
 from sitrep.errors import UserError
 from sitrep.model.packed_training import PackedTraining
 from sitrep.model.speaker_heads import SpeakerHeads
-from sitrep.model.windows import seen_tokens
+from sitrep.model.windows import added_mask, seen_tokens
 from sitrep.settings import Context
 
 
@@ -73,8 +73,7 @@ class SentenceClassifier(torch.nn.Module):  # type: ignore[misc]
             heads |= self.speakers.items()
         if self.packed is not None:
             found = self.packed(input_ids, starts, owners)
-            heads = {"logits": self.model.classifier, **heads}
-            return {name: found.answers(head) for name, head in heads.items()}
+            return {name: found.answers(head) for name, head in {"logits": self.model.classifier, **heads}.items()}
         if not heads:
             return {"logits": self.answers(input_ids, attention_mask, starts, owners)}
         logits, pooled = self.answers_and_pooled(input_ids, attention_mask, starts, owners)
@@ -136,9 +135,7 @@ class WindowClassifier(SentenceClassifier):
         self, input_ids: torch.Tensor, attention_mask: torch.Tensor, starts: torch.Tensor, owners: torch.Tensor
     ) -> torch.Tensor:
         """As :meth:`SentenceClassifier.vectors`: the begin token of each sentence."""
-        seen = seen_tokens(owners)
-        kind = self.model.dtype
-        mask = torch.zeros(seen.shape, dtype=kind, device=seen.device).masked_fill(~seen, torch.finfo(kind).min)
+        mask = added_mask(seen_tokens(owners), self.model.dtype)
         hidden = self.base_model(input_ids=input_ids, attention_mask=mask[:, None]).last_hidden_state
         places = starts.clamp(min=0)[..., None].expand(-1, -1, hidden.shape[-1])
         vectors: torch.Tensor = hidden.gather(1, places)

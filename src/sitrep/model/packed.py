@@ -228,8 +228,13 @@ class _LastLayer(_Block):
 
 def _as_one(parts: tuple[Any, ...], linear: type["_Linear"]) -> "_Linear":
     """One product for several; their outputs stand side by side."""
-    weights, biases = ([getattr(part, name).detach() for part in parts] for name in ("weight", "bias"))
-    return linear(torch.cat(weights), torch.cat(biases))
+    weight, bias = joined(parts)
+    return linear(weight.detach(), bias.detach())
+
+
+def joined(parts: tuple[Any, ...]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Weight and bias of the one product that does what several linear layers do."""
+    return torch.cat([part.weight for part in parts]), torch.cat([part.bias for part in parts])
 
 
 class _Linear:

@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from sitrep.model.packed import PackedBert
-from sitrep.model.windows import seen_tokens
+from sitrep.model.packed import PackedBert, joined
+from sitrep.model.windows import added_mask, seen_tokens
 
 FILLED_TOKENS = 64
 """A batch's tokens are filled up to a multiple of this,"""
@@ -73,11 +73,11 @@ class PackedTraining:
         width, real = owners.shape[1], (owners >= 0).flatten()
         tokens = _filled_up(real.nonzero()[:, 0], FILLED_TOKENS)
         padded = (real.cumsum(0) - 1).clamp(min=0)
-        unseen = _never(~seen_tokens(owners))[:, None]
+        mask = _mask(seen_tokens(owners))[:, None]
         hidden = self._embedded(bert.embeddings, input_ids.flatten()[tokens], tokens % width)
         *layers, last = bert.encoder.layer
         for layer in layers:
-            found = self._attended(layer.attention.self, hidden, padded, unseen).index_select(0, tokens)
+            found = self._attended(layer.attention.self, hidden, padded, mask).index_select(0, tokens)
             hidden = _rest(layer, hidden, found)
         answered = (starts >= 0).flatten()
         sentences = _filled_up(answered.nonzero()[:, 0], FILLED_PLACES)
@@ -94,12 +94,12 @@ class PackedTraining:
         hidden: torch.Tensor = embeddings.LayerNorm(words + embeddings.position_embeddings(places))
         return hidden
 
-    def _attended(self, layer: Any, hidden: torch.Tensor, padded: torch.Tensor, unseen: torch.Tensor) -> torch.Tensor:
+    def _attended(self, layer: Any, hidden: torch.Tensor, padded: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Shape (rows x width, size)."""
         mixed = _at_once((layer.query, layer.key, layer.value), hidden).index_select(0, padded)
-        rows, width = len(unseen), unseen.shape[-1]
+        rows, width = len(mask), mask.shape[-1]
         queries, keys, values = mixed.view(rows, width, 3, self._heads, -1).permute(2, 0, 3, 1, 4)
-        found = _read(queries, keys, values, unseen)
+        found = _read(queries, keys, values, mask)
         return found.transpose(1, 2).reshape(rows * width, -1)
 
     def _last(
@@ -127,14 +127,13 @@ class PackedTraining:
         keys, values = mixed.view(*own.shape, 2, self._heads, -1).permute(2, 0, 3, 1, 4)
         begun = hidden.index_select(0, padded[begins])
         queries = inner.query(begun).view(len(begins), self._heads, 1, -1)
-        found = _read(queries, keys, values, _never(~own)[:, None, None])
+        found = _read(queries, keys, values, _mask(own)[:, None, None])
         return _rest(layer, begun, found.reshape(len(begins), -1))
 
 
 def _at_once(parts: tuple[Any, ...], hidden: torch.Tensor) -> torch.Tensor:
     """Linear layers as one product, their outputs side by side."""
-    weight, bias = torch.cat([part.weight for part in parts]), torch.cat([part.bias for part in parts])
-    return functional.linear(hidden, weight, bias)
+    return functional.linear(hidden, *joined(parts))
 
 
 def _rest(layer: Any, hidden: torch.Tensor, found: torch.Tensor) -> torch.Tensor:
@@ -146,16 +145,16 @@ def _rest(layer: Any, hidden: torch.Tensor, found: torch.Tensor) -> torch.Tensor
     return rest
 
 
-def _never(unseen: torch.Tensor) -> torch.Tensor:
-    """What is added to the likeness of tokens, so that those that are ``unseen`` are not read."""
-    kind = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else torch.float32
-    return torch.zeros(unseen.shape, dtype=kind).masked_fill_(unseen, torch.finfo(kind).min)
+def _mask(seen: torch.Tensor) -> torch.Tensor:
+    """As :func:`sitrep.model.windows.added_mask`, in the format of the products."""
+    in_bf16 = torch.is_autocast_enabled("cpu")
+    return added_mask(seen, torch.get_autocast_dtype("cpu") if in_bf16 else torch.float32)
 
 
-def _read(queries: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, unseen: torch.Tensor) -> torch.Tensor:
+def _read(queries: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     """Attention in the format of the products; a softmax adds up in fp32 by itself."""
     likeness = (queries * queries.shape[-1] ** -0.5) @ keys.transpose(-1, -2)
-    found: torch.Tensor = (likeness.add_(unseen)).softmax(-1) @ values
+    found: torch.Tensor = likeness.add_(mask).softmax(-1) @ values
     return found
 
 

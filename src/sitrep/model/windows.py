@@ -20,3 +20,8 @@ def seen_tokens(owners: torch.Tensor) -> torch.Tensor:
     same = owners[:, :, None] == owners[:, None, :]
     real = owners >= 0
     return same | (real[:, :, None] & real[:, None, :] & ~(begins[:, :, None] | begins[:, None, :]))
+
+
+def added_mask(seen: torch.Tensor, kind: torch.dtype) -> torch.Tensor:
+    """What is added to the likeness of tokens, so that those that are not ``seen`` are not read; of its shape."""
+    return torch.zeros(seen.shape, dtype=kind, device=seen.device).masked_fill_(~seen, torch.finfo(kind).min)

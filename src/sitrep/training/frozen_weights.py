@@ -1,5 +1,6 @@
 """Weights that training leaves as they were pretrained: those of the words, and of the lower layers."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -29,10 +30,7 @@ def freeze(model: Any, settings: ModelSettings) -> None:
         wanted = FROZEN_LAYERS.get(settings.name, 0) if is_whole else 0
     if not wanted:
         return
-    count = getattr(model.config, "num_hidden_layers", None)
-    named = encoder.named_modules()
-    lists = ((name, part) for name, part in named if isinstance(part, torch.nn.ModuleList) and len(part) == count)
-    prefix, layers = next(lists, ("", ()))
+    prefix, layers = named_layers(model)
     if wanted > len(layers):
         there = len(layers) or "no layers that can be told"
         raise UserError(f"model.frozen_layers={wanted}: {settings.name} has {there}")
@@ -42,3 +40,11 @@ def freeze(model: Any, settings: ModelSettings) -> None:
         weights.requires_grad_(False)  # what makes the first layer's input
     for layer in layers[:wanted]:
         layer.requires_grad_(False)
+
+
+def named_layers(model: Any) -> tuple[str, Sequence[Any]]:
+    """The name of the encoder's list of layers within it, and the list; an empty one where it cannot be told."""
+    count = getattr(model.config, "num_hidden_layers", None)
+    named = model.base_model.named_modules()
+    lists = ((name, part) for name, part in named if isinstance(part, torch.nn.ModuleList) and len(part) == count)
+    return next(lists, ("", ()))
