@@ -4,10 +4,11 @@ import pytest
 import torch
 from conftest import TAXONOMY, train_settings
 from test_parts_of_a_step import NOISE, changes
-from transformers import BertConfig, BertForSequenceClassification
+from transformers import AutoConfig, AutoModelForSequenceClassification
 
 from sitrep.data.loading import load_data
 from sitrep.model.classifier import SentenceClassifier, WindowClassifier
+from sitrep.model.encoder_parts import HEADS
 from sitrep.model.packed_training import FILLED_PLACES, FILLED_TOKENS, PackedTraining
 from sitrep.model.speaker_heads import SpeakerHeads
 from sitrep.settings import LoraSettings, TrainSettings
@@ -20,10 +21,11 @@ from sitrep.training.low_rank import LowRankEncoder
 SIZES = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32, "vocab_size": 50}
 
 
-def bert(**others):
+def classifier(kind="bert", **others):
     torch.manual_seed(0)
-    quiet = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
-    return BertForSequenceClassification(BertConfig(**SIZES, **(quiet | others), num_labels=3)).train()
+    quiet = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0, "classifier_dropout": 0.0}
+    config = AutoConfig.for_model(kind, **SIZES, **(quiet | others), num_labels=3, initializer_range=0.2)
+    return AutoModelForSequenceClassification.from_config(config).train()
 
 
 def batch():
@@ -51,8 +53,9 @@ def gradients(model, logits):
     return {name: weights.grad.clone() for name, weights in model.named_parameters()}
 
 
-def test_packed_training_gives_the_answers_and_gradients_of_the_classifier():
-    model = bert()
+@pytest.mark.parametrize("kind", HEADS)
+def test_packed_training_gives_the_answers_and_gradients_of_the_classifier(kind):
+    model = classifier(kind)
     ids, mask = batch()
     theirs = model(input_ids=ids, attention_mask=mask).logits
     ours = packed_answers(SentenceClassifier(model), input_ids=ids, attention_mask=mask, **lone(ids, mask))[:, 0]
@@ -70,8 +73,9 @@ def packed_answers(model, **rows):
         model.packed = None
 
 
-def test_packed_training_on_windows_of_pages_gives_the_answers_and_gradients_of_the_classifier():
-    model = WindowClassifier(bert())
+@pytest.mark.parametrize("kind", HEADS)
+def test_packed_training_on_windows_of_pages_gives_the_answers_and_gradients_of_the_classifier(kind):
+    model = WindowClassifier(classifier(kind))
     rows = windows()
     answered = rows["starts"] >= 0
     theirs, ours = model(**rows)["logits"][answered], packed_answers(model, **rows)[answered]
@@ -82,7 +86,7 @@ def test_packed_training_on_windows_of_pages_gives_the_answers_and_gradients_of_
 
 
 def test_what_stands_in_the_padding_changes_nothing():
-    model = SentenceClassifier(bert())
+    model = SentenceClassifier(classifier())
     ids, mask = batch()
     before, after = (
         packed_answers(model, input_ids=given, attention_mask=mask, **lone(ids, mask))
@@ -92,10 +96,10 @@ def test_what_stands_in_the_padding_changes_nothing():
 
 
 def test_other_kinds_and_dropout_and_lora_are_left_to_the_library():
-    assert PackedTraining.fits(bert())
-    assert not PackedTraining.fits(bert(hidden_dropout_prob=0.1))
-    assert not PackedTraining.fits(bert(hidden_act="relu"))
-    model = bert()
+    assert PackedTraining.fits(classifier())
+    assert not PackedTraining.fits(classifier(hidden_dropout_prob=0.1))
+    assert not PackedTraining.fits(classifier(hidden_act="relu"))
+    model = classifier()
     LowRankEncoder(model, LoraSettings(rank=2))
     assert not PackedTraining.fits(model)
 
@@ -110,7 +114,7 @@ def rows_of(model, part, **rows):
 
 
 def test_packed_training_computes_the_last_layer_for_begin_tokens_alone():
-    model = WindowClassifier(bert())
+    model = WindowClassifier(classifier())
     layers = model.model.bert.encoder.layer
     rows = windows()
     assert rows_of(model, layers[0].output.dense, **rows) == [FILLED_TOKENS]  # 14 tokens
@@ -118,7 +122,7 @@ def test_packed_training_computes_the_last_layer_for_begin_tokens_alone():
 
 
 def test_packed_training_meets_few_numbers_of_rows_whatever_a_batch_holds():
-    model, first = WindowClassifier(bert()), []
+    model, first = WindowClassifier(classifier()), []
     last = model.model.bert.pooler.dense
     for tokens in range(20, 180, 7):
         ids = torch.randint(5, 50, (3, tokens), generator=torch.Generator().manual_seed(tokens))
@@ -131,7 +135,7 @@ def test_packed_training_meets_few_numbers_of_rows_whatever_a_batch_holds():
 
 
 def test_packed_training_lets_other_heads_answer_as_the_plain_model_does():
-    model = WindowClassifier(bert())
+    model = WindowClassifier(classifier())
     model.speakers = SpeakerHeads(SIZES["hidden_size"])
     rows = windows()
     answered = rows["starts"] >= 0
@@ -151,7 +155,7 @@ def test_packed_training_lets_other_heads_answer_as_the_plain_model_does():
 def test_a_cpu_trains_packed_where_nothing_stands_against_it_and_is_as_before_afterwards(again, compiled, packed):
     settings = TrainSettings()
     settings.trainer.activation_checkpointing = again
-    model = SentenceClassifier(bert())
+    model = SentenceClassifier(classifier())
     with faster_steps(model, "cpu", settings, compiled):
         assert (model.packed is not None) is packed
         assert model.config._attn_implementation == "eager"

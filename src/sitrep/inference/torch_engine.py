@@ -17,7 +17,7 @@ from sitrep.storage.complete import read_json
 if TYPE_CHECKING:
     import torch
 
-    from sitrep.model.packed import PackedBert
+    from sitrep.model.packed import PackedClassifier
 
 
 class TorchEngine:
@@ -69,15 +69,15 @@ class TorchEngine:
         return cls(_loaded(checkpoint, member, with_speakers), device, choice, with_speakers)
 
     @cached_property
-    def packed(self) -> "PackedBert | None":
+    def packed(self) -> "PackedClassifier | None":
         """The model without padding; ``None`` where it is of a kind that only ``transformers`` computes."""
         from sitrep.model.classifier import SentenceClassifier
-        from sitrep.model.packed import PackedBert
+        from sitrep.model.packed import PackedClassifier
 
         lone = type(self.model) is SentenceClassifier
-        if not PackedBert.fits(self.model.model) or (not lone and self.device != "cpu"):
+        if not PackedClassifier.fits(self.model.model) or (not lone and self.device != "cpu"):
             return None  # windows of a page want a mask each: on a GPU that is a kernel each, and slower than padding
-        return PackedBert(self.model.model, self.model.speakers if self.with_speakers else None)
+        return PackedClassifier(self.model.model, self.model.speakers if self.with_speakers else None)
 
     def logits(self, batch: Batch) -> np.ndarray:
         """As :meth:`sitrep.inference.engine.Engine.logits`."""
@@ -100,7 +100,7 @@ class TorchEngine:
         return found[batch.starts >= 0]
 
     @staticmethod
-    def _without_padding(packed: "PackedBert", batch: Batch) -> "torch.Tensor":
+    def _without_padding(packed: "PackedClassifier", batch: Batch) -> "torch.Tensor":
         real = batch.attention_mask.astype(bool)
         lengths = real.sum(axis=1)
         begins = (np.cumsum(lengths) - lengths)[:, None] + batch.starts

@@ -1,12 +1,11 @@
 """Classifiers of ``transformers`` that answer every sentence of a row."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from sitrep.errors import UserError
+from sitrep.model.encoder_parts import HEADS, last, pooled
 from sitrep.model.packed_training import PackedTraining
 from sitrep.model.speaker_heads import SpeakerHeads
 from sitrep.model.windows import added_mask, seen_tokens
@@ -73,7 +72,7 @@ class SentenceClassifier(torch.nn.Module):  # type: ignore[misc]
             heads |= self.speakers.items()
         if self.packed is not None:
             found = self.packed(input_ids, starts, owners)
-            return {name: found.answers(head) for name, head in {"logits": self.model.classifier, **heads}.items()}
+            return {name: found.answers(head) for name, head in {"logits": last(self.model), **heads}.items()}
         if not heads:
             return {"logits": self.answers(input_ids, attention_mask, starts, owners)}
         logits, pooled = self.answers_and_pooled(input_ids, attention_mask, starts, owners)
@@ -91,12 +90,11 @@ class SentenceClassifier(torch.nn.Module):  # type: ignore[misc]
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """As :meth:`answers`, and what the head's last layer reads, or the first token where that cannot be told."""
         if self.config.model_type in HEADS:
-            head = HEADS[self.config.model_type]
             vectors = self.vectors(input_ids, attention_mask, starts, owners)
-            pooled = head.pooled(self.model, vectors.flatten(0, 1)).reshape(*vectors.shape[:2], -1)
-            return head.last(self.model)(pooled), pooled
-        found = self.model(input_ids=input_ids, attention_mask=attention_mask, output_hidden_states=True)
-        return found.logits[:, None], found.hidden_states[-1][:, :1]
+            found = pooled(self.model, vectors.flatten(0, 1)).reshape(*vectors.shape[:2], -1)
+            return last(self.model)(found), found
+        whole = self.model(input_ids=input_ids, attention_mask=attention_mask, output_hidden_states=True)
+        return whole.logits[:, None], whole.hidden_states[-1][:, :1]
 
     def vectors(
         self, input_ids: torch.Tensor, attention_mask: torch.Tensor, starts: torch.Tensor, owners: torch.Tensor
@@ -140,43 +138,6 @@ class WindowClassifier(SentenceClassifier):
         places = starts.clamp(min=0)[..., None].expand(-1, -1, hidden.shape[-1])
         vectors: torch.Tensor = hidden.gather(1, places)
         return vectors
-
-
-@dataclass(frozen=True)
-class Head:
-    """How a kind of classifier gets from first tokens to its answers.
-
-    Attributes:
-        pooled: Its layers but the last, for vectors of shape (sentences, size).
-        last: The last one.
-    """
-
-    pooled: Callable[[Any, torch.Tensor], torch.Tensor]
-    last: Callable[[Any], torch.nn.Module]
-
-
-def _bert_pooled(model: Any, vectors: torch.Tensor) -> torch.Tensor:
-    """Pooler and dropout of ``BertForSequenceClassification``."""
-    dropped: torch.Tensor = model.dropout(model.bert.pooler(vectors[:, None]))
-    return dropped
-
-
-def _roberta_pooled(model: Any, vectors: torch.Tensor) -> torch.Tensor:
-    """The head of ``RobertaForSequenceClassification`` and its like but for ``out_proj``."""
-    head = model.classifier
-    dropped: torch.Tensor = head.dropout(torch.tanh(head.dense(head.dropout(vectors))))
-    return dropped
-
-
-_ROBERTA = Head(_roberta_pooled, lambda model: model.classifier.out_proj)
-HEADS = {
-    "bert": Head(_bert_pooled, lambda model: model.classifier),
-    "mpnet": _ROBERTA,
-    "roberta": _ROBERTA,
-    "xlm-roberta": _ROBERTA,
-    "camembert": _ROBERTA,
-}
-"""By ``model_type``, those that are known."""
 
 
 def wrap_classifier(model: Any, context: Context | None) -> SentenceClassifier:

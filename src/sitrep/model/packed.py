@@ -1,4 +1,4 @@
-"""BERT classifiers over rows that are laid end to end, so that no token is padding.
+"""Classifiers over rows that are laid end to end, so that no token is padding.
 
 The weights are those of the model of ``transformers``; only attention looks at which tokens are of one row. On a GPU
 that is one kernel for rows of any lengths, elsewhere one call for each stretch of rows of one length. A row is a
@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from sitrep.model.windows import seen_tokens
+from sitrep.model.encoder_parts import EncoderParts, LayerParts, last, pooled
+from sitrep.model.windows import added_mask, seen_tokens
 
 Run = tuple[int, int, int]
 """First token, rows and tokens a row of a stretch of rows that are equally long."""
@@ -25,8 +26,8 @@ CPU_STEP = 256
 kernels are made and kept for each number of them, and memory would grow with them (`benchmarks/memory.py`)."""
 
 
-class PackedBert:
-    """A ``BertForSequenceClassification`` that takes rows without padding.
+class PackedClassifier:
+    """A classifier of ``transformers`` that takes rows without padding.
 
     Args:
         model: The classifier, on its device and in its number format; :meth:`fits` says whether it is of the kind.
@@ -34,19 +35,16 @@ class PackedBert:
     """
 
     def __init__(self, model: Any, speakers: Any = None) -> None:
-        config, embeddings = model.config, model.bert.embeddings
-        self._heads = config.num_attention_heads
-        self._size = config.hidden_size
+        self._heads = model.config.num_attention_heads
+        self._size = model.config.hidden_size
         self._device = model.device
         self._model = model
-        self._last = [model.classifier, *(speakers.values() if speakers is not None else ())]
-        self._words = embeddings.word_embeddings.weight
-        self._places = (embeddings.position_embeddings.weight + embeddings.token_type_embeddings.weight[0]).detach()
-        self._norm = embeddings.LayerNorm
+        self._last = [last(model), *(speakers.values() if speakers is not None else ())]
+        self._parts = EncoderParts(model)
         on_cpu = self._device.type == "cpu"
         prepared = on_cpu and torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
         linear = _PreparedLinear if prepared else _Linear
-        *layers, last_layer = model.bert.encoder.layer
+        *layers, last_layer = self._parts.layers
         self._layers = [_Layer(layer, linear) for layer in layers]
         self._last_layer = _LastLayer(last_layer, linear)
         self._filled = filled if on_cpu else int
@@ -54,14 +52,10 @@ class PackedBert:
 
     @staticmethod
     def fits(model: Any) -> bool:
-        """Whether a classifier is of the kind that this one computes."""
-        config = model.config
-        return (
-            type(model).__name__ == "BertForSequenceClassification"
-            and config.hidden_act == "gelu"
-            and not config.is_decoder
-            and getattr(config, "position_embedding_type", "absolute") in (None, "absolute")
-        )
+        """Whether a classifier is of the kind that this one computes, on the device that it is on."""
+        if not EncoderParts.fit(model):
+            return False
+        return model.device.type == "cpu" or not EncoderParts(model).has_bias  # the one kernel of a GPU adds none
 
     def __call__(
         self, ids: np.ndarray, lengths: np.ndarray, answered: np.ndarray, owners: np.ndarray | None = None
@@ -83,12 +77,12 @@ class PackedBert:
         filling = self._filled(len(ids)) - len(ids)
         if filling:
             ids, places = np.pad(ids, (0, filling)), np.pad(places, (0, filling))
-        hidden = functional.embedding(self._moved(ids), self._words)
-        hidden = self._norm(hidden + functional.embedding(self._moved(places), self._places))
+        hidden = self._parts.embedded(self._moved(ids), self._moved(places))
         one_kernel = self._one_kernel and owners is None
         cuts = self._moved(np.concatenate(([0], ends)).astype(np.int32)) if one_kernel else None
         runs = [] if one_kernel else runs_of(lengths)
-        masks = [self._mask(owners, run) for run in runs]
+        bias = self._parts.bias(int(lengths.max()))
+        masks = [self._mask(owners, run, bias) for run in runs]
         for layer in self._layers:
             mixed = layer.queries_keys_values(hidden)
             if cuts is not None:
@@ -99,17 +93,23 @@ class PackedBert:
         count = len(answered)
         begins = hidden[self._moved(np.pad(answered, (0, self._filled(count) - count)))]
         attended = self._by_begins(begins, hidden, answered, sentence_lengths(answered, lengths, owners))
-        pooled = torch.tanh(self._model.bert.pooler.dense(self._last_layer.rest(begins, attended)))
-        logits: torch.Tensor = torch.cat([head(pooled)[:count] for head in self._last], dim=-1)
+        found = pooled(self._model, self._last_layer.rest(begins, attended))
+        logits: torch.Tensor = torch.cat([head(found)[:count] for head in self._last], dim=-1)
         return logits
 
-    def _mask(self, owners: np.ndarray | None, run: Run) -> torch.Tensor | None:
-        """Which token reads which, shape (rows, 1, tokens, tokens); ``None``: every one reads every one of its row."""
+    def _mask(self, owners: np.ndarray | None, run: Run, bias: torch.Tensor | None) -> torch.Tensor | None:
+        """Which token reads which, or what is added to their likeness, shape (rows or 1, heads or 1, tokens, tokens).
+
+        ``None``: every one reads every one of its row, and nothing is added.
+        """
         begin, count, length = run
+        if bias is not None:
+            bias = bias[:, :, :length, :length]
         rows = None if owners is None else owners[begin : begin + count * length].reshape(count, length)
         if rows is None or (rows == rows[:, :1]).all():
-            return None
-        return seen_tokens(self._moved(rows))[:, None]
+            return bias
+        seen = seen_tokens(self._moved(rows))[:, None]
+        return seen if bias is None else added_mask(seen, bias.dtype) + bias
 
     def _at_once(self, mixed: torch.Tensor, cuts: torch.Tensor, longest: int) -> torch.Tensor:
         from torch.nn.attention.varlen import varlen_attn
@@ -142,7 +142,9 @@ class PackedBert:
             read = mixed[self._moved(tokens.ravel())].view(*own.shape, 2, self._heads, -1)
             keys, values = read.permute(2, 0, 3, 1, 4)
             places, seen = self._moved(chosen), self._moved(own)[:, None, None]
-            found = functional.scaled_dot_product_attention(queries[places], keys, values, seen)
+            bias = self._parts.bias(int(width))
+            mask = seen if bias is None else added_mask(seen, bias.dtype) + bias[:, :, :1]
+            found = functional.scaled_dot_product_attention(queries[places], keys, values, mask)
             attended[places] = found.reshape(len(chosen), self._size)
         return attended
 
@@ -177,7 +179,7 @@ def runs_of(lengths: np.ndarray) -> list[Run]:
 
 
 def sentence_lengths(answered: np.ndarray, lengths: np.ndarray, owners: np.ndarray | None) -> np.ndarray:
-    """Tokens of each answered sentence; arguments as :class:`PackedBert` takes them.
+    """Tokens of each answered sentence; arguments as :class:`PackedClassifier` takes them.
 
     Examples:
         >>> sentence_lengths(np.array([0, 2, 5]), np.array([5, 4]), np.array([0, 0, 1, 1, 1, 0, 0, 0, 0]))
@@ -193,12 +195,11 @@ def sentence_lengths(answered: np.ndarray, lengths: np.ndarray, owners: np.ndarr
 class _Block:
     """What all layers of the encoder have behind their attention."""
 
-    def __init__(self, layer: Any, linear: type["_Linear"]) -> None:
+    def __init__(self, layer: LayerParts, linear: type["_Linear"]) -> None:
         self._out, self._widen, self._narrow = (
-            linear(part.weight.detach(), part.bias.detach())
-            for part in (layer.attention.output.dense, layer.intermediate.dense, layer.output.dense)
+            linear(part.weight.detach(), part.bias.detach()) for part in (layer.out, layer.widen, layer.narrow)
         )
-        self._norm, self._last_norm = layer.attention.output.LayerNorm, layer.output.LayerNorm
+        self._norm, self._last_norm = layer.norm, layer.last_norm
 
     def rest(self, hidden: torch.Tensor, attended: torch.Tensor) -> torch.Tensor:
         """What follows attention."""
@@ -210,20 +211,18 @@ class _Block:
 class _Layer(_Block):
     """One layer of the encoder; queries, keys and values come from one product."""
 
-    def __init__(self, layer: Any, linear: type["_Linear"]) -> None:
+    def __init__(self, layer: LayerParts, linear: type["_Linear"]) -> None:
         super().__init__(layer, linear)
-        inner = layer.attention.self
-        self.queries_keys_values = _as_one((inner.query, inner.key, inner.value), linear)
+        self.queries_keys_values = _as_one((layer.query, layer.key, layer.value), linear)
 
 
 class _LastLayer(_Block):
     """The last one, whose queries are the begin tokens' alone."""
 
-    def __init__(self, layer: Any, linear: type["_Linear"]) -> None:
+    def __init__(self, layer: LayerParts, linear: type["_Linear"]) -> None:
         super().__init__(layer, linear)
-        inner = layer.attention.self
-        self.queries = _as_one((inner.query,), linear)
-        self.keys_values = _as_one((inner.key, inner.value), linear)
+        self.queries = _as_one((layer.query,), linear)
+        self.keys_values = _as_one((layer.key, layer.value), linear)
 
 
 def _as_one(parts: tuple[Any, ...], linear: type["_Linear"]) -> "_Linear":
