@@ -23,9 +23,12 @@ from sitrep.inference.run import predict
 from sitrep.labels import Task
 from sitrep.model.backbone import load_backbone
 from sitrep.model.checkpoint import open_checkpoint
-from sitrep.model.classifier import HEADS, WindowClassifier, wrap_classifier
+from sitrep.model.classifier import WindowClassifier, wrap_classifier
+from sitrep.model.encoder_parts import HEADS
 from sitrep.model.encoding import EncodedRow
-from sitrep.settings import Context, ModelSettings, PredictSettings
+from sitrep.sentences import LabelledSentence
+from sitrep.settings import Context, ModelSettings, Precision, PredictSettings
+from sitrep.training.distillation import Teachers
 from sitrep.training.run import train
 
 pytestmark = pytest.mark.slow
@@ -79,6 +82,14 @@ def test_checkpoint_carries_the_choice_and_rows_are_read_by_article_and_position
     for row in found:
         if row["article_id"] == "p":
             assert list(row["probabilities"].values()) == pytest.approx(wanted[row["position"]].tolist(), abs=1e-5)
+
+
+def test_a_teacher_that_reads_pages_reads_each_sentence_that_it_teaches_within_its_page(run, predictor):
+    page = [LabelledSentence(text, "none", (), f"p-{place}", "p", place) for place, text in enumerate(ORDER)]
+    taught = Teachers.open([str(run)], TAXONOMY, Task.single_label, Precision.fp32).teach(page[::-1])
+    wanted = predictor.predict_proba(ORDER, [list(range(len(ORDER)))])
+    for sentence in taught:
+        assert list(sentence.probabilities.values()) == pytest.approx(wanted[sentence.position].tolist(), abs=1e-5)
 
 
 def test_plain_pipeline_answers_lone_sentences_and_the_report_says_so(run, predictor):

@@ -12,6 +12,7 @@ from sitrep.inference.inputs import InputSource
 from sitrep.inference.predictor import Predictor
 from sitrep.labels import Task, Taxonomy
 from sitrep.model.checkpoint import Checkpoint, open_checkpoint
+from sitrep.model.encoding import reading_order
 from sitrep.sentences import LabelledSentence, Passage
 from sitrep.settings import Precision
 
@@ -96,8 +97,11 @@ class Teachers:
                 yield str(checkpoint.folder)
 
     def teach(self, sentences: Sequence[LabelledSentence]) -> tuple[LabelledSentence, ...]:
-        """The same sentences with the mean of the teachers' probabilities, whatever theirs were before."""
-        names, means = self._mean_probabilities([sentence.text for sentence in sentences])
+        """The same sentences with the mean of the teachers' probabilities, whatever theirs were before.
+
+        Teachers that read pages read each sentence within those of its page that are given.
+        """
+        names, means = self._mean_probabilities(sentences)
         return tuple(
             replace(sentence, probabilities=dict(zip(names, row.tolist(), strict=True)))
             for sentence, row in zip(sentences, means, strict=True)
@@ -133,13 +137,14 @@ class Teachers:
             return ()
         return self.teach([self._unlabelled(passage) for passage in passages])
 
-    def _mean_probabilities(self, texts: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray]:
+    def _mean_probabilities(self, sentences: Sequence[LabelledSentence]) -> tuple[tuple[str, ...], np.ndarray]:
+        texts, articles = [sentence.text for sentence in sentences], reading_order(sentences)
         total = np.zeros(())
         names: tuple[str, ...] = ()
         for predictor in self._predictors:
             names = names or predictor.class_names
             order = [predictor.class_names.index(name) for name in names]
-            total = total + predictor.predict_proba(texts)[:, order]
+            total = total + predictor.predict_proba(texts, articles)[:, order]
         return names, total / len(self._predictors)
 
     def _unlabelled(self, passage: Passage) -> LabelledSentence:
