@@ -18,6 +18,7 @@ from transformers import (
 
 from sitrep.cli.composition import compose_settings
 from sitrep.errors import UserError
+from sitrep.evaluation.results import passages_of
 from sitrep.inference.predictor import Predictor
 from sitrep.inference.run import predict
 from sitrep.labels import Task
@@ -26,9 +27,10 @@ from sitrep.model.checkpoint import open_checkpoint
 from sitrep.model.classifier import WindowClassifier, wrap_classifier
 from sitrep.model.encoder_parts import HEADS
 from sitrep.model.encoding import EncodedRow
-from sitrep.sentences import LabelledSentence
+from sitrep.sentences import LabelledSentence, Passage
 from sitrep.settings import Context, ModelSettings, Precision, PredictSettings
 from sitrep.training.distillation import Teachers
+from sitrep.training.examples import Examples
 from sitrep.training.run import train
 
 pytestmark = pytest.mark.slow
@@ -82,6 +84,46 @@ def test_checkpoint_carries_the_choice_and_rows_are_read_by_article_and_position
     for row in found:
         if row["article_id"] == "p":
             assert list(row["probabilities"].values()) == pytest.approx(wanted[row["position"]].tolist(), abs=1e-5)
+
+
+def test_units_drawn_out_of_pages_are_read_among_their_lines_in_prediction_and_in_what_is_fitted(predictor):
+    fields = {"before": ORDER[:2], "after": ORDER[3:]}
+    drawn = LabelledSentence(ORDER[2], "none", (), "p-2", "p", 2, fields)
+    other = LabelledSentence(ORDER[0], "none", (), "p-9", "p", 9, {"after": ORDER[1:2]})
+    wanted = predictor.predict_proba(ORDER, [list(range(len(ORDER)))])[2]
+    assert predictor.probabilities_of_units([drawn, other])[0] == pytest.approx(wanted, abs=1e-5)
+    passages = passages_of([other, drawn])
+    assert [p.passage.id for p in predictor.predict(passages)] == ["p-9", "p-2"]
+    assert list(list(predictor.predict(passages))[1].probabilities.values()) == pytest.approx(wanted.tolist(), abs=1e-5)
+
+
+def test_all_lines_of_a_sentence_get_the_answer_that_it_gets_as_a_whole(predictor):
+    whole = ["a bomb tore open", "the gate"]
+    rows = [(whole[0], " ".join(whole)), (whole[1], " ".join(whole)), *((text, None) for text in ORDER[1:])]
+    passages = [
+        Passage(f"p-{n}", "p", n, 0, len(text), text, read_as=read_as) for n, (text, read_as) in enumerate(rows)
+    ]
+    found = [list(p.probabilities.values()) for p in predictor.predict(passages)]
+    wanted = predictor.predict_proba(ORDER, [list(range(len(ORDER)))])
+    assert found[0] == found[1]
+    assert np.abs(np.array(found[1:]) - wanted).max() < 1e-5
+
+
+def test_units_drawn_out_of_pages_are_learnt_and_the_lines_around_them_are_not(predictor):
+    drawn = [
+        LabelledSentence(ORDER[2], "none", (), f"p{n}-2", f"p{n}", 2, {"before": ORDER[:2], "after": ORDER[3:]})
+        for n in range(3)
+    ]
+    examples = Examples(drawn, predictor.encoder, TAXONOMY, np.zeros((3, 5)))
+    for _ in range(5):
+        answers = sorted(
+            number for row, *_ in map(examples.__getitem__, range(len(examples))) for number in row.answers
+        )
+        assert answers == [0, 1, 2]
+        assert all(
+            len(labels) == len(row.answers) for row, labels, *_ in map(examples.__getitem__, range(len(examples)))
+        )
+        examples.draw(0.5, np.random.default_rng(_))
 
 
 def test_a_teacher_that_reads_pages_reads_each_sentence_that_it_teaches_within_its_page(run, predictor):

@@ -13,7 +13,6 @@ from sitrep.inference.torch_engine import TorchEngine, load_classifier
 from sitrep.labels import Task
 from sitrep.metrics.calibration import LEAST_PROBABILITY, log_probabilities
 from sitrep.model.checkpoint import Checkpoint
-from sitrep.model.encoding import reading_order
 from sitrep.model.hardware import choose_device, choose_precision
 from sitrep.sentences import LabelledSentence
 from sitrep.settings import Precision
@@ -90,8 +89,7 @@ class FurtherTraining:
         put_between(self.classifier, self.start, end, share)
         engine = TorchEngine(self.classifier, self.device, self.precision)
         predictor = Predictor(engine, self.encoder, self.checkpoint.taxonomy, self.checkpoint.task)
-        order = reading_order(sentences)
-        return logits_of(predictor.predict_proba([s.text for s in sentences], order), predictor.task) / self.temperature
+        return logits_of(predictor.probabilities_of_units(sentences), predictor.task) / self.temperature
 
 
 def cross_fit(

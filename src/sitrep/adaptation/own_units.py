@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sitrep.data.own_labels import CoderLabel, Drawn, read_labels
+from sitrep.data.own_labels import CoderLabel, Drawn, read_labels, surroundings
 from sitrep.errors import UserError
 from sitrep.labels import Taxonomy
 from sitrep.sentences import LabelledSentence
@@ -98,7 +98,7 @@ def _sentence(label: CoderLabel) -> LabelledSentence:
         id=unit.id,
         article_id=unit.article_id,
         position=unit.position,
-        fields=unit.fields,
+        fields={**unit.fields, **surroundings(unit)},
     )
 
 

@@ -7,7 +7,7 @@ A sample (`scripts/label.py select`) holds one unit a row:
 ``text_hash``
     See :func:`text_hash`; says whether a text that comes back from elsewhere is still the one that was sent.
 ``before``, ``after``
-    Lines of the page before and behind it, for the coder to read.
+    Lines of the page before and behind it, for the coder and the model to read.
 ``drawn``, ``sampling_probability``
     See :class:`Drawn`; the probability with which the design draws this very unit at random.
 ``guess``, ``probabilities``
@@ -144,7 +144,7 @@ def label_row(label: CoderLabel) -> dict[str, Any]:
         "coder": label.coder,
         "unsure": label.unsure,
         "comment": label.comment,
-        **_surroundings(label.unit),
+        **surroundings(label.unit),
         **_design(label.unit),
         **label.unit.fields,
     }
@@ -160,7 +160,7 @@ def _identity(unit: SampledUnit) -> dict[str, Any]:
     }
 
 
-def _surroundings(unit: SampledUnit) -> dict[str, Any]:
+def surroundings(unit: SampledUnit) -> dict[str, Any]:
     """Lines of the page around a unit, where they are known, for whoever reads it again."""
     return {name: list(lines) for name, lines in (("before", unit.before), ("after", unit.after)) if lines}
 

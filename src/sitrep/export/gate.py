@@ -8,7 +8,6 @@ import numpy as np
 
 from sitrep.inference.predictor import Predictor
 from sitrep.metrics.scores import score
-from sitrep.model.encoding import reading_order
 from sitrep.sentences import LabelledSentence
 
 NEAR = 0.03
@@ -94,7 +93,7 @@ class Gate:
 
 def answers_of(predictor: Predictor, sentences: Sequence[LabelledSentence]) -> UnitAnswers:
     """Label units, and score the labels."""
-    probabilities = predictor.predict_proba([sentence.text for sentence in sentences], reading_order(sentences))
+    probabilities = predictor.probabilities_of_units(sentences)
     labels = predictor.choose(probabilities)[0]
     found = score([sentence.label for sentence in sentences], labels, predictor.taxonomy)
     return UnitAnswers(probabilities, labels, found.macro_f1 or 0.0)

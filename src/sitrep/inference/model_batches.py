@@ -49,13 +49,16 @@ class ModelBatches:
         return self.engine.logits(self.encoder.batch(rows, self._width(max(len(row.ids) for row in rows))))
 
     def _tokenize(
-        self, texts: Sequence[str], articles: Sequence[Sequence[int]] | None
+        self,
+        texts: Sequence[str],
+        articles: Sequence[Sequence[int]] | None,
+        units: Sequence[Sequence[int]] | None = None,
     ) -> tuple[list[list[int]], np.ndarray, list[EncodedRow]]:
         """The tokens of each text, whether its end was cut off, and the rows that answer them."""
         alone = [[number] for number in range(len(texts))] if articles is None else articles
         with self.clock.measure(TOKENIZING):
             tokens, truncated = self.encoder.tokenize(texts)
-            return tokens, truncated, self.encoder.rows(tokens, alone)
+            return tokens, truncated, self.encoder.rows(tokens, alone, units=units)
 
     def _memory(self) -> KnownAnswers | None:
         """For what is answered together; with context the same sentence may be answered otherwise elsewhere."""

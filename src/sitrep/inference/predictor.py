@@ -19,14 +19,15 @@ from sitrep.inference.speaker_probabilities import Said, SpeakerProbabilities
 from sitrep.inference.stored_answers import check_answers
 from sitrep.labels import Task, Taxonomy
 from sitrep.model.checkpoint import DEFAULT_THRESHOLD, Checkpoint, open_checkpoint
-from sitrep.model.encoding import InputEncoder, reading_order
+from sitrep.model.encoding import InputEncoder
 from sitrep.model.familiarity import Familiarity
+from sitrep.model.surroundings import reading_of
 from sitrep.model.validation_fit import ValidationFit
 from sitrep.pages.html import Page, looks_like_html, read_html
 from sitrep.pages.legibility import oddities
 from sitrep.pages.passages import article_passages, page_passages
-from sitrep.sentences import UNFAMILIAR_VOCABULARY, Passage, Prediction, probability_of
-from sitrep.settings import Context, EngineName, Precision
+from sitrep.sentences import UNFAMILIAR_VOCABULARY, LabelledSentence, Passage, Prediction, probability_of
+from sitrep.settings import EngineName, Precision
 from sitrep.settings.rules import member
 
 WINDOW = 8192
@@ -152,6 +153,16 @@ class Predictor(ModelBatches):
         _, _, rows = self._tokenize(texts, articles)
         return self.probabilities(self._logits(rows, len(texts), self._memory()))
 
+    def probabilities_of_units(self, units: Sequence[LabelledSentence | Passage]) -> np.ndarray:
+        """As :meth:`predict_proba`, of units that are read as :meth:`predict` reads them, within their articles.
+
+        Returns:
+            Shape (units, classes).
+        """
+        reading = reading_of(units)
+        _, _, rows = self._tokenize(reading.texts, reading.articles, reading.units)
+        return self.probabilities(self._logits(rows, len(units), self._memory()))
+
     def predict_speaker(
         self, texts: Sequence[str], articles: Sequence[Sequence[int]] | None = None
     ) -> SpeakerProbabilities:
@@ -205,7 +216,8 @@ class Predictor(ModelBatches):
         """Label a stream of passages, in its order, one window in memory at a time.
 
         Where the model reads context, the passages of an article are read together, in the order of ``position``, as
-        far as they stand in one window; a window ends between articles where it can. A sentence that cannot be read,
+        far as they stand in one window; a window ends between articles where it can. One that was drawn out of its
+        page is read among the lines that it carries (:mod:`sitrep.model.surroundings`). A sentence that cannot be read,
         or whose article cannot as far as it stands in the window, is never accepted, whatever its probability. The
         same holds for an article whose words are unlike those of training (:mod:`sitrep.model.familiarity`).
         """
@@ -215,10 +227,13 @@ class Predictor(ModelBatches):
 
     def read(self, window: list[Passage]) -> ReadPassages:
         """Passages as the model wants them, all that happens before it."""
-        order = None if self.encoder.context is Context.none else reading_order(window)
-        tokens, truncated, rows = self._tokenize([passage.read_as or passage.text for passage in window], order)
+        reading = reading_of(window)
+        tokens, truncated, rows = self._tokenize(reading.texts, reading.articles, reading.units)
+        texts = reading.of_units()
         odd = oddities(window)
-        return ReadPassages(window, rows, truncated.tolist(), odd, self._reasons(window, tokens, odd))
+        new = self._of_new_words(tokens, reading.pages)[texts]
+        reasons = [oddity or (UNFAMILIAR_VOCABULARY if far else None) for oddity, far in zip(odd, new, strict=True)]
+        return ReadPassages(window, rows, truncated[texts].tolist(), odd, reasons)
 
     def predictions(self, read: ReadPassages, logits: np.ndarray, speaker: bool = True) -> Iterator[Prediction]:
         """What is said of passages, all that happens behind the model.
@@ -251,15 +266,11 @@ class Predictor(ModelBatches):
         wanted = itertools.takewhile(lambda _: not stopped(), passages)
         return map(self.read, whole_articles(wanted, WINDOW))
 
-    def _reasons(
-        self, window: Sequence[Passage], tokens: Sequence[list[int]], odd: Sequence[str | None]
-    ) -> list[str | None]:
-        """Why each sentence is unlike training: its oddity, else that of its article's words."""
+    def _of_new_words(self, tokens: Sequence[list[int]], pages: Sequence[str]) -> np.ndarray:
+        """Whether the page of each text has words unlike those of training, as far as it is read; shape (texts,)."""
         if self.familiarity is None:
-            return list(odd)
-        ids = [passage.article_id for passage in window]
-        far = self.familiarity.unfamiliar(tokens, ids, self.encoder.tokenizer)
-        return [oddity or (UNFAMILIAR_VOCABULARY if new else None) for oddity, new in zip(odd, far, strict=True)]
+            return np.zeros(len(tokens), dtype=bool)
+        return np.array(self.familiarity.unfamiliar(tokens, pages, self.encoder.tokenizer), dtype=bool)
 
     def choose(
         self, probabilities: np.ndarray, thresholds: Mapping[str, float] | None = None

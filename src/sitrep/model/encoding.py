@@ -4,7 +4,7 @@ Without context a row is one sentence. With the article it is a window of the pa
 a begin token of its own and is answered from where it has most around it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -104,17 +104,23 @@ class InputEncoder:
         tokens: Sequence[list[int]],
         articles: Sequence[Sequence[int]],
         rng: np.random.Generator | None = None,
+        units: Sequence[Sequence[int]] | None = None,
     ) -> list[EncodedRow]:
-        """Rows that answer every sentence once.
+        """Rows that answer every sentence once that anything is asked of.
 
         Args:
             tokens: Of each sentence, from :meth:`tokenize`.
             articles: Numbers of the sentences of each article in reading order.
             rng: For training, cuts pages into windows at other places each time, and without overlap.
+            units: For each sentence the numbers that its answer is wanted under; with none it is read beside others
+                only. ``None``: each under its own.
         """
+        units = units if units is not None else [[number] for number in range(len(tokens))]
         if self.context is Context.article:
-            return [row for article in articles for row in self._windows(tokens, article, rng)]
-        return [self.alone(tokens[number], number) for article in articles for number in article]
+            return [row for article in articles for row in self._windows(tokens, article, rng, units)]
+        return [
+            self.alone(tokens[number], unit) for article in articles for number in article for unit in units[number]
+        ]
 
     def alone(self, tokens: list[int], number: int) -> EncodedRow:
         """A sentence without any context, as a row of its own."""
@@ -139,7 +145,11 @@ class InputEncoder:
         return [self.tokenizer.begin_id, *tokens, self.tokenizer.end_id]
 
     def _windows(
-        self, tokens: Sequence[list[int]], article: Sequence[int], rng: np.random.Generator | None
+        self,
+        tokens: Sequence[list[int]],
+        article: Sequence[int],
+        rng: np.random.Generator | None,
+        units: Sequence[Sequence[int]],
     ) -> list[EncodedRow]:
         lengths = [len(tokens[number]) + 2 for number in article]
         if rng is None:
@@ -148,22 +158,29 @@ class InputEncoder:
             first = int(rng.integers(self.window_tokens // 3, self.window_tokens + 1))
             stretches = _stretches(lengths, first, self.window_tokens, 0.0)
         home = _homes(lengths, stretches)
-        return [
-            row
+        wanted = [
+            {place: units[article[place]] for place in range(start, end) if home[place] == index}
             for index, (start, end) in enumerate(stretches)
-            if (row := self._window(tokens, article, start, end, {p for p in range(start, end) if home[p] == index}))
+        ]
+        return [
+            self._window(tokens, article, start, end, answered)
+            for (start, end), answered in zip(stretches, wanted, strict=True)
+            if any(answered.values())
         ]
 
     def _window(
-        self, tokens: Sequence[list[int]], article: Sequence[int], start: int, end: int, answered: set[int]
-    ) -> EncodedRow | None:
-        if not answered:
-            return None
+        self,
+        tokens: Sequence[list[int]],
+        article: Sequence[int],
+        start: int,
+        end: int,
+        answered: Mapping[int, Sequence[int]],
+    ) -> EncodedRow:
         row = EncodedRow([], [], [], [])
         for place in range(start, end):
-            if place in answered:
+            for unit in answered.get(place, ()):
                 row.starts.append(len(row.ids))
-                row.answers.append(article[place])
+                row.answers.append(unit)
             sentence = self._framed(tokens[article[place]])
             row.ids.extend(sentence)
             row.owners.extend([place] * len(sentence))

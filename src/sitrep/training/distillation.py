@@ -12,7 +12,6 @@ from sitrep.inference.inputs import InputSource
 from sitrep.inference.predictor import Predictor
 from sitrep.labels import Task, Taxonomy
 from sitrep.model.checkpoint import Checkpoint, open_checkpoint
-from sitrep.model.encoding import reading_order
 from sitrep.sentences import LabelledSentence, Passage
 from sitrep.settings import Precision
 
@@ -138,13 +137,12 @@ class Teachers:
         return self.teach([self._unlabelled(passage) for passage in passages])
 
     def _mean_probabilities(self, sentences: Sequence[LabelledSentence]) -> tuple[tuple[str, ...], np.ndarray]:
-        texts, articles = [sentence.text for sentence in sentences], reading_order(sentences)
         total = np.zeros(())
         names: tuple[str, ...] = ()
         for predictor in self._predictors:
             names = names or predictor.class_names
             order = [predictor.class_names.index(name) for name in names]
-            total = total + predictor.predict_proba(texts, articles)[:, order]
+            total = total + predictor.probabilities_of_units(sentences)[:, order]
         return names, total / len(self._predictors)
 
     def _unlabelled(self, passage: Passage) -> LabelledSentence:

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 
 from sitrep.labels import Taxonomy
-from sitrep.model.encoding import NOWHERE, EncodedRow, InputEncoder, reading_order
+from sitrep.model.encoding import NOWHERE, EncodedRow, InputEncoder
+from sitrep.model.surroundings import reading_of
 from sitrep.sentences import LabelledSentence
 from sitrep.settings import Context
 from sitrep.speakers import NAMES
@@ -32,7 +33,8 @@ class Examples(torch.utils.data.Dataset[LabelledRow]):  # type: ignore[misc]
     """Rows of labelled sentences.
 
     Args:
-        sentences: In any order; those of an article are read by their ``position``.
+        sentences: In any order; those of an article are read by their ``position``, and those that were drawn out of
+            their page among the lines that they carry (:mod:`sitrep.model.surroundings`), which are not learnt from.
         encoder: Of the model.
         taxonomy: Numbers the labels in the order of the model's outputs.
         targets: Wanted probability of each output, shape (sentences, outputs).
@@ -42,13 +44,16 @@ class Examples(torch.utils.data.Dataset[LabelledRow]):  # type: ignore[misc]
         self, sentences: Sequence[LabelledSentence], encoder: InputEncoder, taxonomy: Taxonomy, targets: np.ndarray
     ) -> None:
         self.encoder = encoder
-        self.tokens, _ = encoder.tokenize([sentence.text for sentence in sentences])
-        self.articles = reading_order(sentences)
+        reading = reading_of(sentences)
+        self.tokens, _ = encoder.tokenize(reading.texts)
+        self.articles = reading.articles
         self.labels = np.array([taxonomy.labels.index(sentence.label) for sentence in sentences])
-        self.furniture = np.array([sentence.label in taxonomy.exclusive for sentence in sentences], dtype=bool)
+        self.units = reading.units
+        furniture = [sentence.label in taxonomy.exclusive for sentence in sentences]
+        self.furniture = np.array([any(furniture[unit] for unit in units) for units in self.units], dtype=bool)
         self.targets = targets.astype(np.float32)
         self.speakers = _speaker_numbers(sentences)
-        self.rows = encoder.rows(self.tokens, self.articles)
+        self.rows = encoder.rows(self.tokens, self.articles, units=self.units)
 
     def draw(self, context_dropout: float, rng: np.random.Generator) -> None:
         """Make the rows of a training epoch: other pages of the same sentences each time, some read line by line.
@@ -61,17 +66,20 @@ class Examples(torch.utils.data.Dataset[LabelledRow]):  # type: ignore[misc]
             return
         alone = rng.random(len(self.articles)) < context_dropout
         together = [article for article, dropped in zip(self.articles, alone, strict=True) if not dropped]
-        self.rows = self.encoder.rows(self.tokens, mixed_pages(together, self.furniture, rng), rng)
+        self.rows = self.encoder.rows(self.tokens, mixed_pages(together, self.furniture, rng), rng, self.units)
         for article, dropped in zip(self.articles, alone, strict=True):
             if dropped:
-                self.rows += [self.encoder.alone(self.tokens[number], number) for number in article]
+                self.rows += [
+                    self.encoder.alone(self.tokens[number], unit) for number in article for unit in self.units[number]
+                ]
 
     def fewest_rows(self) -> int:
         """How many rows there are at least, whatever pages the sentences are put into."""
         if self.encoder.context is Context.none:
             return len(self.labels)
         window = self.encoder.window_tokens
-        return max(1, sum(min(len(tokens) + 2, window) for tokens in self.tokens) // window)
+        own = (tokens for tokens, units in zip(self.tokens, self.units, strict=True) if units)
+        return max(1, sum(min(len(tokens) + 2, window) for tokens in own) // window)
 
     def __len__(self) -> int:
         return len(self.rows)

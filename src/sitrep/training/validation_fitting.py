@@ -12,7 +12,6 @@ from sitrep.metrics.abstention import thresholds as choose_acceptance_thresholds
 from sitrep.metrics.calibration import apply_temperature, outcome_pairs, temperature_of
 from sitrep.metrics.multilabel import choose_thresholds, membership
 from sitrep.metrics.scores import score
-from sitrep.model.encoding import reading_order
 from sitrep.model.validation_fit import ValidationFit, number_articles
 from sitrep.sentences import LabelledSentence
 
@@ -32,7 +31,7 @@ class _Answers:
     def of(cls, predictor: Predictor, sentences: Sequence[LabelledSentence]) -> "_Answers":
         labels = predictor.taxonomy.labels
         return cls(
-            predictor.predict_proba([sentence.text for sentence in sentences], reading_order(sentences)),
+            predictor.probabilities_of_units(sentences),
             np.array([labels.index(sentence.label) for sentence in sentences]),
             number_articles([sentence.article_id for sentence in sentences]),
         )
