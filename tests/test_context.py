@@ -115,15 +115,11 @@ def test_units_drawn_out_of_pages_are_learnt_and_the_lines_around_them_are_not(p
         for n in range(3)
     ]
     examples = Examples(drawn, predictor.encoder, TAXONOMY, np.zeros((3, 5)))
-    for _ in range(5):
-        answers = sorted(
-            number for row, *_ in map(examples.__getitem__, range(len(examples))) for number in row.answers
-        )
-        assert answers == [0, 1, 2]
-        assert all(
-            len(labels) == len(row.answers) for row, labels, *_ in map(examples.__getitem__, range(len(examples)))
-        )
-        examples.draw(0.5, np.random.default_rng(_))
+    for epoch in range(5):
+        learnt = [examples[index] for index in range(len(examples))]
+        assert sorted(number for row, *_ in learnt for number in row.answers) == [0, 1, 2]
+        assert all(len(labels) == len(row.answers) for row, labels, *_ in learnt)
+        examples.draw(0.5, np.random.default_rng(epoch))
 
 
 def test_a_teacher_that_reads_pages_reads_each_sentence_that_it_teaches_within_its_page(run, predictor):

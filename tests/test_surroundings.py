@@ -37,11 +37,9 @@ def test_columns_that_happen_to_be_called_so_are_no_lines():
 def test_lines_of_one_sentence_are_read_once_and_all_get_its_answer():
     whole = "gunmen stormed the post at dawn"
     lines = [
-        passage("head", 0),
-        passage("gunmen stormed", 1, read_as=whole),
-        passage("the post at dawn", 2, read_as=whole),
+        passage(text, place, read_as=whole) for place, text in enumerate(("gunmen stormed", "the post at dawn"), 1)
     ]
-    reading = reading_of(lines)
+    reading = reading_of([passage("head", 0), *lines])
     assert reading.texts == ["head", whole]
     assert reading.units == [[0], [1, 2]]
     assert reading.of_units() == [0, 1, 1]
