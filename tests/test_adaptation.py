@@ -2,6 +2,8 @@
 
 import json
 import shutil
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -135,6 +137,27 @@ def test_the_checkpoint_tells_of_the_users_pages_and_is_a_plain_folder(run):
     ours = dict(zip(raw.class_names, raw.predict_proba([text])[0], strict=True))
     assert {item["label"]: item["score"] for item in plain} == pytest.approx(ours, abs=1e-4)
     assert "macro-F1" in (folder / "adaptation.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_where_nothing_is_better_the_checkpoint_keeps_what_was_fitted_before(run, run_directory, monkeypatch):
+    monkeypatch.setattr("sitrep.adaptation.run.best_of", lambda candidates: candidates[0])
+    old = open_checkpoint(str(run_directory)).validation
+    known = Path(shutil.copytree(run_directory, "known"))
+    mine = {"temperature": 0.7, "target_precision": 0.9, "acceptance_thresholds": dict.fromkeys(old.labels, 0.6)}
+    mine["acceptance_thresholds"][NONE] = None
+    replace(old, **mine).write(known / "checkpoint")
+    record = known / "checkpoint" / "sitrep.json"
+    content = json.loads(record.read_text())
+    del content["files"]["validation.json"]
+    record.write_text(json.dumps(content))
+    found = json.loads((run(labels(), checkpoint=known) / "adaptation.json").read_text())
+    new = open_checkpoint("adapted").validation
+    assert {name: getattr(new, name) for name in mine} == mine
+    assert (found["kept"], found["acceptance_thresholds"]) == ("as it is", mine["acceptance_thresholds"])
+    texts = [row["text"] for row in labels()]
+    assert [new.labels[number] for number in new.predicted] == Predictor.from_checkpoint("adapted").label(texts)
+    assert "official_statement 0.600" in Path("adapted/adaptation.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.slow

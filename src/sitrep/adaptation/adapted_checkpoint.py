@@ -21,13 +21,17 @@ from sitrep.model.validation_fit import ValidationFit, number_articles
 from sitrep.storage.complete import publish
 from sitrep.training.further_training import put_between
 
+FITTED = ("temperature", "temperature_note", "thresholds", "target_precision", "acceptance_thresholds")
+"""Of a :class:`sitrep.model.validation_fit.ValidationFit`: what belongs to the answers, and stays where they do."""
+NOTHING_FITTED = "the checkpoint is as it was, and had none"
+
 
 def write_adapted(
     folder: Path,
     training: FurtherTraining,
     end: dict[str, Any],
     best: Candidate,
-    fitted: Fitted,
+    fitted: Fitted | None,
     own: OwnUnits,
     target_precision: float,
 ) -> None:
@@ -38,7 +42,7 @@ def write_adapted(
         training: Holds the model.
         end: Weights that learnt from all units.
         best: What is kept.
-        fitted: On all units that measure.
+        fitted: On all units that measure; ``None``: what was fitted before stays.
         own: The user's units.
         target_precision: Wanted share of right labels among those accepted.
     """
@@ -61,22 +65,32 @@ def write_adapted(
 
 
 def validation_of(
-    best: Candidate, fitted: Fitted, own: OwnUnits, training: FurtherTraining, target_precision: float
+    best: Candidate, fitted: Fitted | None, own: OwnUnits, training: FurtherTraining, target_precision: float
 ) -> ValidationFit:
     """What the checkpoint tells of the user's pages: labels given without having learnt from the page."""
     checkpoint = training.checkpoint
     labels = list(checkpoint.labels)
     counted = [s for s, counts in zip(own.sentences, own.measuring, strict=True) if counts]
     single = checkpoint.task is Task.single_label
-    return ValidationFit(
+    found = ValidationFit(
         labels=labels,
         true=[labels.index(sentence.label) for sentence in counted],
         predicted=[labels.index(label) for label in best.predicted],
         articles=number_articles([sentence.article_id for sentence in counted]),
+        temperature=None,
+        temperature_note=NOTHING_FITTED,
+        thresholds={},
+        target_precision=target_precision,
+        acceptance_thresholds={},
+    )
+    if fitted is None:
+        kept = checkpoint.validation
+        return replace(found, **{name: getattr(kept, name) for name in FITTED}) if kept else found
+    return replace(
+        found,
         temperature=fitted.temperature * training.temperature,
         temperature_note="",
         thresholds=fitted.thresholds,
-        target_precision=target_precision,
         acceptance_thresholds=dict.fromkeys(labels, fitted.least) if single else {},
     )
 

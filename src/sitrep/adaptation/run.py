@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.console import Console
 
 from sitrep.adaptation.adapted_checkpoint import write_adapted
-from sitrep.adaptation.candidates import Measurement, best_of
+from sitrep.adaptation.candidates import AS_IS, Measurement, best_of
 from sitrep.adaptation.cross_fitting import FEWEST_TO_LEARN, FurtherTraining, cross_fit
 from sitrep.adaptation.own_units import read_own_units
 from sitrep.data.recorded import training_data_of
@@ -52,13 +52,13 @@ def adapt(settings: AdaptSettings) -> Path:
         measurement = Measurement(checkpoint, own, reference, settings.target_precision, settings.seed)
         candidates = measurement.candidates(answers)
         best = best_of(candidates)
-        fitted = measurement.fit(answers[best.share])
+        fitted = None if best.name == AS_IS else measurement.fit(answers[best.share])
         write_adapted(folder / CHECKPOINT, training, end, best, fitted, own, settings.target_precision)
-        open_checkpoint(str(folder))  # as its user will
+        adapted = open_checkpoint(str(folder))  # as its user will
         found = Adaptation(
             candidates=candidates,
             best=best,
-            least=fitted.least,
+            acceptance_thresholds=adapted.validation.acceptance_thresholds if adapted.validation else {},
             units=len(own.sentences),
             measured=int(own.measuring.sum()),
             pages=pages,

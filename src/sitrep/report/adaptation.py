@@ -26,7 +26,8 @@ class Adaptation:
     Attributes:
         candidates: Every way, the checkpoint as it is first.
         best: The one that was kept.
-        least: Confidence from which on its labels are accepted; ``None``: none are.
+        acceptance_thresholds: Confidence from which on a label of its is accepted; ``None``: never. Empty where
+            nothing decides.
         units: Labels.
         measured: Those of units that were drawn at random.
         pages: Of all.
@@ -36,12 +37,23 @@ class Adaptation:
 
     candidates: Sequence[Candidate]
     best: Candidate
-    least: float | None
+    acceptance_thresholds: dict[str, float | None]
     units: int
     measured: int
     pages: int
     notes: Sequence[str]
     settings: dict[str, Any]
+
+    @property
+    def accepts(self) -> str:
+        """From what confidence on its labels are accepted."""
+        known = self.acceptance_thresholds
+        least = {label: value for label, value in known.items() if value is not None}
+        if not least:
+            return "accepts nothing unread"
+        if len(set(known.values())) == 1:
+            return f"accepts labels from a confidence of {figure(next(iter(least.values())))} on"
+        return f"accepts from a confidence on of: {', '.join(f'{label} {figure(least[label])}' for label in least)}"
 
     @property
     def verdict(self) -> str:
@@ -59,7 +71,7 @@ def write_adaptation(folder: Path, found: Adaptation) -> None:
     content = {
         "schema_version": SCHEMA_VERSION,
         "kept": found.best.name,
-        "least_confidence": found.least,
+        "acceptance_thresholds": found.acceptance_thresholds,
         "units": found.units,
         "measured": found.measured,
         "pages": found.pages,
