@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import TAXONOMY, rows, train_settings, write_jsonl
+from conftest import TAXONOMY, WITHOUT_NONE, bare_checkpoint, rows, train_settings, write_jsonl
 
 from sitrep import Predictor
+from sitrep.adaptation.candidates import Measurement
+from sitrep.adaptation.cross_fitting import CandidateLogits
 from sitrep.adaptation.own_units import FOLDS, folds_of, read_own_units
 from sitrep.adaptation.run import adapt
 from sitrep.errors import UserError
@@ -201,6 +203,24 @@ def test_labels_that_cannot_be_used_are_refused_in_words(given, told, tmp_path):
     file = write_jsonl(tmp_path / "labels.jsonl", given)
     with pytest.raises(UserError, match=told):
         read_own_units(file, TAXONOMY, seed=1)
+
+
+def test_units_that_the_taxonomy_leaves_out_are_neither_learnt_from_nor_measured_on(tmp_path):
+    given = labels(pages=40)
+    kept = [row["id"] for row in given if row["label"] != NONE]
+    own = read_own_units(write_jsonl(tmp_path / "labels.jsonl", given), WITHOUT_NONE, seed=1)
+    assert [sentence.id for sentence in own.sentences] == kept
+    assert (len(own.measuring), len(own.folds)) == (len(kept), len(kept))
+    assert own.note.startswith(f"{len(given) - len(kept)} units labelled none were left out")
+    answers = CandidateLogits(np.random.default_rng(0).normal(size=(len(kept), 4)), np.zeros((0, 4)))
+    found = Measurement(bare_checkpoint(WITHOUT_NONE), own, [], 0.95, 0).candidates({0.0: answers})
+    assert len(found[0].predicted) == len(kept)
+
+
+def test_units_that_the_taxonomy_leaves_out_do_not_count_as_labels(tmp_path):
+    file = write_jsonl(tmp_path / "labels.jsonl", labels())
+    with pytest.raises(UserError, match="holds 48 labels besides 32 of none; 50 are the fewest"):
+        read_own_units(file, WITHOUT_NONE, seed=1)
 
 
 @pytest.mark.slow

@@ -25,7 +25,7 @@ class OwnUnits:
         sentences: The units.
         measuring: Whether a unit was drawn at random, so that it can measure, shape (units,).
         folds: Number of each unit's fold, shape (units,); units of one page are in one.
-        note: What is to be said of them; empty if nothing.
+        note: What is to be said of them, such as how many were left out; empty if nothing.
     """
 
     sentences: tuple[LabelledSentence, ...]
@@ -40,7 +40,7 @@ class OwnUnits:
 
 
 def read_own_units(file: Path, taxonomy: Taxonomy, seed: int) -> OwnUnits:
-    """Read labels and divide them by pages.
+    """Read labels and divide them by pages; units that the taxonomy leaves out are no part of them.
 
     Args:
         file: Rows with ``id``, ``article_id``, ``text`` and ``label``, such as ``scripts/label.py import`` writes.
@@ -50,15 +50,22 @@ def read_own_units(file: Path, taxonomy: Taxonomy, seed: int) -> OwnUnits:
     Raises:
         UserError: If they are too few, of too few pages, of other labels, or several of one unit.
     """
-    labels = read_labels(file, taxonomy)
-    _refuse_two_coders(labels, file)
+    given = read_labels(file, taxonomy)
+    _refuse_two_coders(given, file)
+    labels = [label for label in given if label.label in taxonomy.labels]
+    left_out, named = len(given) - len(labels), " or ".join(taxonomy.left_out)
+    notes = [f"{left_out} units labelled {named} were left out, as the checkpoint leaves them out"] if left_out else []
     if len(labels) < FEWEST_UNITS:
-        raise UserError(f"labels={file}: holds {len(labels)} labels; {FEWEST_UNITS} are the fewest that say anything")
+        besides = f" besides {left_out} of {named}" if left_out else ""
+        raise UserError(
+            f"labels={file}: holds {len(labels)} labels{besides}; {FEWEST_UNITS} are the fewest that say anything"
+        )
     drawn = np.array([label.unit.drawn is Drawn.random for label in labels])
-    note = ""
     if not drawn.any():
         drawn = np.ones(len(labels), dtype=bool)
-        note = "no unit is marked as drawn at random (drawn=random); the figures hold for units chosen like these"
+        notes.append(
+            "no unit is marked as drawn at random (drawn=random); the figures hold for units chosen like these"
+        )
     elif drawn.sum() < FEWEST_UNITS:
         raise UserError(
             f"labels={file}: {drawn.sum()} of {len(labels)} labels are of units drawn at random; {FEWEST_UNITS} such "
@@ -70,7 +77,7 @@ def read_own_units(file: Path, taxonomy: Taxonomy, seed: int) -> OwnUnits:
         raise UserError(
             f"labels={file}: the labels are of {len(pages)} pages; {2 * FOLDS} are the fewest to measure with"
         )
-    return OwnUnits(sentences, drawn, folds_of([s.article_id for s in sentences], seed), note)
+    return OwnUnits(sentences, drawn, folds_of([s.article_id for s in sentences], seed), "; ".join(notes))
 
 
 def folds_of(pages: Sequence[str], seed: int) -> np.ndarray:
