@@ -10,7 +10,7 @@ from sitrep.errors import UserError
 from sitrep.inference.folders import MANIFEST
 from sitrep.sentences import OUTPUT_COLUMNS, OUTPUT_FIELDS
 from sitrep.storage.complete import read_json, shown
-from sitrep.storage.tables import TableRow, read_rows, several
+from sitrep.storage.tables import TableRow, read_rows, several, whole_number
 
 COLUMN = OUTPUT_COLUMNS[0]
 """What the columns of the labels' probabilities begin with in tables."""
@@ -103,7 +103,7 @@ def _predicted(row: TableRow) -> PredictedRow:
     return PredictedRow(
         id=str(fields["id"]),
         article_id=str(fields["article_id"]),
-        position=int(fields.get("position") or 0),
+        position=whole_number(fields.get("position"), "position", row.place) or 0,
         text=str(fields["text"]),
         label=str(fields["label"]),
         probabilities=probabilities,
