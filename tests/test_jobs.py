@@ -19,6 +19,7 @@ from sitrep.inference.inputs import InputSource
 from sitrep.inference.job_folder import JobFolder, open_job_folder
 from sitrep.inference.job_parts import PartReader, Place
 from sitrep.inference.left_out import PartlyRead
+from sitrep.inference.predicted_rows import prediction_files, read_predictions
 from sitrep.inference.run import predict
 from sitrep.settings import PredictSettings
 
@@ -322,6 +323,70 @@ def test_shards_of_another_division_and_whole_jobs_do_not_share_a_folder(run, pa
     run(pages, output="whole/")
     with pytest.raises(UserError, match="holds a job without shards"):
         run(pages, "shard=1/2", output="whole/")
+
+
+def test_predictions_in_shards_are_read_only_when_every_shard_is_there(run, pages, tmp_path):
+    (pages / "12.txt").write_text("Four were killed.\n", encoding="utf-8")
+    numbers = [number for number in range(1, 12) if number != 3]
+    for number in numbers:
+        run(pages, f"shard={number}/11")
+    (tmp_path / "job" / "shard-3-of-11").mkdir()
+    for remains in (True, False):
+        with pytest.raises(UserError, match=r"job: shard-3-of-11 is not there, or was not begun; run .*shard=3/11"):
+            list(read_predictions(tmp_path / "job"))
+        if remains:
+            (tmp_path / "job" / "shard-3-of-11").rmdir()
+    run(pages, "shard=3/11")
+    assert sorted(row.id for row in read_predictions(tmp_path / "job")) == sorted(
+        row["id"] for row in rows_of(tmp_path / "job")
+    )
+    shards = [int(file.parent.name.split("-")[1]) for file in prediction_files(tmp_path / "job")]
+    assert shards == list(range(1, 12))
+    manifest = tmp_path / "job" / "shard-7-of-11" / "manifest.json"
+    manifest.write_text(manifest.read_text(encoding="utf-8").replace('"complete": true', '"complete": false'))
+    with pytest.raises(UserError, match="shard-7-of-11: the job is not finished"):
+        list(read_predictions(tmp_path / "job"))
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"program": "0.0.1"}, "versions .* and 0.0.1 of sitrep"),
+        ({"settings": {"speaker": True}}, "speaker=false and with speaker=true"),
+        ({"settings": {"part_sentences": 11}}, "part_sentences=10 and with part_sentences=11"),
+        ({"checkpoint": {"model.safetensors": "0"}}, "two checkpoints, whose model.safetensors differs"),
+        ({"input": {"names_and_sizes_sha256": "0"}}, "names or sizes of their input differ"),
+    ],
+)
+def test_shards_of_two_jobs_are_not_read_as_one(run, pages, tmp_path, change, reason):
+    for number in (1, 2):
+        run(pages, f"shard={number}/2")
+    path = tmp_path / "job" / "shard-2-of-2" / "manifest.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    for name, value in change.items():
+        old = content["identity"][name]
+        content["identity"][name] = {**old, **value} if isinstance(value, dict) else value
+    path.write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(UserError, match=f"shard-1-of-2 and shard-2-of-2 are not of one job: .*{reason}"):
+        list(read_predictions(tmp_path / "job"))
+
+
+def test_shards_may_be_written_and_computed_in_different_ways(run, pages, tmp_path):
+    run(pages, "shard=1/2", "parts=parquet", f"pages_text={tmp_path / 'texts'}")
+    run(pages, "shard=2/2", "inference.batch_tokens=500", "engine=reference")
+    assert len({row.article_id for row in read_predictions(tmp_path / "job")}) == 12
+
+
+def test_shards_of_two_divisions_and_a_whole_job_beside_shards_are_not_read(run, pages, tmp_path):
+    run(pages, "shard=1/2")
+    run(pages, "shard=2/3", output="other/")
+    shutil.copytree(tmp_path / "other" / "shard-2-of-3", tmp_path / "job" / "shard-2-of-3")
+    with pytest.raises(UserError, match="holds shard-1-of-2 and shard-2-of-3, which are not of one job"):
+        list(read_predictions(tmp_path / "job"))
+    whole = run(pages, output="whole/")
+    shutil.copytree(tmp_path / "job" / "shard-1-of-2", whole / "shard-1-of-2")
+    with pytest.raises(UserError, match="holds a whole job and shard-1-of-2"):
+        list(read_predictions(whole))
 
 
 @pytest.mark.parametrize("shard", ["0/2", "3/2", "2", "a/b", "1/0", "-1/2"])

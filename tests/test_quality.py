@@ -121,6 +121,22 @@ def test_score_on_the_leak_free_part_is_lower(check, tmp_path):
     assert result["leak_score"]["leak_free"] < result["leak_score"]["all"] - 0.2
 
 
+def test_score_of_a_leak_free_part_without_any_class_is_a_dash(check, tmp_path, capsys):
+    train_rows = rows(12)
+    for row in train_rows:
+        row["text"] += " of the month of may"
+    copies = [row | {"id": f"t{row['id']}", "article_id": f"t{row['article_id']}"} for row in train_rows[:10]]
+    test_rows = [row for row in copies if row["label"] != "none"]
+    for place in range(6):
+        text = f"the town lies on a river near hill {place} of the valley"
+        test_rows.append({"id": f"n{place}", "article_id": "n", "position": place, "text": text, "label": "none"})
+    files = [f"data={write_jsonl(tmp_path / 'train.jsonl', train_rows)}"]
+    result, folder = check(*files, f"data.test_files=[{write_jsonl(tmp_path / 'test.jsonl', test_rows)}]")
+    assert result["leak_score"]["leak_free"] is None
+    assert "on all test units, – on those without a leak" in capsys.readouterr().err
+    assert "on all test units and – on" in " ".join((folder / "check.html").read_text(encoding="utf-8").split())
+
+
 def test_strict_makes_findings_an_error_and_writes_the_report_all_the_same(check, tmp_path):
     content = distinct_rows(12)
     content[5]["text"] = content[6]["text"]

@@ -10,7 +10,7 @@ from pyarrow import parquet
 
 from sitrep.errors import UserError
 from sitrep.storage.complete import shown
-from sitrep.storage.tables import read_row_stream, read_rows
+from sitrep.storage.tables import read_row_stream, read_rows, whole_number
 
 
 def fields(path):
@@ -44,6 +44,21 @@ def test_tsv_and_parquet_hold_the_same_rows(tmp_path):
     (tmp_path / "a.tsv").write_text("text\tlabel\na, b\tnone\n", encoding="utf-8")
     parquet.write_table(pyarrow.table({"text": ["a, b"], "label": ["none"]}), tmp_path / "a.parquet")
     assert fields(tmp_path / "a.tsv") == fields(tmp_path / "a.parquet") == [{"text": "a, b", "label": "none"}]
+
+
+def test_positions_of_a_table_with_gaps_are_the_same_in_csv_and_parquet(tmp_path):
+    (tmp_path / "a.csv").write_text("text,position\na,0.0\nb,1.0\nc,\nd,12.0\n", encoding="utf-8")
+    columns = {"text": ["a", "b", "c", "d"], "position": [0.0, 1.0, None, 12.0]}
+    parquet.write_table(pyarrow.table(columns), tmp_path / "a.parquet")
+    for name in ("a.csv", "a.parquet"):
+        rows = read_rows(tmp_path / name)
+        assert [whole_number(row.fields["position"], "position", row.place) for row in rows] == [0, 1, None, 12]
+
+
+@pytest.mark.parametrize("cell", ["1.5", "1.", ".0", "1e2", "one", "1.0.0", "nan", True, 1.5, float("inf")])
+def test_what_is_no_whole_number_is_refused_with_its_place(cell):
+    with pytest.raises(UserError, match=r"^a\.csv:2: position must be a whole number, not "):
+        whole_number(cell, "position", "a.csv:2")
 
 
 @pytest.mark.parametrize(

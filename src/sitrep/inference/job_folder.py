@@ -15,11 +15,11 @@ from pathlib import Path
 from sitrep.errors import UserError
 from sitrep.inference.folders import JOB_ERRORS, JOB_INPUT, JOB_PAGES, JOB_TABLES, MANIFEST
 from sitrep.inference.job_identity import InputFile, read_input_files
-from sitrep.inference.job_manifest import VERSION, Manifest, Part
+from sitrep.inference.job_manifest import Manifest, read_manifest
 from sitrep.inference.job_parts import Shard
 from sitrep.inference.outputs import STANDARD_OUTPUT
 from sitrep.inference.page_outputs import PageOutput
-from sitrep.storage.complete import complete_file, read_json, sha256_of, sync, write_errors
+from sitrep.storage.complete import complete_file, sha256_of, sync, write_errors
 from sitrep.storage.locks import lock_folder
 
 GROWING = (JOB_ERRORS, JOB_PAGES)
@@ -65,15 +65,9 @@ class JobFolder:
             return None
         place = self.place(MANIFEST)
         try:
-            content = read_json(path)
+            return read_manifest(path)
         except UserError as error:
             raise UserError(f"{str(error).replace(str(path), place)}; {ANEW}") from None
-        if content.get("version") != VERSION:
-            raise UserError(f"{place}: version {content.get('version')}, this program reads {VERSION}; {ANEW}")
-        try:
-            return Manifest(**content | {"parts": [Part(**part) for part in content["parts"]]})
-        except (TypeError, KeyError) as error:
-            raise UserError(f"{place}: is no manifest of a job: {error}; {ANEW}") from None
 
     def read_or_none(self) -> Manifest | None:
         """What can be gone on with, where all else is replaced; what is no job of ours is not, and is an error."""

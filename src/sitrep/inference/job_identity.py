@@ -17,6 +17,9 @@ from sitrep.storage.complete import shown
 WITHOUT_BEARING = ("input", "output", "checkpoint", "overwrite", "strict", "cluster", "ray")
 """Settings that may differ: input and checkpoint are known by their content, the others decide no sentence's answer."""
 
+OF_A_SHARD = ("shard", "pages_text", "parts", "engine", "inference")
+"""Settings in which shards of one job may differ: which it is, how it is written, how its machine computes."""
+
 
 @dataclass(frozen=True)
 class InputFile:
@@ -91,15 +94,43 @@ def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str | None:
     """The first thing that differs between two identities but for the input, in words."""
     if old["program"] != new["program"]:
         return f"it was begun with version {old['program']} of sitrep, this is {new['program']}"
-    for name, value in flattened(new["settings"]).items():
-        before = flattened(old["settings"]).get(name)
-        if before != value:
-            return f"it was begun with {name}={_written(before)}, this is {name}={_written(value)}"
-    if old["checkpoint"] != new["checkpoint"]:
-        names = sorted(old["checkpoint"].keys() | new["checkpoint"].keys())
-        name = next(name for name in names if old["checkpoint"].get(name) != new["checkpoint"].get(name))
-        return f"it was begun with another checkpoint: its {name} differs"
+    if setting := _differing_setting(old, new):
+        name, before, now = setting
+        return f"it was begun with {name}={before}, this is {name}={now}"
+    if file := _differing_file(old, new):
+        return f"it was begun with another checkpoint: its {file} differs"
     return None
+
+
+def shards_apart(one: Mapping[str, Any], other: Mapping[str, Any]) -> str | None:
+    """Why two shards cannot be of one job, by their identities, in words; ``None`` if they can."""
+    if one["program"] != other["program"]:
+        return f"they were made by versions {one['program']} and {other['program']} of sitrep"
+    if setting := _differing_setting(one, other, OF_A_SHARD):
+        name, before, now = setting
+        return f"they were made with {name}={before} and with {name}={now}"
+    if file := _differing_file(one, other):
+        return f"they were made with two checkpoints, whose {file} differs"
+    if one["input"]["names_and_sizes_sha256"] != other["input"]["names_and_sizes_sha256"]:
+        return "names or sizes of their input differ"
+    return None
+
+
+def _differing_setting(
+    old: Mapping[str, Any], new: Mapping[str, Any], without: Sequence[str] = ()
+) -> tuple[str, str, str] | None:
+    """Name and both values of the first setting that differs."""
+    before = flattened(old["settings"])
+    for name, value in flattened(new["settings"]).items():
+        if name.partition(".")[0] not in without and before.get(name) != value:
+            return name, _written(before.get(name)), _written(value)
+    return None
+
+
+def _differing_file(old: Mapping[str, Any], new: Mapping[str, Any]) -> str | None:
+    """The first file of the checkpoint that differs."""
+    names = sorted(old["checkpoint"].keys() | new["checkpoint"].keys())
+    return next((name for name in names if old["checkpoint"].get(name) != new["checkpoint"].get(name)), None)
 
 
 def read_input_files(path: Path) -> list[InputFile]:

@@ -1,10 +1,13 @@
 """What the manifest of a job in parts says."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from sitrep.errors import UserError
 from sitrep.inference.job_parts import Place
 from sitrep.inference.tally import Tally
+from sitrep.storage.complete import read_json
 
 VERSION = 1
 
@@ -74,3 +77,18 @@ class Manifest:
     def place(self) -> Place:
         """Where to go on in the input."""
         return Place(**self.parts[-1].end) if self.parts else Place()
+
+
+def read_manifest(path: Path) -> Manifest:
+    """The manifest of a job.
+
+    Raises:
+        UserError: If it is none, or one of another version.
+    """
+    content = read_json(path)
+    if content.get("version") != VERSION:
+        raise UserError(f"{path}: version {content.get('version')}, this program reads {VERSION}")
+    try:
+        return Manifest(**content | {"parts": [Part(**part) for part in content["parts"]]})
+    except (TypeError, KeyError) as error:
+        raise UserError(f"{path}: is no manifest of a job: {error}") from None

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from sitrep.errors import UserError
-from sitrep.inference.folders import MANIFEST
+from sitrep.inference.finished_jobs import finished_parts, holds_job
 from sitrep.sentences import OUTPUT_COLUMNS, OUTPUT_FIELDS
-from sitrep.storage.complete import read_json, shown
-from sitrep.storage.tables import TableRow, read_rows, several
+from sitrep.storage.tables import TableRow, read_rows, several, whole_number
 
 COLUMN = OUTPUT_COLUMNS[0]
 """What the columns of the labels' probabilities begin with in tables."""
@@ -51,10 +50,11 @@ def read_predictions(path: Path) -> Iterator[PredictedRow]:
     """Stream the rows that prediction wrote.
 
     Args:
-        path: ``.jsonl``, ``.csv`` or ``.parquet``, or the folder of a finished job in parts, shards included.
+        path: ``.jsonl``, ``.csv`` or ``.parquet``, or the folder of a finished job in parts, with all of its shards.
 
     Raises:
-        UserError: If it is not there, is no output of prediction, lacks probabilities, or is an unfinished job.
+        UserError: If it is not there, is no output of prediction, lacks probabilities, is an unfinished job, lacks a
+            shard, or holds shards of several jobs.
     """
     for file in prediction_files(path):
         for row in read_rows(file):
@@ -64,32 +64,19 @@ def read_predictions(path: Path) -> Iterator[PredictedRow]:
 def holds_predictions(path: Path) -> bool:
     """Whether a file or folder is an output of prediction, and not pages or rows without labels."""
     if path.is_dir():
-        return bool(list(_manifests(path)))
+        return holds_job(path)
     if path.suffix.lower() not in (".jsonl", ".csv", ".parquet"):
         return False
     first = next(read_rows(path), None)
     return first is not None and _probabilities(first.fields) is not None
 
 
-def _manifests(folder: Path) -> list[Path]:
-    return sorted([*folder.glob(MANIFEST), *folder.glob(f"shard-*/{MANIFEST}")])
-
-
 def prediction_files(path: Path) -> Iterator[Path]:
     """The files that :func:`read_predictions` reads, in its order."""
-    if not path.is_dir():
+    if path.is_dir():
+        yield from finished_parts(path)
+    else:
         yield path
-        return
-    manifests = _manifests(path)
-    if not manifests:
-        raise UserError(f"{shown(path)}: a folder without {MANIFEST}, so no output of scripts/predict.py in parts")
-    for manifest in manifests:
-        content = read_json(manifest)
-        if not content.get("complete"):
-            raise UserError(f"{shown(manifest.parent)}: the job is not finished; run its command again, it goes on")
-        for part in content["parts"]:
-            if part["file"]:
-                yield manifest.parent / part["file"]
 
 
 def _predicted(row: TableRow) -> PredictedRow:
@@ -103,7 +90,7 @@ def _predicted(row: TableRow) -> PredictedRow:
     return PredictedRow(
         id=str(fields["id"]),
         article_id=str(fields["article_id"]),
-        position=int(fields.get("position") or 0),
+        position=whole_number(fields.get("position"), "position", row.place) or 0,
         text=str(fields["text"]),
         label=str(fields["label"]),
         probabilities=probabilities,

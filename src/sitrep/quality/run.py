@@ -21,6 +21,7 @@ from sitrep.quality.leaks import duplicate_findings, leak_score, shared_findings
 from sitrep.quality.text_checks import text_findings
 from sitrep.quality.training_checks import refusals, shortened_ids
 from sitrep.report.quality import render
+from sitrep.report.rendering import figure
 from sitrep.settings import CheckSettings
 from sitrep.settings.description import as_plain
 from sitrep.storage.complete import complete_folder, point_latest, shown
@@ -163,8 +164,8 @@ def _print(examination: Examination, folder: Path, console: Console) -> None:
     for finding in examination.findings:
         console.print(f"{finding.severity.name}: {finding.message}")
     if examination.leak_score:
-        whole, free = examination.leak_score["all"], examination.leak_score["leak_free"]
-        console.print(f"macro-F1 of the baseline: {whole:.3f} on all test units, {free:.3f} on those without a leak")
+        whole, free = figure(examination.leak_score["all"]), figure(examination.leak_score["leak_free"])
+        console.print(f"macro-F1 of the baseline: {whole} on all test units, {free} on those without a leak")
     if not examination.findings:
         console.print("nothing found")
     console.print(f"report: {shown(folder / HTML_NAME)}")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from sitrep.errors import Refuse, UserError, stop
+from sitrep.normalization import SPELT_WITH_A_POINT
 from sitrep.storage.complete import shown
 from sitrep.storage.parquet_rows import parquet_rows
 from sitrep.storage.separated import DELIMITERS, separated_rows
@@ -261,12 +262,14 @@ def whole_number(value: Any, name: str, place: str) -> int | None:
     """A cell as a whole number; ``None`` where it is empty.
 
     Raises:
-        UserError: If it is anything else. ``3.0`` passes: tables with gaps hold whole numbers as fractions.
+        UserError: If it is anything else. ``3.0`` passes, as a number and as text: tables with gaps hold whole numbers
+            as fractions.
     """
     if value is None or value == "" or value != value:  # NaN is how tables write a gap
         return None
     try:
-        number = int(value)
+        spelt_with_a_point = isinstance(value, str) and SPELT_WITH_A_POINT.fullmatch(value.strip())
+        number = int(value.partition(".")[0] if spelt_with_a_point else value)
         if isinstance(value, bool) or (isinstance(value, float) and number != value):
             raise ValueError
     except (TypeError, ValueError, OverflowError):
