@@ -9,7 +9,7 @@ benchmark` (its `dev` part is for tuning, its `test` part for one run at the end
 
 Word F1, precision and recall are those of the sets' own scripts: words as a multiset, the mean over pages. `pages` is a
 sample of that many, evenly spread. `units` keeps what the model said, for another look. The others come with
-`pip install 'sitrep[bench]'`; what is not installed is left out.
+`pip install '.[bench]'`; what is not installed is left out.
 """
 
 import gzip

@@ -5,7 +5,7 @@
 Lines are those of `tests/data/sentences.txt`; a line is right if every cut is where the hand made it. The rules of
 this program were held against that table and mended, those of the others were not: it flatters this program. Long lines
 have no line break: each repeats one stretch of text. A segmenter is given ever longer ones and left alone after the
-first that takes it more than a second. The others come with `pip install 'sitrep[bench]'`.
+first that takes it more than a second. The others come with `pip install '.[bench]'`.
 
 With `boundaries`, a file of pages that were cut by hand, the cuts inside its lines are counted instead: `¦` marks one,
 `‖` one that may be there or not, as between sentences of one quotation.

@@ -9,7 +9,7 @@ import yaml
 from conftest import PHRASES, PROJECT, write_jsonl
 from pyarrow import parquet
 
-from sitrep import Predictor
+from sitrep import Predictor, __version__
 from sitrep.cli.composition import compose_settings
 from sitrep.errors import UsageError, UserError
 from sitrep.inference.batches import label_batch
@@ -108,6 +108,7 @@ def blocks(language):
 
 def test_cluster_files_are_yaml_of_their_kind():
     launcher, job = map(yaml.safe_load, blocks("yaml"))
+    assert f"/sitrep-{__version__}-py3-none-any.whl[ray,train]" in launcher["setup_commands"][0]
     assert launcher["head_node_type"] in launcher["available_node_types"]
     assert job["kind"] == "RayJob"
     assert job["spec"]["rayClusterSpec"]["workerGroupSpecs"][0]["replicas"] == 8

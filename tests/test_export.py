@@ -145,11 +145,11 @@ def test_prediction_needs_none_of_the_packages_of_training(fp32, toy_file, tmp_p
         said = light(COMMAND, *given, f"output={tmp_path}/{output}", "parts=jsonl")
         assert (said.returncode, (tmp_path / output).exists()) == (0, True), said.stderr
     said = light(COMMAND, *given, f"output={tmp_path / 'out.parquet'}")
-    assert said.stderr == "predict: pyarrow is not installed; pip install 'sitrep[parquet]'\n"
+    assert said.stderr == "predict: pyarrow is not installed; pip install '.[parquet]' in the checkout of sitrep\n"
     said = light(COMMAND, *given, f"output={tmp_path / 'other'}/")
     assert (
         said.stderr
-        == "predict: parts=parquet: pyarrow is not installed; pip install 'sitrep[parquet]', or use parts=jsonl\n"
+        == "predict: parts=parquet: pyarrow is not installed; pip install '.[parquet]' in the checkout of sitrep, or use parts=jsonl\n"
     )
     code = "from sitrep import Predictor; print(Predictor.from_checkpoint(sys.argv[1]).label(['four were killed']))"
     assert light(code, fp32).stdout == "['casualty_report']\n"
@@ -173,7 +173,7 @@ def test_command_that_needs_torch_says_in_one_line_what_to_install(command, run_
     said = light(COMMAND, command, *given, *place)
     assert said.returncode == 1
     assert len(said.stderr.splitlines()) == 1, said.stderr
-    assert "is not installed; pip install 'sitrep[train]'" in said.stderr
+    assert "is not installed; pip install '.[train]'" in said.stderr
 
 
 def test_labels_that_are_gone_are_told(copy):

@@ -123,7 +123,7 @@ def test_seeds_and_their_mean_are_made_of_merged_weights(toy_file, tmp_path):
 def test_without_peft_the_extra_is_named(toy_file, tmp_path, monkeypatch):
     monkeypatch.setattr(low_rank, "is_installed", lambda package: False)
     settings = train_settings(toy_file, tmp_path / "run", *RECIPE)
-    with pytest.raises(UserError, match=r"peft is not installed; pip install 'sitrep\[lora\]'"):
+    with pytest.raises(UserError, match=r"peft is not installed; pip install '\.\[lora\]'"):
         fine_tune(settings, load_data(settings.data, TAXONOMY).split, TAXONOMY, tmp_path / "scratch")
     assert errors.EXTRAS["peft"] == "lora"
 

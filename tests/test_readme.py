@@ -1,5 +1,6 @@
 import re
 import shlex
+import tomllib
 
 import pytest
 from conftest import PROJECT
@@ -54,6 +55,34 @@ def test_links_and_pictures_of_the_documents_exist(page):
     for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
         if "://" not in target:
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def texts_about_installing():
+    sources = [*PROJECT.glob("src/**/*.py"), *PROJECT.glob("src/**/*.j2"), *PROJECT.glob("benchmarks/*.py")]
+    return [*PAGES, *sources]
+
+
+def test_nobody_is_told_to_install_another_project_of_that_name_from_the_index():
+    for page in texts_about_installing():
+        text = page.read_text(encoding="utf-8")
+        assert not re.search(r"pip install (?:-\S+ )*['\"]?sitrep(?![\w.-])", text), page.name
+
+
+def test_extras_that_the_documents_install_exist():
+    there = set(tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["optional-dependencies"])
+    named = [
+        extra
+        for page in texts_about_installing()
+        for extras in re.findall(r"""['"](?:\.|[^'" ]*\.whl)\[([a-z,]+)\]['"]""", page.read_text(encoding="utf-8"))
+        for extra in extras.split(",")
+    ]
+    assert {"train", "onnx", "ray", "serve"} <= set(named) <= there
+
+
+def test_pytorch_that_the_documents_install_first_is_the_one_that_is_pinned():
+    pinned = re.search(r"^(torch==[\d.]+)$", (PROJECT / "constraints.txt").read_text(), re.M)
+    for page in (PROJECT / "README.md", PROJECT / "docs" / "serving.md"):
+        assert re.findall(r"torch==[\d.]*\d", page.read_text(encoding="utf-8")) == [pinned[1]], page.name
 
 
 def test_make_targets_of_the_documents_exist():

@@ -64,6 +64,14 @@ def test_container_file_has_only_known_instructions_and_starts_a_command_that_th
     assert (settings.host, str(settings.port)) == ("0.0.0.0", given["EXPOSE"])
 
 
+def test_container_installs_what_runs_the_checkpoint_that_is_mounted():
+    (text,) = blocks("dockerfile")
+    (extras,) = re.findall(r'"\.\[([a-z,]+)\]"', text)
+    assert set(extras.split(",")) == {"serve", "train"}
+    mounted = re.search(r'-v "\$PWD/([^:"]+):/checkpoint:ro"', DOCS)
+    assert mounted[1] == "outputs/train/latest/checkpoint"  # weights, which PyTorch runs
+
+
 def test_unit_of_systemd_can_be_read_and_leaves_time_for_the_end():
     (text,) = blocks("ini")
     unit = configparser.ConfigParser(interpolation=None, delimiters="=")

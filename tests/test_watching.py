@@ -161,7 +161,7 @@ def test_library_that_is_not_there_is_told_before_training_and_leaves_nothing(to
     monkeypatch.setattr(tracking, "is_installed", lambda package: False)
     for tracker in Tracker:
         settings = train_settings(toy_file, tmp_path / "run", f"trainer.track=[{tracker.name}]")
-        with pytest.raises(UserError, match=rf"pip install 'sitrep\[{tracker.name}\]'"):
+        with pytest.raises(UserError, match=rf"pip install '\.\[{tracker.name}\]'"):
             train(settings)
     assert list(tmp_path.iterdir()) == []
 

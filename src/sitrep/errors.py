@@ -91,4 +91,5 @@ def is_installed(package: str) -> bool:
 
 def not_installed(package: str) -> UserError:
     """What is said where a package of an extra is needed and not there."""
-    return UserError(f"{package} is not installed; pip install 'sitrep[{EXTRAS[package]}]'")
+    # The folder and not the name: where ours is not installed, the index gives another project of that name.
+    return UserError(f"{package} is not installed; pip install '.[{EXTRAS[package]}]' in the checkout of sitrep")
