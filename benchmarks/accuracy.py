@@ -12,6 +12,9 @@ differs from `default`": a paired bootstrap over articles of the difference betw
 Finished runs are kept in `results`, so that a table that broke off goes on where it stopped, and another table can
 share its rows. A run is found again if its settings, those that it did not name included, and all units are the same;
 a change of the program is not seen, so begin an empty folder after one.
+
+The default number of epochs is that of `make train` where a row learns from all of the corpus. Articles that are drawn
+from it are other data, and get what the program gives other data, unless the row says otherwise.
 """
 
 import hashlib
@@ -22,7 +25,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +48,7 @@ from sitrep.report.comparison import p_value
 from sitrep.sentences import LabelledSentence
 from sitrep.settings import Context, DataSettings, TrainSettings
 from sitrep.settings.description import as_plain
+from sitrep.settings.training import OTHER_EPOCHS
 from sitrep.training.fine_tuning import fine_tune
 from sitrep.training.validation_fitting import fit_on_validation
 
@@ -96,11 +100,12 @@ class Experiment:
     def measure(self, row: str, seed: int, articles: int) -> Run:
         """Train a row once on some articles (0: all), or take the run that is kept from before."""
         split = draw_articles(self.split, articles, seed)
-        kept = self.results / f"{key_of(row, seed, split, self.scored)}.json" if self.results else None
+        corpus = not articles
+        kept = self.results / f"{key_of(row, seed, split, self.scored, corpus)}.json" if self.results else None
         if kept and kept.exists():
             content = json.loads(kept.read_text(encoding="utf-8"))
             return Run(content["figures"], content["predicted"])
-        run = train(row, seed, split, TAXONOMY, self.scored)
+        run = train(row, seed, split, TAXONOMY, self.scored, corpus)
         told = ", ".join(f"{name} {value:.4g}" for name, value in run.figures.items())
         print(f"{row}, seed {seed}, {articles or 'all'} articles: {told}", flush=True)
         if kept:
@@ -122,8 +127,13 @@ def read_others(files: str) -> dict[str, tuple[LabelledSentence, ...]]:
     return {path.stem: tuple(read_labelled(str(path), Columns(), TAXONOMY)) for path in paths}
 
 
-def settings_of(row: str, seed: int) -> TrainSettings:
+def settings_of(row: str, seed: int, corpus: bool) -> TrainSettings:
     """Settings of a row that is not a peer.
+
+    Args:
+        row: As on the command line.
+        seed: Of the run.
+        corpus: Whether it learns from the whole of the shipped corpus, for which the default of the epochs was chosen.
 
     Raises:
         SystemExit: If it changes what all rows share.
@@ -132,14 +142,16 @@ def settings_of(row: str, seed: int) -> TrainSettings:
     settings = compose_settings("train", TrainSettings, [*changes, f"seed={seed}"])
     if (settings.data, settings.labels) != (DataSettings(), TrainSettings.labels):
         sys.exit(f"{row}: data and labels are those of the table and cannot be changed for a row")
-    return settings
+    if corpus or settings.trainer.epochs is not None:
+        return settings
+    return replace(settings, trainer=replace(settings.trainer, epochs=OTHER_EPOCHS))
 
 
-def key_of(row: str, seed: int, split: Split, scored: Sets) -> str:
+def key_of(row: str, seed: int, split: Split, scored: Sets, corpus: bool) -> str:
     """What a finished run is kept under: a hash of all that its figures follow from, but the program itself."""
     made_by: Any = [row, seed]
     if not row.startswith(PEER):
-        made_by = as_plain(settings_of(row, seed))
+        made_by = as_plain(settings_of(row, seed, corpus))
         del made_by["output_dir"]
     return hashlib.sha256(json.dumps([made_by, repr(split), repr(scored)]).encode()).hexdigest()[:16]
 
@@ -151,12 +163,12 @@ def draw_articles(split: Split, articles: int, seed: int) -> Split:
     return Split(tuple(unit for unit in split.train if unit.article_id in chosen), split.validation, split.test)
 
 
-def train(row: str, seed: int, split: Split, taxonomy: Taxonomy, scored: Sets) -> Run:
-    """Train a row once and score it: macro-F1 of each set, and what else there is to tell."""
+def train(row: str, seed: int, split: Split, taxonomy: Taxonomy, scored: Sets, corpus: bool) -> Run:
+    """Train a row once, on the whole corpus or other data, and score it: macro-F1 of each set, and more."""
     if row.startswith(PEER):
         run = train_peer(PEERS[row.removeprefix(PEER)], seed, split, scored)
     else:
-        run = train_ours(settings_of(row, seed), split, taxonomy, scored)
+        run = train_ours(settings_of(row, seed, corpus), split, taxonomy, scored)
     figures = {name: macro_f1(units, run.predicted[name], taxonomy) for name, units in scored.items()}
     return Run(figures | run.figures, run.predicted)
 

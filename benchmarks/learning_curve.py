@@ -4,8 +4,8 @@
         [results=FOLDER] [picture=FILE] [ROW...]
 
 Articles are drawn at random from the training split (size 0: all of them); validation and test are those of
-`make train`. Rows, `other` and `results` are those of `benchmarks/accuracy.py`; without rows it is `default` and every
-peer. Prints a table for each scored set and draws `picture` (docs/learning_curve.svg).
+`make train`. Rows, their epochs, `other` and `results` are those of `benchmarks/accuracy.py`; without rows it is
+`default` and every peer. Prints a table for each scored set and draws `picture` (docs/learning_curve.svg).
 """
 
 import statistics

@@ -9,7 +9,7 @@ from conftest import BENCHMARKS, TAXONOMY, script, write_jsonl
 from sitrep.data.split import Split
 from sitrep.errors import UserError
 from sitrep.sentences import LabelledSentence
-from sitrep.settings import TrainerSettings
+from sitrep.settings import TrainerSettings, TrainSettings
 
 pytestmark = pytest.mark.usefixtures("beside_each_other")
 UNIT = LabelledSentence("shells hit the bridge", "attack_description", ("attack_description",), "a-0", "a", 0)
@@ -42,30 +42,59 @@ def test_a_misspelt_option_is_refused(monkeypatch):
 @pytest.mark.slow
 def test_the_key_of_a_run_follows_settings_data_and_scored_sets_and_not_the_words_of_the_row(monkeypatch):
     accuracy = script("accuracy")
-    key = accuracy.key_of("default", 1, SPLIT, SCORED)
-    assert accuracy.key_of("trainer.batch_size=32", 1, SPLIT, SCORED) == key  # what is the default anyway
+    key = accuracy.key_of("default", 1, SPLIT, SCORED, True)
+    assert accuracy.key_of("trainer.batch_size=32", 1, SPLIT, SCORED, True) == key  # what is the default anyway
     changed = [
-        accuracy.key_of("default", 2, SPLIT, SCORED),
-        accuracy.key_of("trainer.epochs=4", 1, SPLIT, SCORED),
-        accuracy.key_of("peer:TF-IDF", 1, SPLIT, SCORED),
-        accuracy.key_of("peer:TF-IDF", 2, SPLIT, SCORED),
-        accuracy.key_of("default", 1, replace(SPLIT, train=(OTHER_TEXT,)), SCORED),
-        accuracy.key_of("default", 1, replace(SPLIT, validation=(replace(UNIT, label="none"),)), SCORED),
-        accuracy.key_of("default", 1, SPLIT, SCORED | {"other": (OTHER_TEXT,)}),
-        accuracy.key_of("default", 1, SPLIT, {"own test": SPLIT.test}),
+        accuracy.key_of("default", 2, SPLIT, SCORED, True),
+        accuracy.key_of("trainer.epochs=4", 1, SPLIT, SCORED, True),
+        accuracy.key_of("peer:TF-IDF", 1, SPLIT, SCORED, True),
+        accuracy.key_of("peer:TF-IDF", 2, SPLIT, SCORED, True),
+        accuracy.key_of("default", 1, replace(SPLIT, train=(OTHER_TEXT,)), SCORED, True),
+        accuracy.key_of("default", 1, replace(SPLIT, validation=(replace(UNIT, label="none"),)), SCORED, True),
+        accuracy.key_of("default", 1, SPLIT, SCORED | {"other": (OTHER_TEXT,)}, True),
+        accuracy.key_of("default", 1, SPLIT, {"own test": SPLIT.test}, True),
+        accuracy.key_of("default", 1, SPLIT, SCORED, False),
     ]
     monkeypatch.setattr(accuracy, "settings_of", with_another_default(accuracy.settings_of))
-    changed.append(accuracy.key_of("default", 1, SPLIT, SCORED))
+    changed.append(accuracy.key_of("default", 1, SPLIT, SCORED, True))
     assert len({key, *changed}) == 1 + len(changed)
 
 
 def with_another_default(settings_of):
-    return lambda row, seed: replace(settings_of(row, seed), trainer=TrainerSettings(weight_decay=0.02))
+    return lambda row, seed, corpus: replace(settings_of(row, seed, corpus), trainer=TrainerSettings(weight_decay=0.02))
 
 
 def test_a_row_cannot_change_what_the_table_shares():
     with pytest.raises(SystemExit, match="cannot be changed for a row"):
-        script("accuracy").settings_of("labels=four", 1)
+        script("accuracy").settings_of("labels=four", 1, True)
+
+
+@pytest.mark.parametrize(
+    ("row", "epochs"), [("default", 3.0), ("trainer.batch_size=16", 3.0), ("trainer.epochs=2", 2.0)]
+)
+def test_other_data_than_the_whole_corpus_is_passed_over_as_often_as_a_users(row, epochs):
+    settings_of = script("accuracy").settings_of
+    assert settings_of(row, 1, False).epochs == epochs
+    assert settings_of("default", 1, True) == TrainSettings()
+
+
+def test_drawn_articles_and_data_of_others_are_other_data_and_the_whole_corpus_is_not(tmp_path, monkeypatch, capsys):
+    accuracy, seen = script("accuracy"), []
+
+    def train(row, seed, split, taxonomy, scored, corpus):
+        seen.append(corpus)
+        return accuracy.Run({}, {name: [unit.label for unit in units] for name, units in scored.items()})
+
+    monkeypatch.setattr(accuracy, "train", train)
+    experiment = accuracy.Experiment(SPLIT, SCORED, [1], None)
+    experiment.measure("default", 1, 0)
+    experiment.measure("default", 1, 1)
+    public = script("public")
+    monkeypatch.setattr(public, "train", train)
+    file = write_jsonl(tmp_path / "data.jsonl", PUBLISHED)
+    command_line(monkeypatch, "seeds=1", "rows=default", ",".join([str(file)] * 3))
+    public.main()
+    assert seen == [True, False, False]
 
 
 def test_other_files_are_sets_of_their_own(toy_file):
@@ -82,7 +111,7 @@ def test_a_kept_run_is_not_trained_again(tmp_path, monkeypatch):
     accuracy = script("accuracy")
     trained = []
 
-    def train(row, seed, split, taxonomy, scored):
+    def train(row, seed, split, taxonomy, scored, corpus):
         trained.append(seed)
         return accuracy.Run({name: 0.5 for name in scored}, {name: ["none"] for name in scored})
 
@@ -152,7 +181,7 @@ def test_a_published_table_has_a_row_for_each_setting(tmp_path, monkeypatch, cap
     command_line(monkeypatch, "seeds=1,2", "rows=default,model.context=article", ",".join(files))
     public = script("public")
 
-    def train(row, seed, split, taxonomy, scored):
+    def train(row, seed, split, taxonomy, scored, corpus):
         right = [unit.label for unit in split.test]
         return script("accuracy").Run({}, {"test": right if row == "default" else ["a"] * len(right)})
 

@@ -147,10 +147,8 @@ def test_prediction_needs_none_of_the_packages_of_training(fp32, toy_file, tmp_p
     said = light(COMMAND, *given, f"output={tmp_path / 'out.parquet'}")
     assert said.stderr == "predict: pyarrow is not installed; pip install '.[parquet]' in the checkout of sitrep\n"
     said = light(COMMAND, *given, f"output={tmp_path / 'other'}/")
-    assert (
-        said.stderr
-        == "predict: parts=parquet: pyarrow is not installed; pip install '.[parquet]' in the checkout of sitrep, or use parts=jsonl\n"
-    )
+    remedy = "pip install '.[parquet]' in the checkout of sitrep"
+    assert said.stderr == f"predict: parts=parquet: pyarrow is not installed; {remedy}, or use parts=jsonl\n"
     code = "from sitrep import Predictor; print(Predictor.from_checkpoint(sys.argv[1]).label(['four were killed']))"
     assert light(code, fp32).stdout == "['casualty_report']\n"
 

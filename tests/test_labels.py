@@ -1,9 +1,9 @@
 import pytest
 import yaml
-from conftest import TAXONOMY, WITHOUT_NONE
+from conftest import PROJECT, TAXONOMY, WITHOUT_NONE
 
 from sitrep.errors import UsageError, UserError
-from sitrep.labels import Task, Taxonomy, find_taxonomy, read_taxonomy
+from sitrep.labels import OPTIONAL_LISTS, Task, Taxonomy, find_taxonomy, read_taxonomy
 
 WEATHER = {"labels": {"storm": "tells of a storm", "calm": "tells of calm", "other": "neither"}, "negative": "other"}
 
@@ -73,3 +73,9 @@ def test_labels_that_contradict_the_codebook_are_refused(label, labels, message)
 def test_none_may_still_name_a_class_that_applies():
     TAXONOMY.validate("none", ("casualty_report",))
     WITHOUT_NONE.validate("none", ())
+
+
+def test_example_of_the_codebook_has_every_key_that_a_taxonomy_file_may_have():
+    page = (PROJECT / "docs" / "codebook.md").read_text(encoding="utf-8")
+    example = page.partition("## A taxonomy of your own")[2].partition("```yaml\n")[2].partition("```")[0]
+    assert set(yaml.safe_load(example)) == {"labels", "negative", *OPTIONAL_LISTS}

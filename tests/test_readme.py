@@ -1,3 +1,4 @@
+import inspect
 import re
 import shlex
 import tomllib
@@ -8,6 +9,8 @@ from conftest import PROJECT
 from sitrep.cli.command_list import COMMANDS
 from sitrep.cli.composition import compose_settings
 from sitrep.cli.settings_page import settings_page
+from sitrep.sentences import OUTPUT_FIELDS
+from sitrep.training.fine_tuning import FineTuned
 
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
 PAGES = [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *sorted((PROJECT / "docs").glob("*.md"))]
@@ -55,6 +58,31 @@ def test_links_and_pictures_of_the_documents_exist(page):
     for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
         if "://" not in target:
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def anchors(page):
+    """What links into a page may name: its headings as a reader of Markdown makes anchors of them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_headings_that_the_documents_link_to_exist(page):
+    for target, anchor in re.findall(r"\]\(([^)#:]*)#([^)]+)\)", page.read_text(encoding="utf-8")):
+        assert anchor in anchors(page.parent / target if target else page), f"{page.name}: {target}#{anchor}"
+
+
+def test_page_of_the_columns_names_every_field_of_a_result():
+    page = (PROJECT / "docs" / "pages.md").read_text(encoding="utf-8")
+    named = {name for row in re.findall(r"^\| (`.*?) \|", page, re.M) for name in re.findall(r"`(\w+)`", row)}
+    assert {name for name in OUTPUT_FIELDS if not name.startswith("true_")} <= named
+
+
+def test_page_of_the_figures_names_all_that_is_told_of_a_training():
+    page = (PROJECT / "docs" / "evaluation.md").read_text(encoding="utf-8")
+    (row,) = re.findall(r"^\| `training` \| (.*)$", page, re.M)
+    told = inspect.getsource(FineTuned.told)
+    assert set(re.findall(r'^            "(\w+)":', told, re.M)) <= set(re.findall(r"`(\w+)`", row))
 
 
 def texts_about_installing():

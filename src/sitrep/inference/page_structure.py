@@ -1,9 +1,10 @@
 """What the blocks of a page of HTML add to the model's word on boilerplate: whether a sentence is main text.
 
-The model reads each sentence alone, and so does not see that a line stands in a menu, or between paragraphs of the
-article. A logistic regression on a few figures of the block, of its neighbours and of the model's probability does. A
-second one looks again, at what the first said of the sentences around: main text lies together. Their numbers stand in
-`page_structure.json`, with what they were fitted on, by `benchmarks/page_structure.py`.
+The model reads text, and so does not see that a line stands in a menu, or between paragraphs of the article. A logistic
+regression on a few figures of the block, of its neighbours and of the model's probability does. A second one looks
+again, at what the first said of the sentences around: main text lies together. Their numbers stand in
+`page_structure.json`, with what they were fitted on, by `benchmarks/page_structure.py`: with a default model that read
+each sentence alone, without its context.
 """
 
 import json

@@ -77,8 +77,8 @@ class TrainerSettings:
     """How the transformer is fine-tuned."""
 
     epochs: float | None = None
-    """Passes over the training split at most; `null`: over the shipped corpus 1.95, or 1.34 of a backbone other
-    than the default; 3 over other data."""
+    """Passes over the training split at most; `null`: over the shipped corpus, alone or with other files, 1.95, or
+    1.34 of a backbone other than the default; 3 over other data."""
     batch_size: int = 32
     """Sentences a step, over all processes: the result does not hang on their number."""
     accumulation_steps: int = 1
