@@ -4,16 +4,18 @@ import json
 import sys
 import tarfile
 import zipfile
+import zlib
 from email.mime.multipart import MIMEMultipart
 from email.mime.text import MIMEText
 
+import brotli
 import pytest
 from conftest import write_jsonl
 
 from sitrep import Predictor, read_html
 from sitrep.cli.composition import compose_settings
 from sitrep.errors import UserError
-from sitrep.inference import page_files
+from sitrep.inference import archives, page_files
 from sitrep.inference.folders import find_files
 from sitrep.inference.inputs import InputSource
 from sitrep.inference.left_out import PartlyRead
@@ -62,12 +64,12 @@ def tarred(members):
     return file.getvalue()
 
 
-def warc(pages, compressed=True):
-    """A WARC file, and where each record begins."""
+def warc(pages, compressed=True, header=""):
+    """A WARC file, and where each record begins; ``header`` is one more of each answer."""
     file, starts = b"", []
     for number, (status, kind, content) in enumerate(pages):
         starts.append(len(file))
-        answer = f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\n\r\n".encode() + content
+        answer = f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\n{header}\r\n".encode() + content
         head = "WARC/1.1\r\nWARC-Type: response\r\nContent-Type: application/http; msgtype=response\r\n"
         head += f"WARC-Target-URI: https://wire.example/{number}\r\nContent-Length: {len(answer)}\r\n\r\n"
         record = head.encode() + answer + b"\r\n\r\n"
@@ -211,6 +213,64 @@ def test_page_that_unpacks_to_more_than_a_page_can_be_is_refused(tmp_path, monke
     (tmp_path / "a.html.gz").write_bytes(gzip.compress(b"<p>" + b"0" * 3_000_000))
     with pytest.raises(UserError, match=r"a\.html\.gz: the page is larger than 2 MB"):
         said(tmp_path / "a.html.gz")
+
+
+LONG = PAGE + b"<p>" + b"".join(b"Shell %d hit house %d. " % (number, number * 7919 % 1000) for number in range(3000))
+
+
+@pytest.mark.parametrize(
+    ("encoding", "content"),
+    [
+        ("gzip", gzip.compress(LONG)),
+        ("x-gzip", gzip.compress(LONG)),
+        ("deflate", zlib.compress(LONG)),
+        ("br", brotli.compress(LONG)),
+        ("br", LONG),  # some crawlers unpack what they save, and leave the header
+        ("zstd", LONG),
+        ("UTF-8", LONG),  # some servers say what is no encoding of theirs
+        ("identity", LONG),
+    ],
+)
+@pytest.mark.parametrize("chunked", [False, True])
+def test_page_of_a_warc_is_unpacked_as_its_answer_says(tmp_path, encoding, content, chunked):
+    header = f"Content-Encoding: {encoding}\r\n"
+    if chunked:
+        header += "Transfer-Encoding: chunked\r\n"
+        pieces = (content[start : start + 5000] for start in range(0, len(content), 5000))
+        content = b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in (*pieces, b""))
+    (tmp_path / "a.warc").write_bytes(warc([("200 OK", "text/html", content)] * 2, header=header)[0])
+    (tmp_path / "a.html").write_bytes(LONG)
+    assert said(tmp_path / "a.warc") == said(tmp_path / "a.html") * 2
+
+
+@pytest.mark.parametrize(
+    ("encoding", "content", "reason"),
+    [
+        ("zstd", b"\x28\xb5\x2f\xfd" + bytes(range(200)), "is packed as zstd, which is not unpacked here"),
+        ("gzip, br", brotli.compress(gzip.compress(LONG)), "is packed as gzip, br, which is not unpacked here"),
+        ("br", brotli.compress(LONG)[:-9], "is damaged: its brotli breaks off"),
+        ("br", bytes(range(250, 200, -1)), "is damaged: its brotli cannot be unpacked"),
+    ],
+)
+def test_answer_that_cannot_be_unpacked_is_told_with_its_packing(tmp_path, encoding, content, reason):
+    packed, _ = warc([("200 OK", "text/html", content)], header=f"Content-Encoding: {encoding}\r\n")
+    (tmp_path / "a.warc").write_bytes(packed + warc([("200 OK", "text/html", PAGE)])[0])
+    refused = []
+    assert said(tmp_path / "a.warc", refused) == SAID
+    assert len(refused) == 1
+    assert f"record 0: {reason}" in refused[0]
+
+
+def test_answer_that_unpacks_to_more_than_a_page_can_be_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(archives, "LARGEST_PAGE", 2_000_000)
+    content = brotli.compress(b"<p>" + b"0" * 30_000_000)
+    (tmp_path / "a.warc").write_bytes(
+        warc([("200 OK", "text/html", content)], header="Content-Encoding: br\r\n")[0]
+        + warc([("200 OK", "text/html", PAGE)])[0]
+    )
+    refused = []
+    assert said(tmp_path / "a.warc", refused) == SAID
+    assert "record 0: the page is larger than 2 MB" in refused[0]
 
 
 @pytest.mark.parametrize("compressed", [True, False])
