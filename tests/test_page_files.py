@@ -7,10 +7,13 @@ import zipfile
 import zlib
 from email.mime.multipart import MIMEMultipart
 from email.mime.text import MIMEText
+from pathlib import PurePosixPath
 
 import brotli
 import pytest
 from conftest import write_jsonl
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from sitrep import Predictor, read_html
 from sitrep.cli.composition import compose_settings
@@ -345,14 +348,54 @@ def test_text_of_each_page_is_written_and_offsets_are_of_it(run_directory, tmp_p
     [
         ("day/a", "day/a.txt"),
         ("../../etc/cron", "%2E%2E/%2E%2E/etc/cron.txt"),
-        ("/etc/cron", "etc/cron.txt"),
+        ("/etc/cron", "%/etc/cron.txt"),
+        ("https://x.org/a/", "https%3A/%/x.org/a/%.txt"),
         ("crawl:12", "crawl%3A12.txt"),
         ("50%", "50%25.txt"),
-        ("", "_.txt"),
+        ("", "%.txt"),
+        ("a.txt/b", "a%2Etxt/b.txt"),
     ],
 )
 def test_text_of_a_page_stays_in_its_folder_whatever_the_page_is_called(article_id, name):
     assert file_name(article_id) == name
+
+
+@given(st.sets(st.text("a/.%:\\_\udc80\udc81tx", max_size=7), min_size=2))
+@example({"https://x.org/a", "https://x.org/a/", "https:///x.org/a", "/https:/x.org/a"})
+@example({"\udc80", "\\udc80", "%DC80"})
+@example({"a", "a.txt/a", "a%2Etxt/a", "", "%", "_", "..", "%2E%2E"})
+def test_no_two_pages_have_one_file_nor_is_the_file_of_one_the_folder_of_another(names):
+    files = {file_name(name) for name in names}
+    assert len(files) == len(names)
+    assert not {str(folder) for name in files for folder in PurePosixPath(name).parents} & files
+    assert all("" not in name.split("/") and not {".", ".."} & set(name.split("/")) for name in files)
+
+
+@pytest.mark.parametrize("output", ["out.jsonl", "out/"])
+def test_texts_of_pages_that_are_called_alike_do_not_take_each_others_place(run_directory, tmp_path, output):
+    folder = tmp_path / "rows"
+    folder.mkdir()
+    first = [{"id": "https://x.org/a", "html": "<p>Four died."}, {"id": "https://x.org/a/", "html": "<p>Two left."}]
+    write_jsonl(folder / "1.jsonl", first)
+    again = [{"id": "https://x.org/a", "html": "<p>Another page."}, {"id": "https://x.org/a/", "html": "<p>Two left."}]
+    write_jsonl(folder / "2.jsonl", again)
+    output, texts = f"{tmp_path}/{output}", tmp_path / "texts"
+    arguments = [f"checkpoint={run_directory}", f"input={folder}", f"output={output}", f"pages_text={texts}"]
+    wanted = compose_settings("predict", PredictSettings, [*arguments, "inference.precision=fp32", "parts=jsonl"])
+    for _ in range(2 if output.endswith("/") else 1):  # a job that is complete says the same again
+        with pytest.raises(PartlyRead, match="1 page or row was left out"):
+            predict(wanted)
+    assert sorted(path.read_text() for path in texts.rglob("*.txt")) == ["Four died.", "Two left."]
+    errors = tmp_path / ("out/errors.jsonl" if output.endswith("/") else "out.jsonl.errors.jsonl")
+    left_out = json.loads(errors.read_text(encoding="utf-8"))
+    assert left_out["place"].endswith("2.jsonl:1")
+    assert "another page is called https://x.org/a too, and has another text" in left_out["reason"]
+    files = [*tmp_path.glob("out/part-*")] or [tmp_path / "out.jsonl"]
+    rows = [json.loads(line) for file in files for line in file.read_text(encoding="utf-8").splitlines()]
+    assert [row["text"] for row in rows] == ["Four died.", "Two left.", "Two left."]
+    for row in rows:
+        text = (texts / file_name(row["article_id"])).read_text(encoding="utf-8")
+        assert text[row["start"] : row["end"]] == row["text"]
 
 
 def test_long_names_stay_apart():

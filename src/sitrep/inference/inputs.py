@@ -232,7 +232,7 @@ class InputSource:
             return
         page = saved.read()
         if self.keep_text:
-            self.keep_text(saved.name, page.text)
+            self.keep_text(saved.name, page.text, saved.place)
         yield from page_passages(page, saved.name)
 
     @property

@@ -82,7 +82,7 @@ class RowReader:
         url = row.fields.get("url")
         page = read_html(html, url=url if isinstance(url, str) else None, place=row.place)
         if self.keep_text:
-            self.keep_text(name, page.text)
+            self.keep_text(name, page.text, row.place)
         ours = {"id", "article_id", "position", field}
         fields = carried_fields({key: value for key, value in row.fields.items() if key not in ours})
         return list(page_passages(page, article_id, name, fields, position))
