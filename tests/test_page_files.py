@@ -10,10 +10,12 @@ from email.mime.text import MIMEText
 from pathlib import PurePosixPath
 
 import brotli
+import pyarrow
 import pytest
 from conftest import write_jsonl
 from hypothesis import example, given
 from hypothesis import strategies as st
+from pyarrow import parquet
 
 from sitrep import Predictor, read_html
 from sitrep.cli.composition import compose_settings
@@ -22,8 +24,10 @@ from sitrep.inference import archives, page_files
 from sitrep.inference.folders import find_files
 from sitrep.inference.inputs import InputSource
 from sitrep.inference.left_out import PartlyRead
+from sitrep.inference.outputs import open_output
 from sitrep.inference.page_texts import file_name
 from sitrep.inference.run import predict
+from sitrep.sentences import Prediction
 from sitrep.settings import InputFormat, PredictSettings
 
 PAGE = b"<!doctype html><title>Strike</title><h1>Strike</h1><p>Four died. Two were hurt.</p>"
@@ -131,6 +135,37 @@ def test_rows_hold_pages_in_a_field_of_theirs_and_keep_their_other_columns(tmp_p
     ]
     assert "html" not in found[0].fields
     assert refused == [f"{tmp_path / 'rows.jsonl'}:2: holds no HTML tag; if it is plain text, call it .txt"]
+
+
+def test_row_of_html_keeps_each_field_beside_what_is_known_of_the_sentence(tmp_path):
+    own = {"tag": "Aleppo", "xpath": "mine", "link_density": "low", "position": 7, "label": "none", "input_tag": "old"}
+    found = passages(write_jsonl(tmp_path / "rows.jsonl", [{"id": "r1", "html": PAGE.decode(), **own, "topic": "t"}]))
+    assert [(p.position, p.fields["tag"], p.fields["link_density"]) for p in found] == [
+        (0, "h1", 0.0),
+        (1, "p", 0.0),
+        (2, "p", 0.0),
+    ]
+    kept = {"input_input_tag": "Aleppo", "input_tag": "old", "topic": "t"}
+    kept |= {f"input_{name}": own[name] for name in ("xpath", "link_density", "position", "label")}
+    for passage in found:
+        assert passage.fields.items() >= kept.items()
+        assert set(own.values()) <= set(passage.fields.values())
+
+
+def test_types_of_parquet_go_with_the_fields_of_rows_of_html(tmp_path):
+    columns = {"id": ["r1"], "html": [PAGE.decode()], "tag": [3], "link_density": ["low"], "position": [7]}
+    parquet.write_table(pyarrow.table(columns), tmp_path / "rows.parquet")
+    source = InputSource(str(tmp_path / "rows.parquet"))
+    output = tmp_path / "out.parquet"
+    with open_output(str(output), types=source.column_types) as write:
+        for passage in source.passages():
+            write(Prediction(passage, "none", {"none": 1.0}))
+    table = parquet.read_table(output)
+    assert table.column("tag").to_pylist() == ["h1", "p", "p"]
+    assert table.column("link_density").to_pylist() == [0.0, 0.0, 0.0]
+    assert table.column("input_tag").to_pylist() == [3, 3, 3]
+    assert table.column("input_link_density").to_pylist() == ["low"] * 3
+    assert table.column("input_position").to_pylist() == [7, 7, 7]
 
 
 def test_named_field_of_html_goes_before_the_text(tmp_path):
