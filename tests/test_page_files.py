@@ -4,21 +4,30 @@ import json
 import sys
 import tarfile
 import zipfile
+import zlib
 from email.mime.multipart import MIMEMultipart
 from email.mime.text import MIMEText
+from pathlib import PurePosixPath
 
+import brotli
+import pyarrow
 import pytest
 from conftest import write_jsonl
+from hypothesis import example, given
+from hypothesis import strategies as st
+from pyarrow import parquet
 
 from sitrep import Predictor, read_html
 from sitrep.cli.composition import compose_settings
 from sitrep.errors import UserError
-from sitrep.inference import page_files
+from sitrep.inference import archives, page_files
 from sitrep.inference.folders import find_files
 from sitrep.inference.inputs import InputSource
 from sitrep.inference.left_out import PartlyRead
+from sitrep.inference.outputs import open_output
 from sitrep.inference.page_texts import file_name
 from sitrep.inference.run import predict
+from sitrep.sentences import Prediction
 from sitrep.settings import InputFormat, PredictSettings
 
 PAGE = b"<!doctype html><title>Strike</title><h1>Strike</h1><p>Four died. Two were hurt.</p>"
@@ -62,12 +71,12 @@ def tarred(members):
     return file.getvalue()
 
 
-def warc(pages, compressed=True):
-    """A WARC file, and where each record begins."""
+def warc(pages, compressed=True, header=""):
+    """A WARC file, and where each record begins; ``header`` is one more of each answer."""
     file, starts = b"", []
     for number, (status, kind, content) in enumerate(pages):
         starts.append(len(file))
-        answer = f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\n\r\n".encode() + content
+        answer = f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\n{header}\r\n".encode() + content
         head = "WARC/1.1\r\nWARC-Type: response\r\nContent-Type: application/http; msgtype=response\r\n"
         head += f"WARC-Target-URI: https://wire.example/{number}\r\nContent-Length: {len(answer)}\r\n\r\n"
         record = head.encode() + answer + b"\r\n\r\n"
@@ -126,6 +135,37 @@ def test_rows_hold_pages_in_a_field_of_theirs_and_keep_their_other_columns(tmp_p
     ]
     assert "html" not in found[0].fields
     assert refused == [f"{tmp_path / 'rows.jsonl'}:2: holds no HTML tag; if it is plain text, call it .txt"]
+
+
+def test_row_of_html_keeps_each_field_beside_what_is_known_of_the_sentence(tmp_path):
+    own = {"tag": "Aleppo", "xpath": "mine", "link_density": "low", "position": 7, "label": "none", "input_tag": "old"}
+    found = passages(write_jsonl(tmp_path / "rows.jsonl", [{"id": "r1", "html": PAGE.decode(), **own, "topic": "t"}]))
+    assert [(p.position, p.fields["tag"], p.fields["link_density"]) for p in found] == [
+        (0, "h1", 0.0),
+        (1, "p", 0.0),
+        (2, "p", 0.0),
+    ]
+    kept = {"input_input_tag": "Aleppo", "input_tag": "old", "topic": "t"}
+    kept |= {f"input_{name}": own[name] for name in ("xpath", "link_density", "position", "label")}
+    for passage in found:
+        assert passage.fields.items() >= kept.items()
+        assert set(own.values()) <= set(passage.fields.values())
+
+
+def test_types_of_parquet_go_with_the_fields_of_rows_of_html(tmp_path):
+    columns = {"id": ["r1"], "html": [PAGE.decode()], "tag": [3], "link_density": ["low"], "position": [7]}
+    parquet.write_table(pyarrow.table(columns), tmp_path / "rows.parquet")
+    source = InputSource(str(tmp_path / "rows.parquet"))
+    output = tmp_path / "out.parquet"
+    with open_output(str(output), types=source.column_types) as write:
+        for passage in source.passages():
+            write(Prediction(passage, "none", {"none": 1.0}))
+    table = parquet.read_table(output)
+    assert table.column("tag").to_pylist() == ["h1", "p", "p"]
+    assert table.column("link_density").to_pylist() == [0.0, 0.0, 0.0]
+    assert table.column("input_tag").to_pylist() == [3, 3, 3]
+    assert table.column("input_link_density").to_pylist() == ["low"] * 3
+    assert table.column("input_position").to_pylist() == [7, 7, 7]
 
 
 def test_named_field_of_html_goes_before_the_text(tmp_path):
@@ -213,6 +253,64 @@ def test_page_that_unpacks_to_more_than_a_page_can_be_is_refused(tmp_path, monke
         said(tmp_path / "a.html.gz")
 
 
+LONG = PAGE + b"<p>" + b"".join(b"Shell %d hit house %d. " % (number, number * 7919 % 1000) for number in range(3000))
+
+
+@pytest.mark.parametrize(
+    ("encoding", "content"),
+    [
+        ("gzip", gzip.compress(LONG)),
+        ("x-gzip", gzip.compress(LONG)),
+        ("deflate", zlib.compress(LONG)),
+        ("br", brotli.compress(LONG)),
+        ("br", LONG),  # some crawlers unpack what they save, and leave the header
+        ("zstd", LONG),
+        ("UTF-8", LONG),  # some servers say what is no encoding of theirs
+        ("identity", LONG),
+    ],
+)
+@pytest.mark.parametrize("chunked", [False, True])
+def test_page_of_a_warc_is_unpacked_as_its_answer_says(tmp_path, encoding, content, chunked):
+    header = f"Content-Encoding: {encoding}\r\n"
+    if chunked:
+        header += "Transfer-Encoding: chunked\r\n"
+        pieces = (content[start : start + 5000] for start in range(0, len(content), 5000))
+        content = b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in (*pieces, b""))
+    (tmp_path / "a.warc").write_bytes(warc([("200 OK", "text/html", content)] * 2, header=header)[0])
+    (tmp_path / "a.html").write_bytes(LONG)
+    assert said(tmp_path / "a.warc") == said(tmp_path / "a.html") * 2
+
+
+@pytest.mark.parametrize(
+    ("encoding", "content", "reason"),
+    [
+        ("zstd", b"\x28\xb5\x2f\xfd" + bytes(range(200)), "is packed as zstd, which is not unpacked here"),
+        ("gzip, br", brotli.compress(gzip.compress(LONG)), "is packed as gzip, br, which is not unpacked here"),
+        ("br", brotli.compress(LONG)[:-9], "is damaged: its brotli breaks off"),
+        ("br", bytes(range(250, 200, -1)), "is damaged: its brotli cannot be unpacked"),
+    ],
+)
+def test_answer_that_cannot_be_unpacked_is_told_with_its_packing(tmp_path, encoding, content, reason):
+    packed, _ = warc([("200 OK", "text/html", content)], header=f"Content-Encoding: {encoding}\r\n")
+    (tmp_path / "a.warc").write_bytes(packed + warc([("200 OK", "text/html", PAGE)])[0])
+    refused = []
+    assert said(tmp_path / "a.warc", refused) == SAID
+    assert len(refused) == 1
+    assert f"record 0: {reason}" in refused[0]
+
+
+def test_answer_that_unpacks_to_more_than_a_page_can_be_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(archives, "LARGEST_PAGE", 2_000_000)
+    content = brotli.compress(b"<p>" + b"0" * 30_000_000)
+    (tmp_path / "a.warc").write_bytes(
+        warc([("200 OK", "text/html", content)], header="Content-Encoding: br\r\n")[0]
+        + warc([("200 OK", "text/html", PAGE)])[0]
+    )
+    refused = []
+    assert said(tmp_path / "a.warc", refused) == SAID
+    assert "record 0: the page is larger than 2 MB" in refused[0]
+
+
 @pytest.mark.parametrize("compressed", [True, False])
 @pytest.mark.parametrize("damage", ["payload", "header"])
 def test_broken_record_is_told_and_those_behind_it_are_read(tmp_path, compressed, damage):
@@ -285,14 +383,54 @@ def test_text_of_each_page_is_written_and_offsets_are_of_it(run_directory, tmp_p
     [
         ("day/a", "day/a.txt"),
         ("../../etc/cron", "%2E%2E/%2E%2E/etc/cron.txt"),
-        ("/etc/cron", "etc/cron.txt"),
+        ("/etc/cron", "%/etc/cron.txt"),
+        ("https://x.org/a/", "https%3A/%/x.org/a/%.txt"),
         ("crawl:12", "crawl%3A12.txt"),
         ("50%", "50%25.txt"),
-        ("", "_.txt"),
+        ("", "%.txt"),
+        ("a.txt/b", "a%2Etxt/b.txt"),
     ],
 )
 def test_text_of_a_page_stays_in_its_folder_whatever_the_page_is_called(article_id, name):
     assert file_name(article_id) == name
+
+
+@given(st.sets(st.text("a/.%:\\_\udc80\udc81tx", max_size=7), min_size=2))
+@example({"https://x.org/a", "https://x.org/a/", "https:///x.org/a", "/https:/x.org/a"})
+@example({"\udc80", "\\udc80", "%DC80"})
+@example({"a", "a.txt/a", "a%2Etxt/a", "", "%", "_", "..", "%2E%2E"})
+def test_no_two_pages_have_one_file_nor_is_the_file_of_one_the_folder_of_another(names):
+    files = {file_name(name) for name in names}
+    assert len(files) == len(names)
+    assert not {str(folder) for name in files for folder in PurePosixPath(name).parents} & files
+    assert all("" not in name.split("/") and not {".", ".."} & set(name.split("/")) for name in files)
+
+
+@pytest.mark.parametrize("output", ["out.jsonl", "out/"])
+def test_texts_of_pages_that_are_called_alike_do_not_take_each_others_place(run_directory, tmp_path, output):
+    folder = tmp_path / "rows"
+    folder.mkdir()
+    first = [{"id": "https://x.org/a", "html": "<p>Four died."}, {"id": "https://x.org/a/", "html": "<p>Two left."}]
+    write_jsonl(folder / "1.jsonl", first)
+    again = [{"id": "https://x.org/a", "html": "<p>Another page."}, {"id": "https://x.org/a/", "html": "<p>Two left."}]
+    write_jsonl(folder / "2.jsonl", again)
+    output, texts = f"{tmp_path}/{output}", tmp_path / "texts"
+    arguments = [f"checkpoint={run_directory}", f"input={folder}", f"output={output}", f"pages_text={texts}"]
+    wanted = compose_settings("predict", PredictSettings, [*arguments, "inference.precision=fp32", "parts=jsonl"])
+    for _ in range(2 if output.endswith("/") else 1):  # a job that is complete says the same again
+        with pytest.raises(PartlyRead, match="1 page or row was left out"):
+            predict(wanted)
+    assert sorted(path.read_text() for path in texts.rglob("*.txt")) == ["Four died.", "Two left."]
+    errors = tmp_path / ("out/errors.jsonl" if output.endswith("/") else "out.jsonl.errors.jsonl")
+    left_out = json.loads(errors.read_text(encoding="utf-8"))
+    assert left_out["place"].endswith("2.jsonl:1")
+    assert "another page is called https://x.org/a too, and has another text" in left_out["reason"]
+    files = [*tmp_path.glob("out/part-*")] or [tmp_path / "out.jsonl"]
+    rows = [json.loads(line) for file in files for line in file.read_text(encoding="utf-8").splitlines()]
+    assert [row["text"] for row in rows] == ["Four died.", "Two left.", "Two left."]
+    for row in rows:
+        text = (texts / file_name(row["article_id"])).read_text(encoding="utf-8")
+        assert text[row["start"] : row["end"]] == row["text"]
 
 
 def test_long_names_stay_apart():

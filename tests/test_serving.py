@@ -131,11 +131,28 @@ def test_page_of_html_comes_back_in_the_rows_of_predict(server, predictor):
     expected = rows_of(predictor, page_passages(read_html(HTML), "raid"))
     for answer in (
         server.client.post("/pages", json={"html": HTML, "article_id": "raid"}),
+        server.client.post("/pages?article_id=raid", json={"html": HTML}),
         server.client.post("/pages?article_id=raid", content=HTML, headers={"Content-Type": "text/html"}),
     ):
         content = answer.json()
         close(content["sentences"], expected)
         assert [content["title"], content["text"]] == ["Dawn raid", read_html(HTML).text]
+
+
+@pytest.mark.parametrize(
+    ("address", "body", "name"),
+    [
+        ("/pages?article_id=raid", {"text": PAGE}, "raid"),
+        ("/pages?article_id=raid", {"text": PAGE, "article_id": None}, "raid"),
+        ("/pages?article_id=raid", {"text": PAGE, "article_id": "dawn"}, "dawn"),
+        ("/pages", {"text": PAGE}, "page"),
+    ],
+)
+def test_page_is_named_by_its_body_else_by_the_address(server, address, body, name):
+    content = server.client.post(address, json=body).json()
+    assert content["article_id"] == name
+    assert {row["article_id"] for row in content["sentences"]} == {name}
+    assert content["sentences"][0]["id"] == f"{name}:0"
 
 
 @pytest.mark.parametrize(("accept", "ending"), [("text/csv", ".csv"), ("text/html", ".html")])

@@ -1,6 +1,6 @@
 """What the program passes around: labelled sentences, articles, and predictions."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -43,12 +43,18 @@ UNFAMILIAR_VOCABULARY = "vocabulary"
 """That a page holds far more words than usual that few training articles hold."""
 
 
-def carried_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Fields of an input row for the output: one that has the name of an output field gets ``input_`` before it."""
+def carried_fields(fields: Mapping[str, Any], taken: Collection[str] = ()) -> dict[str, Any]:
+    """Fields of an input row for the output: one that has the name of an output field gets ``input_`` before it.
+
+    Args:
+        fields: Of the row.
+        taken: Names that the output of this row has besides :data:`OUTPUT_FIELDS`.
+    """
+    own = OUTPUT_FIELDS.union(taken)
     carried: dict[str, Any] = {}
     for key, value in fields.items():
         name = key
-        while name in OUTPUT_FIELDS or name.startswith(OUTPUT_COLUMNS) or (name != key and name in fields):
+        while name in own or name.startswith(OUTPUT_COLUMNS) or (name != key and name in fields):
             name = f"input_{name}"
         carried[name] = value
     return carried

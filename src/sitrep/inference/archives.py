@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, cast
 
 from sitrep.errors import Refuse, UserError
+from sitrep.inference.content_encodings import answer_content
 from sitrep.inference.page_files import GZIP, LARGEST_PAGE, SavedPage, page_kind, saved_page
 
 MOST_PACKED = 200
@@ -118,7 +119,7 @@ def warc_pages(path: Path, name: str, place: str, refuse: Refuse, reach: Reach) 
             inside = f"{place}:record {number}"
             reach(file.tell())
             if isinstance(found, str):
-                refuse(UserError(f"{inside}: is damaged: {found}"))
+                refuse(UserError(f"{inside}: {found}"))
                 some = True
             elif found is not None:
                 some = True
@@ -159,12 +160,12 @@ def _records(file: BinaryIO) -> Iterator[tuple[bytes, str | None, str | None] | 
         except (AttributeError, TypeError):  # warcio takes for granted what a record must have
             reason = "it lacks a header that it must have"
         if not told:
-            yield " ".join(reason.split())[:200]
+            yield "is damaged: " + " ".join(reason.split())[:200]
         told = True
         place = _next_mark(file, place + 1, mark)
 
 
-def _page_of(record: Any) -> tuple[bytes, str | None, str | None] | None:
+def _page_of(record: Any) -> tuple[bytes, str | None, str | None] | str | None:
     from warcio.exceptions import ArchiveLoadFailed
 
     if record.rec_type == "response" and record.http_headers is not None:
@@ -175,7 +176,9 @@ def _page_of(record: Any) -> tuple[bytes, str | None, str | None] | None:
         wanted, kind = record.rec_type == "resource", record.rec_headers.get_header("Content-Type") or ""
     if not wanted or kind.split(";")[0].strip().lower() not in HTML_TYPES:
         return None
-    content = record.content_stream().read(LARGEST_PAGE + 1)
+    content = answer_content(record, LARGEST_PAGE + 1)
+    if isinstance(content, str):
+        return content
     missing = getattr(record.raw_stream, "limit", 0)
     if missing and len(content) <= LARGEST_PAGE:
         raise ArchiveLoadFailed(f"breaks off, {missing} bytes before its end")

@@ -17,10 +17,10 @@ from sitrep.inference.arrow_columns import Types, declared_types
 from sitrep.inference.folders import ARTICLE_SUFFIXES, READABLE, FolderFiles, find_files
 from sitrep.inference.meter import Meter
 from sitrep.inference.page_files import KeepText, SavedPage, page_kind, saved_page
-from sitrep.inference.row_passages import RowReader
+from sitrep.inference.row_passages import RowReader, carried_types
 from sitrep.pages.html import looks_like_html
 from sitrep.pages.passages import NO_PAGE_COLUMNS, article_passages, page_passages
-from sitrep.sentences import Passage, carried_fields
+from sitrep.sentences import Passage
 from sitrep.settings import InputFormat, JoinLines, Unit
 from sitrep.storage.complete import shown
 from sitrep.storage.tables import (
@@ -163,7 +163,7 @@ class InputSource:
     def column_types(self) -> Types:
         """Types that Parquet files give the columns that are carried through, under the names they then have."""
         paths = [path for path, _ in self.named_files() if self._is_parquet(path)]
-        return carried_fields(declared_types(paths))
+        return carried_types(declared_types(paths), self.text_field, self.html_field)
 
     def _is_parquet(self, path: Path) -> bool:
         return self.format is InputFormat.parquet or (
@@ -232,7 +232,7 @@ class InputSource:
             return
         page = saved.read()
         if self.keep_text:
-            self.keep_text(saved.name, page.text)
+            self.keep_text(saved.name, page.text, saved.place)
         yield from page_passages(page, saved.name)
 
     @property

@@ -21,7 +21,8 @@ from sitrep.inference.folders import (
 )
 from sitrep.inference.inputs import STANDARD_INPUT, InputSource
 from sitrep.inference.meter import size_of
-from sitrep.sentences import Passage, carried_fields
+from sitrep.inference.row_passages import carried_types
+from sitrep.sentences import Passage
 from sitrep.settings import InputFormat
 from sitrep.storage.complete import shown
 from sitrep.storage.object_storage import ObjectPrefix, StoredObject, is_object_url, normal_url
@@ -119,7 +120,7 @@ class ObjectInput(InputSource):
 
     def column_types(self) -> Types:
         """Types that Parquet objects give the columns that are carried through, under the names they then have."""
-        return carried_fields(declared_types(self._parquet_footers()))
+        return carried_types(declared_types(self._parquet_footers()), self.text_field, self.html_field)
 
     @cached_property
     def files(self) -> FolderFiles:

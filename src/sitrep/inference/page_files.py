@@ -26,8 +26,8 @@ LARGEST_PAGE = 100_000_000
 """Bytes of a page, unpacked, that are read; a larger one is no page, or was made to fill the memory."""
 CHUNK = 1 << 20
 
-KeepText = Callable[[str, str], None]
-"""Told the id of each page of HTML and its text."""
+KeepText = Callable[[str, str, str], None]
+"""Told the id of each page of HTML, its text and its place; it may refuse the page."""
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,13 @@ from types import TracebackType
 from typing import Self
 
 from sitrep.errors import UserError
-from sitrep.storage.complete import complete_file, complete_folder, write_errors
+from sitrep.storage.complete import complete_file, complete_folder, shown, write_errors
 
-UNSAFE = re.compile(r'[\x00-\x1f<>:"\\|?*%\x7f]')
+UNSAFE = re.compile(r'[\x00-\x1f<>:"\\|?*%\x7f\ud800-\udfff]')
 """Characters that some file system does not take, and the sign that stands for them."""
+NOTHING = "%"
+"""Stands for a part of an id that is empty, as behind a slash at its end; the sign itself is always written ``%25``."""
+ENDING = ".txt"
 LONGEST_NAME = 200
 """Bytes of a name; file systems take 255, and an ending comes behind."""
 
@@ -65,28 +68,48 @@ class PageTexts:
         self._open = None
         return self._stack.__exit__(kind, error, trace)
 
-    def keep(self, article_id: str, text: str) -> None:
-        """Write the text of a page; before the folder is open, as when input is only checked, nothing."""
+    def keep(self, article_id: str, text: str, place: str) -> None:
+        """Write the text of a page; before the folder is open, as when input is only checked, nothing.
+
+        Args:
+            article_id: Of the page.
+            text: That offsets count in.
+            place: Stands for the page in messages.
+
+        Raises:
+            UserError: If the text of another page was written under this id, whose offsets would be of this text then.
+        """
         if self._open is None:
             return
-        path = self._open / file_name(article_id)
+        path, content = self._open / file_name(article_id), text.encode("utf-8")
+        if path.exists():
+            if path.read_bytes() == content:  # a job in parts that goes on reads what it had read
+                return
+            what = f"pages_text: another page is called {shown(article_id)} too, and has another text"
+            raise UserError(f"{place}: {what}; give each page an id of its own")
         if self._by_file:
             with complete_file(path, overwrite=True, durable=True) as partial:
-                partial.write_text(text, encoding="utf-8", newline="")
+                partial.write_bytes(content)
             return
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8", newline="")
+        path.write_bytes(content)
 
 
 def file_name(article_id: str) -> str:
-    """Relative path of the text of an article; it stays below its folder, whatever the id is."""
-    parts = [_safe(part) for part in article_id.split("/") if part]
-    return "/".join(parts or ["_"]) + ".txt"
+    """Relative path of the text of an article: below its folder whatever the id is, and of no other id."""
+    *folders, name = map(_safe, article_id.split("/"))
+    return "/".join([*map(_as_folder, folders), name]) + ENDING
+
+
+def _as_folder(name: str) -> str:
+    """A name that no text has, so that ``a.txt/b`` can lie beside ``a``."""
+    return f"{name.removesuffix(ENDING)}%2E{ENDING[1:]}" if name.endswith(ENDING) else name
 
 
 def _safe(part: str) -> str:
-    shown = part.encode("utf-8", "backslashreplace").decode("utf-8")
-    name = UNSAFE.sub(lambda found: f"%{ord(found[0]):02X}", shown)
+    if not part:
+        return NOTHING
+    name = UNSAFE.sub(lambda found: f"%{ord(found[0]):02X}", part)
     name = name.replace(".", "%2E") if set(name) == {"."} else name
     if len(name.encode("utf-8")) <= LONGEST_NAME:
         return name

@@ -1,20 +1,34 @@
 """Rows of a table as passages: sentences, articles that are cut, pages of HTML, lines."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 
 from sitrep.errors import Refuse, UserError
+from sitrep.inference.arrow_columns import Types
 from sitrep.inference.page_files import KeepText
 from sitrep.normalization import identifier
 from sitrep.pages.html import read_html
 from sitrep.pages.joined_rows import join_rows
-from sitrep.pages.passages import article_passages, page_passages
+from sitrep.pages.passages import BLOCK_COLUMNS, article_passages, page_passages
 from sitrep.sentences import Passage, carried_fields
 from sitrep.settings import JoinLines, Unit
 from sitrep.storage.tables import TableRow, whole_number
 
 HTML_FIELD = "html"
 """Where a row without text holds a page, unless another name is given."""
+
+
+def html_field_of(columns: Container[str], text_field: str, html_field: str | None) -> str | None:
+    """Which column of a row holds a page of HTML; ``None``: it holds text."""
+    if html_field is not None:
+        return html_field
+    return HTML_FIELD if HTML_FIELD in columns and text_field not in columns else None
+
+
+def carried_types(types: Types, text_field: str, html_field: str | None) -> Types:
+    """Types of columns under the names that they have when they are carried through."""
+    is_html = html_field_of(types, text_field, html_field) is not None
+    return carried_fields(types, BLOCK_COLUMNS if is_html else ())
 
 
 @dataclass(frozen=True)
@@ -71,9 +85,7 @@ class RowReader:
 
     def _html_field(self, row: TableRow) -> str | None:
         """Where the row holds a page of HTML; ``None``: it holds text."""
-        if self.html_field is not None:
-            return self.html_field
-        return HTML_FIELD if HTML_FIELD in row.fields and self.text_field not in row.fields else None
+        return html_field_of(row.fields, self.text_field, self.html_field)
 
     def _page_of_row(self, row: TableRow, field: str, name: str, article_id: str, position: int) -> list[Passage]:
         html = row.fields.get(field)
@@ -82,8 +94,8 @@ class RowReader:
         url = row.fields.get("url")
         page = read_html(html, url=url if isinstance(url, str) else None, place=row.place)
         if self.keep_text:
-            self.keep_text(name, page.text)
-        ours = {"id", "article_id", "position", field}
+            self.keep_text(name, page.text, row.place)
+        ours = {"id", "article_id", field}
         fields = carried_fields({key: value for key, value in row.fields.items() if key not in ours})
         return list(page_passages(page, article_id, name, fields, position))
 

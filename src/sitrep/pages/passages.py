@@ -5,7 +5,7 @@ from typing import Any
 
 from sitrep.pages.html import Page
 from sitrep.pages.segmentation import iter_sentence_spans
-from sitrep.sentences import Passage
+from sitrep.sentences import Passage, carried_fields
 
 
 def article_passages(
@@ -28,8 +28,11 @@ def article_passages(
     yield from _cut(text, article_id, name, first_position, lambda start: shared)
 
 
+BLOCK_COLUMNS = ("xpath", "tag", "link_density")
+"""Columns of a sentence of a page in HTML that say which block it is from."""
+
 NO_PAGE_COLUMNS = dict.fromkeys(
-    ("title", "url", "publisher", "author", "date_published", "page_sha256", "xpath", "tag", "link_density")
+    ("title", "url", "publisher", "author", "date_published", "page_sha256", *BLOCK_COLUMNS)
 )
 """Columns of sentences of pages in HTML, as plain text beside them has them: empty."""
 
@@ -47,11 +50,13 @@ def page_passages(
         page: That was read.
         article_id: Of the page.
         name: What the passages' ids begin with; by default the article's id.
-        fields: Carried through with every passage; they go before what the page states.
+        fields: Carried through with every passage; they go before what the page states, and beside what is known of
+            the block, with ``input_`` before their name.
         first_position: Of the first passage.
     """
-    given = {key: value for key, value in (fields or {}).items() if value not in (None, "")}
-    shared = NO_PAGE_COLUMNS | dict(fields or {}) | page.columns() | given
+    carried = carried_fields(fields or {}, BLOCK_COLUMNS)
+    given = {key: value for key, value in carried.items() if value not in (None, "")}
+    shared = NO_PAGE_COLUMNS | carried | page.columns() | given
     blocks = iter(page.blocks)
     block = next(blocks)
 

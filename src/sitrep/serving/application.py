@@ -27,7 +27,8 @@ PAGE_POLICY = "frame-ancestors 'self'"
 """Of coloured pages, which have a policy of their own in them."""
 
 Calibrated = Query(default=None, description="`false`: scores of a plain pipeline; by default as the server was set")
-ArticleId = Query(default=ARTICLE_ID, min_length=1, max_length=500, description="What the ids of sentences begin with")
+NAMED = "What the ids of sentences begin with; `article_id` in a body of JSON goes before it"
+ArticleId = Query(default=ARTICLE_ID, min_length=1, max_length=500, description=NAMED)
 Coloured = Query(default=False, description="With JSON: the page as a section of HTML too, in the field `coloured`")
 
 Speaker = Query(default=False, description="Say of each sentence too who speaks: `speech`, `speaker` and probabilities")

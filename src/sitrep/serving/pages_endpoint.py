@@ -38,6 +38,7 @@ ANSWERS = {JSON: JSON, CSV: f"{CSV}; charset=utf-8", HTML: f"{HTML}; charset=utf
 """Content type of each kind of answer, that of the first by default."""
 
 ARTICLE_ID = "page"
+"""What a page is called that nothing names."""
 Name = Annotated[str, Field(strict=True, min_length=1, max_length=500)]
 
 
@@ -58,8 +59,8 @@ class PageBody(BaseModel):
     """Plain text."""
     html: Annotated[str, Field(strict=True, min_length=1)] | None = None
     """HTML as it was saved."""
-    article_id: Name = ARTICLE_ID
-    """What the ids of the sentences begin with."""
+    article_id: Name | None = None
+    """What the ids of the sentences begin with; without it, the parameter `article_id` of the address says it."""
     url: Name | None = None
     """Address that the page was fetched from."""
     speaker: Annotated[bool, Field(strict=True)] = False
@@ -94,6 +95,12 @@ class PageRequest:
     def of(cls, headers: Mapping[str, str], body: bytes, article_id: str, limits: ServingLimits) -> "PageRequest":
         """From a request.
 
+        Args:
+            headers: Of the request.
+            body: As it came.
+            article_id: That the address names; a body of JSON may name another.
+            limits: Of the server.
+
         Raises:
             Problem: If it is not what it should be, or beyond a limit.
         """
@@ -113,7 +120,8 @@ class PageRequest:
         field = "text" if given.html is None else "html"
         content = given.text if given.html is None else given.html
         check_text(content, field, limits)
-        return cls(content, given.html is not None, field, given.article_id, given.url, speaker=given.speaker)
+        name = given.article_id or article_id
+        return cls(content, given.html is not None, field, name, given.url, speaker=given.speaker)
 
 
 @dataclass(frozen=True)
