@@ -2,7 +2,14 @@ import numpy as np
 import pytest
 from conftest import CLASSES, TAXONOMY
 
-from sitrep.decisions import classes_that_apply, label_of, pool_logits, probabilities_of
+from sitrep.decisions import (
+    at_temperature,
+    classes_that_apply,
+    label_of,
+    pool_logits,
+    probabilities_of,
+    thresholds_at,
+)
 from sitrep.labels import Task
 
 THRESHOLDS = dict(zip(CLASSES, (0.5, 0.4, 0.6, 0.5), strict=True))
@@ -35,6 +42,18 @@ def test_boilerplate_never_stands_beside_another_class():
 
 def test_no_units_give_no_labels():
     assert label_of(classes_that_apply(np.empty((0, 4)), THRESHOLDS, TAXONOMY), TAXONOMY) == []
+
+
+def test_thresholds_move_with_the_probabilities_of_their_classes():
+    logits = np.random.default_rng(0).normal(scale=3, size=(500, 4))
+    warm, plain = (probabilities_of(logits, Task.multi_label, temperature) for temperature in (2.5, 1.0))
+    assert at_temperature(plain, 2.5) == pytest.approx(warm)
+    least = np.array(list(THRESHOLDS.values()))
+    moved = thresholds_at(THRESHOLDS, 1 / 2.5)
+    assert list(moved) == list(THRESHOLDS)
+    assert ((plain >= list(moved.values())) == (warm >= least)).all()
+    assert ((plain >= least) != (warm >= least)).any()
+    assert at_temperature(np.array([0.0, 1.0]), 2.5).tolist() == [0.0, 1.0]
 
 
 @pytest.mark.parametrize("task", Task)

@@ -8,11 +8,12 @@ from conftest import CLASSES, rows, train_settings, write_jsonl
 from transformers import pipeline
 
 from sitrep.cli.composition import compose_settings
+from sitrep.decisions import thresholds_at
 from sitrep.evaluation.run import evaluate
 from sitrep.inference.outputs import as_row, open_output
 from sitrep.inference.predictor import Predictor
 from sitrep.labels import Task
-from sitrep.model.checkpoint import open_checkpoint
+from sitrep.model.checkpoint import open_checkpoint, recorded_files
 from sitrep.model.validation_fit import VALIDATION, read_validation
 from sitrep.sentences import Passage
 from sitrep.settings import EvaluateSettings
@@ -77,6 +78,27 @@ def test_checkpoint_can_be_scored_again_with_the_same_result(run, tmp_path):
     folder = evaluate(compose_settings("evaluate", EvaluateSettings, overrides))
     one, two = (json.loads((path / "metrics.json").read_text()) for path in (run, folder))
     assert one["multilabel"] == two["multilabel"]
+
+
+def test_scores_without_the_temperature_are_those_of_the_same_labels(run, tmp_path):
+    folder = shutil.copytree(run / "checkpoint", tmp_path / "warm")
+    thresholds = dict(zip(CLASSES, (0.45, 0.35, 0.55, 0.4), strict=True))
+    replace(read_validation(folder), temperature=3.0, thresholds=thresholds).write(folder)
+    checkpoint = open_checkpoint(str(run))
+    replace(checkpoint.record, files=recorded_files(folder)).write(folder)
+    source = write_jsonl(tmp_path / "units.jsonl", rows(24))
+    found = {}
+    for calibrated in ("true", "false"):
+        overrides = [f"checkpoint={folder}", f"data.test_files=[{source}]", "training_data=none", "behaviour=false"]
+        overrides += [f"calibrated={calibrated}", f"output_dir={tmp_path / calibrated}", "inference.precision=fp32"]
+        scored = evaluate(compose_settings("evaluate", EvaluateSettings, overrides))
+        found[calibrated] = json.loads((scored / "metrics.json").read_text())["multilabel"]
+    figures = {name: found["false"]["per_class"][name] for name in CLASSES}
+    moved = thresholds_at(thresholds, 1 / 3)
+    assert {name: figures[name].pop("threshold") for name in CLASSES} == pytest.approx(moved)
+    for name in CLASSES:
+        del found["true"]["per_class"][name]["threshold"]
+        assert figures[name] == pytest.approx(found["true"]["per_class"][name])
 
 
 def test_model_without_a_record_has_thresholds_of_a_half(run, tmp_path):

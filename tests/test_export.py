@@ -4,10 +4,11 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import PROJECT, rows, train_settings
+from conftest import PROJECT, TAXONOMY, rows, train_settings
 
 from sitrep.cli.composition import compose_settings
 from sitrep.errors import UsageError, UserError
@@ -19,6 +20,7 @@ from sitrep.inference import engine_choice, onnx_engine, stored_answers
 from sitrep.inference.predictor import Predictor
 from sitrep.inference.run import predict
 from sitrep.model.checkpoint import open_checkpoint
+from sitrep.model.validation_fit import read_validation
 from sitrep.settings import EvaluateSettings, ExportSettings, PredictSettings
 from sitrep.storage.complete import sha256_of
 from sitrep.training.run import train
@@ -100,6 +102,23 @@ def test_temperature_is_fitted_to_what_int8_answers_and_kept_in_fp32(run_directo
     original = (run_directory / "checkpoint" / "validation.json").read_bytes()
     assert (fp32 / "validation.json").read_bytes() == original
     assert "fitted anew" in json.loads((int8 / "export.json").read_text())["fitted"]
+
+
+def test_what_was_fitted_on_a_users_pages_is_kept_in_int8(run_directory, tmp_path):
+    folder = shutil.copytree(run_directory, tmp_path / "adapted") / "checkpoint"
+    mine = replace(
+        read_validation(folder),
+        true=[0, 1],
+        predicted=[0, 1],
+        articles=[0, 1],
+        temperature=1.7,
+        acceptance_thresholds=dict.fromkeys(TAXONOMY.labels, 0.8),
+    )
+    mine.write(folder)
+    sign(folder)
+    int8 = exported(folder.parent, "format=onnx-int8", f"output={tmp_path / 'int8'}")
+    assert read_validation(int8) == mine
+    assert "still those of fp32, as they were fitted on other pages" in (int8 / "export.json").read_text()
 
 
 def test_evaluation_and_jobs_take_an_exported_folder(fp32, toy_file, tmp_path):

@@ -1,15 +1,18 @@
 import json
 import shutil
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
-from conftest import rows
+from conftest import CLASSES, TAXONOMY, rows
 from safetensors.torch import load_file, save_file
 
 from sitrep.errors import UserError
 from sitrep.inference.predictor import WINDOW, Predictor
+from sitrep.labels import Task
+from sitrep.model.validation_fit import ValidationFit
 from sitrep.pages.passages import article_passages
 
 
@@ -23,6 +26,20 @@ def test_prediction_does_not_depend_on_the_batch(predictor):
     together = predictor.predict_proba(texts)
     alone = np.concatenate([predictor.predict_proba([text]) for text in texts])
     assert np.abs(together - alone).max() < 1e-5
+
+
+def test_without_the_temperature_probabilities_change_and_labels_do_not():
+    drawn = np.random.default_rng(0).normal(scale=3, size=(3000, 4))
+    thresholds = dict(zip(CLASSES, (0.3, 0.45, 0.7, 0.2), strict=True))
+    fit = ValidationFit(list(TAXONOMY.labels), [], [], [], 2.5, "", thresholds, 0.95, {})
+    warm = Predictor(SimpleNamespace(device="cpu"), None, TAXONOMY, Task.multi_label, fit, thresholds)
+    plain = warm.uncalibrated()
+    assert plain.probabilities(drawn) == pytest.approx(1 / (1 + np.exp(-drawn)))
+    assert plain.choose(plain.probabilities(drawn)) == warm.choose(warm.probabilities(drawn))
+    by_old_thresholds = warm.choose(plain.probabilities(drawn))
+    assert by_old_thresholds != warm.choose(warm.probabilities(drawn))
+    again = plain.uncalibrated()
+    assert again.choose(again.probabilities(drawn)) == plain.choose(plain.probabilities(drawn))
 
 
 def test_predictions_come_before_the_whole_input_was_read(predictor):

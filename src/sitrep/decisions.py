@@ -25,6 +25,19 @@ def probabilities_of(logits: np.ndarray, task: Task, temperature: float = 1.0) -
     return np.asarray(weights / weights.sum(axis=-1, keepdims=True))
 
 
+def at_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
+    """Probabilities of classes that may apply together, their log odds divided by a temperature."""
+    given = np.asarray(probabilities, dtype=np.float64)
+    with np.errstate(divide="ignore"):  # 0 and 1 stay what they are
+        return probabilities_of(np.log(given) - np.log1p(-given), Task.multi_label, temperature)
+
+
+def thresholds_at(thresholds: Mapping[str, float], temperature: float) -> dict[str, float]:
+    """The thresholds of classes that go with :func:`at_temperature`."""
+    moved = at_temperature(np.array(list(thresholds.values())), temperature)
+    return dict(zip(thresholds, moved.tolist(), strict=True))
+
+
 def pool_logits(logits: np.ndarray, task: Task) -> np.ndarray:
     """One set of logits whose probabilities are the mean of those of several models.
 

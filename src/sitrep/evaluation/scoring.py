@@ -16,7 +16,7 @@ from sitrep.evaluation.results import Results, compute, passages_of
 from sitrep.evaluation.shared_words import sharing_words
 from sitrep.inference.embedding import Embedder
 from sitrep.inference.predictor import Predictor
-from sitrep.labels import Taxonomy, shipped_taxonomy
+from sitrep.labels import Task, Taxonomy, shipped_taxonomy
 from sitrep.model.baselines import Baseline, baselines
 from sitrep.model.checkpoint import Checkpoint
 from sitrep.sentences import LabelledSentence
@@ -77,7 +77,7 @@ def score_checkpoint(
         data,
         {},
         made_with,
-        checkpoint.thresholds,
+        predictor.thresholds if checkpoint.task is Task.multi_label else {},
     )
     return replace(results, notes=[*results.notes, *_notes_on_plain_pipelines(checkpoint)])
 

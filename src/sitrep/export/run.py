@@ -170,6 +170,8 @@ class _Job:
             return "the checkpoint has no temperature and no thresholds"
         if isinstance(self.data, str):
             return f"temperature and thresholds are still those of fp32, as {self.data}"
+        if not known.is_of(self.data.split.validation):
+            return "temperature and thresholds are still those of fp32, as they were fitted on other pages (adapt)"
         plain = Predictor(engine, self._encoder(), self.checkpoint.taxonomy, self.checkpoint.task)
         fit = fit_on_validation(plain, self.data.split.validation, known.target_precision, self.data.calibration)
         fit.write(self.folder)

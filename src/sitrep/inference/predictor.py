@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sitrep.decisions import classes_that_apply, decide, label_of, probabilities_of
+from sitrep.decisions import at_temperature, classes_that_apply, decide, label_of, probabilities_of, thresholds_at
 from sitrep.errors import UserError
 from sitrep.inference.batching import whole_articles
 from sitrep.inference.checkpoint_encoder import load_encoder
@@ -85,6 +85,7 @@ class Predictor(ModelBatches):
         self.temperature = (fit.temperature if fit else None) or 1.0
         self.acceptance_thresholds = fit.acceptance_thresholds if fit else {}
         self.thresholds = dict.fromkeys(self.class_names, DEFAULT_THRESHOLD) | dict(thresholds or {})
+        self._choice_temperature = 1.0  # of the probabilities that thresholds were chosen on, against those given
         self.familiarity = familiarity
         self.odd_sentences: Counter[str] = Counter()
 
@@ -103,7 +104,8 @@ class Predictor(ModelBatches):
 
         Args:
             checkpoint: A run folder, the ``checkpoint`` folder inside it, or one that was opened already.
-            calibrated: Use the temperature and the acceptance thresholds that were fitted on validation.
+            calibrated: Use the temperature and the acceptance thresholds that were fitted on validation; else as
+                :meth:`uncalibrated`.
             engine: ``auto``, ``torch``, ``onnx`` or ``reference``.
             precision: ``auto``, ``fp32``, ``bf16`` or ``int8``.
             batch_tokens: Tokens a batch, padding included; ``None``: what suits the device.
@@ -120,16 +122,30 @@ class Predictor(ModelBatches):
         encoder = load_encoder(opened)
         loaded = load_engine(opened, precision, engine, speaker)
         check_answers(opened, loaded, encoder)
-        return cls(
+        predictor = cls(
             engine=loaded,
             encoder=encoder,
             taxonomy=opened.taxonomy,
             task=opened.task,
-            fit=opened.validation if calibrated else None,
+            fit=opened.validation,
             thresholds=opened.thresholds,
             batch_tokens=batch_tokens,
             familiarity=opened.familiarity,
         )
+        return predictor if calibrated else predictor.uncalibrated()
+
+    def uncalibrated(self) -> "Predictor":
+        """The same model and the same labels, with the probabilities of a plain pipeline and without decisions.
+
+        The thresholds of classes move with the probabilities. An exclusive class is still held against the others on
+        the scale that they were chosen on: how far two classes lie above theirs compares otherwise on another one.
+        """
+        moved = thresholds_at(self.thresholds, 1 / self.temperature)
+        plain = Predictor(
+            self.engine, self.encoder, self.taxonomy, self.task, None, moved, self.batch_tokens, self.familiarity
+        )
+        plain._choice_temperature = self.temperature * self._choice_temperature
+        return plain
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -283,6 +299,10 @@ class Predictor(ModelBatches):
         """
         if self.task is Task.single_label:
             return [self.class_names[index] for index in probabilities.argmax(axis=1)], [None] * len(probabilities)
-        applies = classes_that_apply(probabilities, thresholds or self.thresholds, self.taxonomy)
+        if thresholds is None:
+            thresholds, scale = self.thresholds, self._choice_temperature
+            if scale != 1:
+                thresholds, probabilities = thresholds_at(thresholds, scale), at_temperature(probabilities, scale)
+        applies = classes_that_apply(probabilities, thresholds, self.taxonomy)
         names = [tuple(name for name, holds in zip(self.class_names, row, strict=True) if holds) for row in applies]
         return label_of(applies, self.taxonomy), names

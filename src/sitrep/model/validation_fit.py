@@ -7,6 +7,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, get_origin
 
+from sitrep.sentences import LabelledSentence
 from sitrep.storage.complete import read_json, record_of
 
 VALIDATION = "validation.json"
@@ -59,6 +60,15 @@ class ValidationFit:
                     raise TypeError(f"{name} must give a label a probability, not {label!r}: {value!r}")
         if self.temperature is not None and not 0 < self.temperature < float("inf"):
             raise TypeError(f"temperature must be above 0, not {self.temperature!r}")
+
+    def is_of(self, sentences: Sequence[LabelledSentence]) -> bool:
+        """Whether it tells of these units, by their labels and how they stand in articles; else of pages of a user's.
+
+        Args:
+            sentences: The validation split of the training.
+        """
+        same_labels = [self.labels[number] for number in self.true] == [sentence.label for sentence in sentences]
+        return same_labels and self.articles == number_articles([sentence.article_id for sentence in sentences])
 
     def write(self, folder: Path) -> None:
         """Write the file into a checkpoint folder."""

@@ -62,10 +62,7 @@ class LabellingService:
 
     def start(self, predictor: Predictor) -> None:
         """Answer from now on."""
-        self.plain = Predictor(
-            predictor.engine, predictor.encoder, predictor.taxonomy, predictor.task,
-            thresholds=predictor.thresholds, batch_tokens=predictor.batch_tokens, familiarity=predictor.familiarity,
-        )  # fmt: skip
+        self.plain = predictor.uncalibrated()
         self._queue = queue = ModelQueue(predictor.batch_logits, predictor.batch_tokens, self.measurements)
         self.measurements.watch_queue(lambda: queue.requests, lambda: queue.tokens, lambda: queue.oldest_seconds)
         self.predictor = predictor
