@@ -10,7 +10,9 @@ from sitrep.labels import Task
 from sitrep.sentences import LabelledSentence, Use
 from sitrep.settings import DataSettings, Precision
 from sitrep.training.distillation import Teachers, wanted_probabilities
+from sitrep.training.fine_tuning import fine_tune
 from sitrep.training.run import train
+from sitrep.training.trainer import ContrastiveTrainer, SentenceTrainer
 
 LIKELY = dict(zip(TAXONOMY.labels, (0.6, 0.4, 0, 0, 0), strict=True))
 
@@ -75,6 +77,47 @@ def test_pages_without_labels_are_cut_into_sentences_and_given_the_teachers_prob
     found = teachers.label([str(tmp_path / "page.txt")])
     assert [unit.text for unit in found] == ["Gunmen stormed the post.", "No one was hurt.", "Share this page"]
     assert all(set(unit.probabilities) == set(TAXONOMY.labels) for unit in found)
+
+
+def test_pages_without_labels_get_the_label_that_the_teachers_hold_likeliest(run_directory, tmp_path, monkeypatch):
+    page = tmp_path / "page.txt"
+    page.write_text("Share this page\nGunmen stormed the post.\n", encoding="utf-8")
+    teachers = Teachers.open([str(run_directory)], TAXONOMY, Task.single_label, Precision.fp32)
+    for names in (("boilerplate", "attack_description"), ("none", "official_statement")):
+        means = np.array([[0.6 if name == likely else 0.1 for name in TAXONOMY.labels] for likely in names])
+        monkeypatch.setattr(Teachers, "_mean_probabilities", lambda *_, means=means: means)
+        assert [unit.label for unit in teachers.label([str(page)])] == list(names)
+
+
+def test_of_many_labels_a_page_without_labels_is_filed_under_what_applies():
+    teachers = Teachers((), TAXONOMY, Task.multi_label, Precision.fp32)
+    means = np.array([[0.1] * 4, [0.1, 0.6, 0.9, 0.1]])
+    assert teachers._likeliest(means)[0] == "none"
+    assert teachers._likeliest(means)[1] in TAXONOMY.classes[1:3]
+
+
+def test_what_nobody_labelled_has_no_part_in_the_contrast_of_labels(toy_file, tmp_path, monkeypatch):
+    contrasted, learnt = [], []
+    for kind, seen in ((ContrastiveTrainer, contrasted), (SentenceTrainer, learnt)):
+        monkeypatch.setattr(kind, "compute_loss", _noting(kind.compute_loss, seen))
+    settings = train_settings(toy_file, tmp_path / "run", "trainer.contrastive_epochs=1")
+    split = load_data(settings.data, TAXONOMY).split
+    unlabelled = tuple(replace(sentence(LIKELY), article_id=f"page {n}") for n in range(5))
+    fine_tune(settings, split, TAXONOMY, tmp_path / "scratch", unlabelled=unlabelled)
+    texts = [unit.text for unit in split.train]
+    assert set(contrasted) == set(range(len(texts)))
+    assert set(learnt) == set(range(len(texts) + len(unlabelled)))
+
+
+def _noting(compute_loss, seen):
+    """A loss that notes the numbers of the units that it learns from."""
+
+    def noted(self, model, inputs, *others, **options):
+        if model.training:
+            seen.extend(inputs["numbers"][inputs["labels"] >= 0].tolist())
+        return compute_loss(self, model, inputs, *others, **options)
+
+    return noted
 
 
 def test_teacher_of_other_labels_is_refused(run_directory):

@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from sitrep.data.split import Split
+from sitrep.decisions import classes_that_apply, label_of
 from sitrep.errors import UserError
 from sitrep.inference.inputs import InputSource
 from sitrep.inference.predictor import Predictor
@@ -50,10 +51,14 @@ class Teachers:
 
     Attributes:
         checkpoints: Theirs.
+        taxonomy: Of the labels of the one that learns.
+        task: Its.
         precision: That they compute in.
     """
 
     checkpoints: tuple[Checkpoint, ...]
+    taxonomy: Taxonomy
+    task: Task
     precision: Precision
 
     @cached_property
@@ -83,7 +88,7 @@ class Teachers:
                     f"{task.name} with {', '.join(wanted)} is wanted"
                 )
             checkpoints.append(checkpoint)
-        return cls(tuple(checkpoints), precision)
+        return cls(tuple(checkpoints), taxonomy, task, precision)
 
     def strangers(self, test: str) -> Iterator[str]:
         """Teachers that may have learnt from the test set, as theirs was another.
@@ -100,11 +105,7 @@ class Teachers:
 
         Teachers that read pages read each sentence within those of its page that are given.
         """
-        names, means = self._mean_probabilities(sentences)
-        return tuple(
-            replace(sentence, probabilities=dict(zip(names, row.tolist(), strict=True)))
-            for sentence, row in zip(sentences, means, strict=True)
-        )
+        return self._with_probabilities(sentences, self._mean_probabilities(sentences))
 
     def instruct(self, split: Split, files: Sequence[str]) -> tuple[Split, tuple[LabelledSentence, ...], int]:
         """Give what is learnt from the teachers' probabilities.
@@ -123,7 +124,9 @@ class Teachers:
         return replace(split, train=self.teach(split.train)), unlabelled, len(found) - len(unlabelled)
 
     def label(self, files: Sequence[str]) -> tuple[LabelledSentence, ...]:
-        """Read pages without labels, and give each sentence the teachers' probabilities; its label stands for nothing.
+        """Read pages without labels, and give each sentence the teachers' probabilities and the likeliest label.
+
+        That label tells furniture from text where pages are mixed; what is wanted are the probabilities.
 
         Args:
             files: Pages, folders of them, or rows, as ``scripts/predict.py`` reads them.
@@ -134,19 +137,36 @@ class Teachers:
         passages = [passage for file in files for passage in InputSource(file).passages()]
         if not passages:
             return ()
-        return self.teach([self._unlabelled(passage) for passage in passages])
+        asked = [self._unlabelled(passage) for passage in passages]
+        means = self._mean_probabilities(asked)
+        taught = self._with_probabilities(asked, means)
+        return tuple(replace(unit, label=label) for unit, label in zip(taught, self._likeliest(means), strict=True))
 
-    def _mean_probabilities(self, sentences: Sequence[LabelledSentence]) -> tuple[tuple[str, ...], np.ndarray]:
+    def _mean_probabilities(self, sentences: Sequence[LabelledSentence]) -> np.ndarray:
+        """Shape (sentences, outputs), in the order of the one that learns."""
         total = np.zeros(())
-        names: tuple[str, ...] = ()
         for predictor in self._predictors:
-            names = names or predictor.class_names
-            order = [predictor.class_names.index(name) for name in names]
+            order = [predictor.class_names.index(name) for name in self.taxonomy.class_names(self.task)]
             total = total + predictor.probabilities_of_units(sentences)[:, order]
-        return names, total / len(self._predictors)
+        return total / len(self._predictors)
+
+    def _with_probabilities(
+        self, sentences: Sequence[LabelledSentence], means: np.ndarray
+    ) -> tuple[LabelledSentence, ...]:
+        names = self.taxonomy.class_names(self.task)
+        return tuple(
+            replace(sentence, probabilities=dict(zip(names, row.tolist(), strict=True)))
+            for sentence, row in zip(sentences, means, strict=True)
+        )
+
+    def _likeliest(self, means: np.ndarray) -> list[str]:
+        if self.task is Task.multi_label:
+            applies = classes_that_apply(means, dict.fromkeys(self.taxonomy.classes, 0.5), self.taxonomy)
+            return label_of(applies, self.taxonomy)
+        return [self.taxonomy.labels[place] for place in means.argmax(axis=-1)]
 
     def _unlabelled(self, passage: Passage) -> LabelledSentence:
-        label = self.checkpoints[0].taxonomy.labels[0]  # stands for nothing: what is wanted are the probabilities
+        label = self.taxonomy.labels[0]  # until the teachers have answered
         return LabelledSentence(
             passage.text, label, (), passage.id, passage.article_id, passage.position, passage.fields
         )
