@@ -5,8 +5,11 @@ import pytest
 from conftest import TAXONOMY, train_settings, write_jsonl
 
 from sitrep.data.loading import divide, load_data
+from sitrep.data.split import Split
 from sitrep.errors import UserError
+from sitrep.inference.inputs import InputSource
 from sitrep.labels import Task
+from sitrep.model.encoding import reading_order
 from sitrep.sentences import LabelledSentence, Use
 from sitrep.settings import DataSettings, Precision
 from sitrep.training.distillation import Teachers, wanted_probabilities
@@ -87,6 +90,45 @@ def test_pages_without_labels_get_the_label_that_the_teachers_hold_likeliest(run
         means = np.array([[0.6 if name == likely else 0.1 for name in TAXONOMY.labels] for likely in names])
         monkeypatch.setattr(Teachers, "_mean_probabilities", lambda *_, means=means: means)
         assert [unit.label for unit in teachers.label([str(page)])] == list(names)
+
+
+@pytest.fixture
+def sites(tmp_path):
+    """Two folders with a page of one name."""
+    pages = {"a": "Gunmen stormed the post.\nNo one was hurt.\n", "b": "Share this page\nThe ministry denied it.\n"}
+    for name, text in pages.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "index.txt").write_text(text, encoding="utf-8")
+    return [f"{tmp_path / name}/" for name in pages]
+
+
+def test_pages_of_one_name_in_two_inputs_or_in_the_labelled_data_are_read_apart(run_directory, sites):
+    teachers = Teachers.open([str(run_directory)], TAXONOMY, Task.single_label, Precision.fp32)
+    labelled = [replace(sentence(), article_id="index", text=f"The army denied {n}.") for n in range(2)]
+    split, unlabelled, _ = teachers.instruct(Split(tuple(labelled), (), ()), sites)
+    units = [*split.train, *unlabelled]
+    assert [[units[number].text for number in page] for page in reading_order(units)] == [
+        ["The army denied 0.", "The army denied 1."],
+        ["Gunmen stormed the post.", "No one was hurt."],
+        ["Share this page", "The ministry denied it."],
+    ]
+    assert len({unit.id for unit in unlabelled}) == len(unlabelled)
+
+
+def test_sentence_of_a_training_page_is_learnt_by_its_label_alone(run_directory, sites):
+    teachers = Teachers.open([str(run_directory)], TAXONOMY, Task.single_label, Precision.fp32)
+    names = [unit.article_id for unit in InputSource(sites[0]).passages()]
+    labelled = (
+        replace(sentence(), article_id=names[0], text="No one was hurt."),
+        replace(sentence(), article_id="another", text="Share this page"),
+    )
+    _, unlabelled, left_out = teachers.instruct(Split(labelled, (), ()), sites)
+    assert [unit.text for unit in unlabelled] == [
+        "Gunmen stormed the post.",
+        "Share this page",
+        "The ministry denied it.",
+    ]
+    assert left_out == 1
 
 
 def test_of_many_labels_a_page_without_labels_is_filed_under_what_applies():

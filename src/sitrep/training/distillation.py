@@ -16,6 +16,9 @@ from sitrep.model.checkpoint import Checkpoint, open_checkpoint
 from sitrep.sentences import LabelledSentence, Passage
 from sitrep.settings import Precision
 
+UNLABELLED = "data.unlabelled_files"
+"""Begins the names of pages without labels, before the number of the input that they are of."""
+
 
 def wanted_probabilities(
     sentences: Sequence[LabelledSentence], taxonomy: Taxonomy, task: Task, distillation: float
@@ -115,12 +118,15 @@ class Teachers:
             files: Pages without labels, as :meth:`label` takes them.
 
         Returns:
-            The split, the sentences of the pages, and how many are left out as they stand in the validation or the
-            test set.
+            The split, the sentences of the pages, and how many are left out: those that stand in the validation or the
+            test set, and those of a training page whose label is known.
         """
         found = self.label(files)
         measured = {sentence.text for part in (split.validation, split.test) for sentence in part}
-        unlabelled = tuple(sentence for sentence in found if sentence.text not in measured)
+        known = {(sentence.article_id, sentence.text) for sentence in split.train}
+        unlabelled = tuple(
+            unit for unit in found if unit.text not in measured and (_page(unit), unit.text) not in known
+        )
         return replace(split, train=self.teach(split.train)), unlabelled, len(found) - len(unlabelled)
 
     def label(self, files: Sequence[str]) -> tuple[LabelledSentence, ...]:
@@ -129,15 +135,19 @@ class Teachers:
         That label tells furniture from text where pages are mixed; what is wanted are the probabilities.
 
         Args:
-            files: Pages, folders of them, or rows, as ``scripts/predict.py`` reads them.
+            files: Pages, folders of them, or rows, as ``scripts/predict.py`` reads them. Pages of one name in two of
+                them, or with the name of a labelled one, are different pages.
 
         Raises:
             UserError: If one cannot be read.
         """
-        passages = [passage for file in files for passage in InputSource(file).passages()]
-        if not passages:
+        asked = [
+            self._unlabelled(passage, number)
+            for number, file in enumerate(files, 1)
+            for passage in InputSource(file).passages()
+        ]
+        if not asked:
             return ()
-        asked = [self._unlabelled(passage) for passage in passages]
         means = self._mean_probabilities(asked)
         taught = self._with_probabilities(asked, means)
         return tuple(replace(unit, label=label) for unit, label in zip(taught, self._likeliest(means), strict=True))
@@ -165,8 +175,12 @@ class Teachers:
             return label_of(applies, self.taxonomy)
         return [self.taxonomy.labels[place] for place in means.argmax(axis=-1)]
 
-    def _unlabelled(self, passage: Passage) -> LabelledSentence:
+    def _unlabelled(self, passage: Passage, number: int) -> LabelledSentence:
         label = self.taxonomy.labels[0]  # until the teachers have answered
-        return LabelledSentence(
-            passage.text, label, (), passage.id, passage.article_id, passage.position, passage.fields
-        )
+        name, page = (f"{UNLABELLED} {number}: {own}" for own in (passage.id, passage.article_id))
+        return LabelledSentence(passage.text, label, (), name, page, passage.position, passage.fields)
+
+
+def _page(unit: LabelledSentence) -> str:
+    """Name of its page where it was read; it goes by another, as inputs and labelled data may share names."""
+    return unit.article_id.partition(": ")[2]
