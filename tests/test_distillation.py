@@ -1,4 +1,6 @@
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,10 +13,11 @@ from sitrep.inference.inputs import InputSource
 from sitrep.labels import Task
 from sitrep.model.encoding import reading_order
 from sitrep.sentences import LabelledSentence, Use
-from sitrep.settings import DataSettings, Precision
+from sitrep.settings import DataSettings, Precision, TrainerSettings, TrainSettings
 from sitrep.training.distillation import Teachers, wanted_probabilities
 from sitrep.training.fine_tuning import fine_tune
 from sitrep.training.run import train
+from sitrep.training.run_identity import refuse_changes, run_identity
 from sitrep.training.trainer import ContrastiveTrainer, SentenceTrainer
 
 LIKELY = dict(zip(TAXONOMY.labels, (0.6, 0.4, 0, 0, 0), strict=True))
@@ -173,6 +176,34 @@ def test_teacher_that_is_none_is_refused_by_name_before_the_data_is_read(tmp_pat
     with pytest.raises(UserError, match=r"^trainer\.teacher=nowhere"):
         train(train_settings(tmp_path / "no_such.jsonl", tmp_path / "run", "trainer.teacher=[nowhere]"))
     assert not (tmp_path / "run").exists()
+
+
+def test_run_with_a_teacher_goes_on_though_another_processor_gives_other_last_digits(run_directory, data_settings):
+    settings = TrainSettings(data=data_settings, trainer=TrainerSettings(teacher=[str(run_directory)]))
+    data = load_data(settings.data, TAXONOMY)
+
+    def identity(likely, text="The army denied it.", label="none"):
+        train = tuple(replace(unit, probabilities=LIKELY | likely) for unit in data.split.train)
+        unlabelled = [replace(sentence(likely, label), text=text, labels=())]
+        return run_identity(settings, replace(data, split=replace(data.split, train=train)), unlabelled, 1)
+
+    begun = identity({"none": 0.1})
+    refuse_changes(begun, identity({"none": 0.1 + 1e-16}, label="boilerplate"), Path("run"))
+    with pytest.raises(UserError, match="its unlabelled set differs"):
+        refuse_changes(begun, identity({"none": 0.1}, text="Another."), Path("run"))
+
+
+def test_run_with_a_teacher_that_was_changed_is_not_gone_on_with(run_directory, data_settings, tmp_path):
+    teacher = tmp_path / "teacher"
+    shutil.copytree(run_directory / "checkpoint", teacher)
+    (teacher / "sitrep.json").unlink()  # as another program would have made it
+    settings = TrainSettings(data=data_settings, trainer=TrainerSettings(teacher=[str(teacher)]))
+    data = load_data(settings.data, TAXONOMY)
+    begun = run_identity(settings, data, (), 1)
+    with (teacher / "model.safetensors").open("ab") as weights:
+        weights.write(b" ")
+    with pytest.raises(UserError, match=r"teacher/model\.safetensors was changed since it began"):
+        refuse_changes(begun, run_identity(settings, data, (), 1), Path("run"))
 
 
 @pytest.mark.slow
