@@ -22,7 +22,7 @@ from sitrep.storage import sealed
 from sitrep.training import run as training
 from sitrep.training import run_folder
 from sitrep.training.run import train
-from sitrep.training.run_identity import refuse_changes
+from sitrep.training.run_identity import plain_settings, refuse_changes
 
 RECIPE = ["trainer.epochs=2", "trainer.batch_size=16", "trainer.learning_rate=0.005", "trainer.save_minutes=1e-9"]
 
@@ -171,6 +171,19 @@ def test_what_cannot_be_gone_on_with_is_refused_in_one_line_and_stays_as_it_was(
     with pytest.raises(UserError, match=r"out/run: is finished; repeat=.*run makes it again"):
         train(settings(f"data={own}", "resume=true"))
     assert train(settings(f"data={own}", "resume=auto")) == tmp_path / "out" / "run"
+
+
+def test_finished_run_is_done_by_its_own_settings_alone_where_resume_is_auto(settings, tmp_path):
+    made = settings("resume=auto")
+    run = tmp_path / "out" / "run"
+    run.mkdir(parents=True)
+    (run / "config.yaml").write_text(yaml.safe_dump(plain_settings(made)), encoding="utf-8")
+    (run / "metrics.json").write_text("{}", encoding="utf-8")
+    assert train(settings("resume=auto", "trainer.save_minutes=1")) == run
+    words = r"out/run: is finished, but not with these settings: it was begun with trainer\.learning_rate=.*, now 0\.25"
+    with pytest.raises(UserError, match=words):
+        train(settings("resume=auto", "trainer.learning_rate=0.25"))
+    assert names(run) == ["config.yaml", "metrics.json"]
 
 
 def test_run_is_not_found_where_there_is_none(settings, tmp_path):

@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from sitrep.data.split import Split
+from sitrep.decisions import classes_that_apply, label_of
 from sitrep.errors import UserError
 from sitrep.inference.inputs import InputSource
 from sitrep.inference.predictor import Predictor
@@ -14,6 +15,9 @@ from sitrep.labels import Task, Taxonomy
 from sitrep.model.checkpoint import Checkpoint, open_checkpoint
 from sitrep.sentences import LabelledSentence, Passage
 from sitrep.settings import Precision
+
+UNLABELLED = "data.unlabelled_files"
+"""Begins the names of pages without labels, before the number of the input that they are of."""
 
 
 def wanted_probabilities(
@@ -50,10 +54,14 @@ class Teachers:
 
     Attributes:
         checkpoints: Theirs.
+        taxonomy: Of the labels of the one that learns.
+        task: Its.
         precision: That they compute in.
     """
 
     checkpoints: tuple[Checkpoint, ...]
+    taxonomy: Taxonomy
+    task: Task
     precision: Precision
 
     @cached_property
@@ -83,7 +91,7 @@ class Teachers:
                     f"{task.name} with {', '.join(wanted)} is wanted"
                 )
             checkpoints.append(checkpoint)
-        return cls(tuple(checkpoints), precision)
+        return cls(tuple(checkpoints), taxonomy, task, precision)
 
     def strangers(self, test: str) -> Iterator[str]:
         """Teachers that may have learnt from the test set, as theirs was another.
@@ -100,11 +108,7 @@ class Teachers:
 
         Teachers that read pages read each sentence within those of its page that are given.
         """
-        names, means = self._mean_probabilities(sentences)
-        return tuple(
-            replace(sentence, probabilities=dict(zip(names, row.tolist(), strict=True)))
-            for sentence, row in zip(sentences, means, strict=True)
-        )
+        return self._with_probabilities(sentences, self._mean_probabilities(sentences))
 
     def instruct(self, split: Split, files: Sequence[str]) -> tuple[Split, tuple[LabelledSentence, ...], int]:
         """Give what is learnt from the teachers' probabilities.
@@ -114,39 +118,69 @@ class Teachers:
             files: Pages without labels, as :meth:`label` takes them.
 
         Returns:
-            The split, the sentences of the pages, and how many are left out as they stand in the validation or the
-            test set.
+            The split, the sentences of the pages, and how many are left out: those that stand in the validation or the
+            test set, and those of a training page whose label is known.
         """
         found = self.label(files)
         measured = {sentence.text for part in (split.validation, split.test) for sentence in part}
-        unlabelled = tuple(sentence for sentence in found if sentence.text not in measured)
+        known = {(sentence.article_id, sentence.text) for sentence in split.train}
+        unlabelled = tuple(
+            unit for unit in found if unit.text not in measured and (_page(unit), unit.text) not in known
+        )
         return replace(split, train=self.teach(split.train)), unlabelled, len(found) - len(unlabelled)
 
     def label(self, files: Sequence[str]) -> tuple[LabelledSentence, ...]:
-        """Read pages without labels, and give each sentence the teachers' probabilities; its label stands for nothing.
+        """Read pages without labels, and give each sentence the teachers' probabilities and the likeliest label.
+
+        That label tells furniture from text where pages are mixed; what is wanted are the probabilities.
 
         Args:
-            files: Pages, folders of them, or rows, as ``scripts/predict.py`` reads them.
+            files: Pages, folders of them, or rows, as ``scripts/predict.py`` reads them. Pages of one name in two of
+                them, or with the name of a labelled one, are different pages.
 
         Raises:
             UserError: If one cannot be read.
         """
-        passages = [passage for file in files for passage in InputSource(file).passages()]
-        if not passages:
+        asked = [
+            self._unlabelled(passage, number)
+            for number, file in enumerate(files, 1)
+            for passage in InputSource(file).passages()
+        ]
+        if not asked:
             return ()
-        return self.teach([self._unlabelled(passage) for passage in passages])
+        means = self._mean_probabilities(asked)
+        taught = self._with_probabilities(asked, means)
+        return tuple(replace(unit, label=label) for unit, label in zip(taught, self._likeliest(means), strict=True))
 
-    def _mean_probabilities(self, sentences: Sequence[LabelledSentence]) -> tuple[tuple[str, ...], np.ndarray]:
+    def _mean_probabilities(self, sentences: Sequence[LabelledSentence]) -> np.ndarray:
+        """Shape (sentences, outputs), in the order of the one that learns."""
         total = np.zeros(())
-        names: tuple[str, ...] = ()
         for predictor in self._predictors:
-            names = names or predictor.class_names
-            order = [predictor.class_names.index(name) for name in names]
+            order = [predictor.class_names.index(name) for name in self.taxonomy.class_names(self.task)]
             total = total + predictor.probabilities_of_units(sentences)[:, order]
-        return names, total / len(self._predictors)
+        return total / len(self._predictors)
 
-    def _unlabelled(self, passage: Passage) -> LabelledSentence:
-        label = self.checkpoints[0].taxonomy.labels[0]  # stands for nothing: what is wanted are the probabilities
-        return LabelledSentence(
-            passage.text, label, (), passage.id, passage.article_id, passage.position, passage.fields
+    def _with_probabilities(
+        self, sentences: Sequence[LabelledSentence], means: np.ndarray
+    ) -> tuple[LabelledSentence, ...]:
+        names = self.taxonomy.class_names(self.task)
+        return tuple(
+            replace(sentence, probabilities=dict(zip(names, row.tolist(), strict=True)))
+            for sentence, row in zip(sentences, means, strict=True)
         )
+
+    def _likeliest(self, means: np.ndarray) -> list[str]:
+        if self.task is Task.multi_label:
+            applies = classes_that_apply(means, dict.fromkeys(self.taxonomy.classes, 0.5), self.taxonomy)
+            return label_of(applies, self.taxonomy)
+        return [self.taxonomy.labels[place] for place in means.argmax(axis=-1)]
+
+    def _unlabelled(self, passage: Passage, number: int) -> LabelledSentence:
+        label = self.taxonomy.labels[0]  # until the teachers have answered
+        name, page = (f"{UNLABELLED} {number}: {own}" for own in (passage.id, passage.article_id))
+        return LabelledSentence(passage.text, label, (), name, page, passage.position, passage.fields)
+
+
+def _page(unit: LabelledSentence) -> str:
+    """Name of its page where it was read; it goes by another, as inputs and labelled data may share names."""
+    return unit.article_id.partition(": ")[2]

@@ -146,7 +146,10 @@ def fine_tune(
         wanted_probabilities(unlabelled, taxonomy, task, 1.0),
     ]
     examples = Examples([*split.train, *unlabelled], encoder, taxonomy, np.concatenate(wanted))
-    refuse_idle_processes(len(examples), chosen.batch_size, chosen.accumulation_steps)
+    # What nobody labelled has no part in the contrast of labels.
+    labelled = Examples(split.train, encoder, taxonomy, wanted[0]) if unlabelled else examples
+    fewest = len(labelled) if chosen.contrastive_epochs else len(examples)
+    refuse_idle_processes(fewest, chosen.batch_size, chosen.accumulation_steps)
     read = wanted_probabilities(split.validation, taxonomy, task, 0.0)
     held_out = Examples(split.validation, encoder, taxonomy, read)
     held_out.rows.sort(key=lambda row: len(row.ids))  # batches of like length: little is padded
@@ -170,7 +173,8 @@ def fine_tune(
         stages.open(),
     ):
         if chosen.contrastive_epochs:
-            warm_up(arguments, stages.warm_up, chosen.contrastive_epochs, chosen.extra, **parts)
+            contrasted = parts | {"train_dataset": labelled}
+            warm_up(arguments, stages.warm_up, chosen.contrastive_epochs, chosen.extra, **contrasted)
         trainer = make_trainer(
             SentenceTrainer,
             chosen.extra,
@@ -204,7 +208,9 @@ def fine_tune(
         seconds=stages.seconds,
         checkpoint_seconds=stages.checkpoint_seconds,
         resumed_from=stages.resumed_from,
-        sentences=round(len(examples.labels) * (chosen.contrastive_epochs + (trainer.state.epoch or 0))),
+        sentences=round(
+            len(labelled.labels) * chosen.contrastive_epochs + len(examples.labels) * (trainer.state.epoch or 0)
+        ),
     )
 
 

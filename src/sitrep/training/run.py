@@ -153,7 +153,7 @@ class _Job:
         self.data = replace(self.data, split=split)
         if self.unlabelled or passed:
             told = f"without labels: {len(self.unlabelled)} units"
-            told += f"; {passed} more are left out, as they stand in the test or the validation set" if passed else ""
+            told += f"; {passed} more are left out, as they stand in the labelled data" if passed else ""
             _tell(self.console, told)
 
     def train_once(self) -> Results | None:

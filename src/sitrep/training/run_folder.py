@@ -117,9 +117,17 @@ def run_folder(settings: TrainSettings, tell: Tell) -> Iterator[RunFolder]:
 
 
 def finished_run(settings: TrainSettings) -> Path | None:
-    """The run of a chosen name that `resume=auto` finds done."""
+    """The run of a chosen name that `resume=auto` finds done.
+
+    Raises:
+        UserError: If it is of other settings.
+    """
     run = Path(settings.output_dir)
-    return run if settings.resume == IF_ANY and (run / layout.METRICS).exists() else None
+    if settings.resume != IF_ANY or not (run / layout.METRICS).exists():
+        return None
+    if changed := _changes(run, settings):
+        raise UserError(f"{run}: is finished, but not with these settings: {changed}; give another output_dir")
+    return run
 
 
 def find_unfinished(settings: TrainSettings, tell: Tell) -> Path | None:

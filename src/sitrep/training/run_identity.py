@@ -10,6 +10,7 @@ from typing import Any
 from sitrep import __version__
 from sitrep.data.loading import LoadedData
 from sitrep.errors import UserError
+from sitrep.model.checkpoint import open_checkpoint, recorded_files
 from sitrep.model.hardware import choose_device, cpu_name, version_of
 from sitrep.sentences import LabelledSentence
 from sitrep.settings import TrainSettings
@@ -55,10 +56,13 @@ def run_identity(
     import torch
 
     parts = data.split.parts() | {"calibration": data.calibration, "unlabelled": unlabelled}
+    teachers = settings.trainer.teacher
+    taught = ("train", "unlabelled") if teachers else ()
     return {
         "sources": {source.source: source.sha256 for source in data.sources},
-        "sets": {name: _digest(part) for name, part in parts.items()},
+        "sets": {name: _digest(part, name in taught, name == "unlabelled") for name, part in parts.items()},
         "backbone": _backbone(Path(settings.model.name)),
+        "teachers": {file: digest for run in teachers for file, digest in _teacher(run).items()},
         "processes": processes,
         "made_with": {
             "sitrep": __version__,
@@ -82,9 +86,10 @@ def refuse_changes(old: Mapping[str, Any], new: Mapping[str, Any], run: Path) ->
     if old["processes"] != new["processes"]:
         remedy = f"start it with torchrun --nproc-per-node={old['processes']}" if old["processes"] > 1 else "start one"
         raise UserError(f"{run}: was begun by {old['processes']} processes, this is {new['processes']}; {remedy}")
-    for kind in ("sources", "backbone"):
-        for name in old[kind] | new[kind]:
-            before, now = old[kind].get(name), new[kind].get(name)
+    for kind in ("sources", "backbone", "teachers"):
+        then, present = old.get(kind, {}), new.get(kind, {})
+        for name in then | present:
+            before, now = then.get(name), present.get(name)
             if before != now:
                 short = f"its sha256 was {str(before)[:12]}…, now it is {str(now)[:12]}…"
                 raise UserError(
@@ -102,14 +107,24 @@ def changed_circumstances(old: Mapping[str, Any], new: Mapping[str, Any]) -> str
     return f"begun with {'; '.join(said)}: the last bits of the weights may differ" if said else None
 
 
-def _digest(sentences: Iterable[LabelledSentence]) -> str:
-    """SHA-256 over all of each sentence that training looks at."""
+def _digest(sentences: Iterable[LabelledSentence], is_taught: bool, is_unlabelled: bool) -> str:
+    """SHA-256 over all of each sentence that training looks at and that teachers have not said.
+
+    What they say has other last digits on another processor; they themselves are held to be the same.
+    """
     total = hashlib.sha256()
     for item in sentences:
-        probabilities = item.probabilities and dict(item.probabilities)
-        seen = (item.id, item.article_id, item.position, item.text, item.label, item.labels, probabilities)
+        probabilities = dict(item.probabilities) if item.probabilities and not is_taught else None
+        label = None if is_unlabelled else item.label
+        seen = (item.id, item.article_id, item.position, item.text, label, item.labels, probabilities)
         total.update(json.dumps([*seen, item.speech, item.speaker]).encode() + b"\n")
     return total.hexdigest()
+
+
+def _teacher(run: str) -> dict[str, str]:
+    """The files of a teacher that decide what it says."""
+    folder = open_checkpoint(run).folder
+    return {str(folder / name): digest for name, digest in recorded_files(folder).items()}
 
 
 def _backbone(folder: Path) -> dict[str, str]:
