@@ -14,11 +14,13 @@ from sitrep.adaptation.candidates import Measurement
 from sitrep.adaptation.cross_fitting import CandidateLogits
 from sitrep.adaptation.own_units import FOLDS, folds_of, read_own_units
 from sitrep.adaptation.run import adapt
+from sitrep.cli.composition import compose_settings
 from sitrep.errors import UserError
+from sitrep.evaluation.run import evaluate
 from sitrep.metrics.calibration import cautious_temperature
 from sitrep.metrics.moved_reliability import fit_curve, least_confidence, move_curve
 from sitrep.model.checkpoint import open_checkpoint
-from sitrep.settings import AdaptSettings
+from sitrep.settings import AdaptSettings, EvaluateSettings
 from sitrep.training.run import train
 
 STATEMENT, NONE = "official_statement", "none"
@@ -160,6 +162,28 @@ def test_where_nothing_is_better_the_checkpoint_keeps_what_was_fitted_before(run
     texts = [row["text"] for row in labels()]
     assert [new.labels[number] for number in new.predicted] == Predictor.from_checkpoint("adapted").label(texts)
     assert "official_statement 0.600" in Path("adapted/adaptation.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_labels_that_a_checkpoint_was_adapted_to_count_as_seen(run, tmp_path):
+    given = [row | {"text": f"As was said on Monday, {row['text']}"} for row in labels()]
+    adapted = run(given, training_data="named")
+    record = adapted / "checkpoint" / "sitrep.json"
+    others = [row | {"text": f"It was told elsewhere that {row['text']}"} for row in labels()]
+
+    def seen(rows_scored, name):
+        source = write_jsonl(tmp_path / f"{name}.jsonl", rows_scored)
+        fixed = [f"checkpoint={adapted}", f"data.test_files=[{source}]", f"output_dir={tmp_path / name}"]
+        fixed += ["behaviour=false", "baselines=false", "neighbours=false", "training_data=named"]
+        folder = evaluate(compose_settings("evaluate", EvaluateSettings, fixed))
+        return json.loads((folder / "metrics.json").read_text())["data"]["seen_in_training"]
+
+    assert (seen(given, "same"), seen(others, "others")) == (len(given), 0)
+    assert given[0]["text"] not in record.read_text()
+    content = json.loads(record.read_text())
+    del content["adapted_to"]
+    record.write_text(json.dumps(content | {"version": 3}))
+    assert seen(given, "older") is None
 
 
 @pytest.mark.slow

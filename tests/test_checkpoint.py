@@ -120,7 +120,7 @@ def test_record_of_version_0_1_that_contradicts_the_model_is_refused(older):
         ("config.json", "{", "not valid JSON"),
         ("config.json", "[]", "must hold a JSON object"),
         ("config.json", "{}", "has no id2label"),
-        ("sitrep.json", '{"version": 99}', "version 99, this program reads 3"),
+        ("sitrep.json", '{"version": 99}', "version 99, this program reads 4"),
         ("sitrep.json", '{"version": 2, "surprise": 2}', "surprise"),
     ],
 )

@@ -3,7 +3,8 @@ import json
 import pytest
 from conftest import rows, train_settings, write_jsonl
 
-from sitrep.data.leakage import refuse_leaks, seen_units
+from sitrep.data.leakage import refuse_leaks, seen_units, text_digests
+from sitrep.data.loading import LoadedData
 from sitrep.data.split import Split
 from sitrep.errors import UserError
 from sitrep.sentences import LabelledSentence
@@ -23,14 +24,22 @@ LONG = "Six people were killed in the raid"
 )
 def test_texts_that_the_model_reads_alike_are_the_same_text(other):
     split = Split((unit(LONG, "a"),), (), (unit(other, "b"), unit("Nobody was killed in the second raid", "c")))
-    assert seen_units(split, split.test) == 1
+    assert seen_units(split.train, split.test) == 1
+    assert seen_units((), split.test, text_digests(split.train)) == 1
     with pytest.raises(UserError, match=r"1 texts stand in more than one set, the first as a \(train\) and b \(test\)"):
         refuse_leaks(split)
 
 
 def test_short_texts_stand_in_many_places_by_chance():
     split = Split((unit("Share this page", "a"),), (), (unit("Share this page", "b"),))
-    assert seen_units(split, split.test) == 0
+    assert seen_units(split.train, split.test) == 0
+    assert text_digests(split.train) == []
+
+
+def test_pages_that_temperature_and_thresholds_were_fitted_on_count_as_known():
+    split = Split((), (), (unit(LONG, "b"),))
+    data = LoadedData(split, (), (), (unit(LONG, "foreign"),))
+    assert seen_units(data.known_to_the_model, split.test) == 1
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ import numpy as np
 from sitrep.adaptation.candidates import Candidate, Fitted
 from sitrep.adaptation.cross_fitting import FurtherTraining
 from sitrep.adaptation.own_units import OwnUnits
+from sitrep.data.leakage import text_digests
 from sitrep.labels import Task
 from sitrep.model.checkpoint import SPEAKER, Checkpoint, recorded_files, weight_files, write_taxonomy
 from sitrep.model.checkpoint_record import CheckpointRecord
@@ -61,7 +62,7 @@ def write_adapted(
     if checkpoint.familiarity:
         tokens, _ = training.encoder.tokenize([sentence.text for sentence in own.sentences])
         accustomed(checkpoint.familiarity, tokens, own.pages, training.encoder.tokenizer).write(folder)
-    _record_of(checkpoint, folder).write(folder)
+    _record_of(checkpoint, folder, own).write(folder)
 
 
 def validation_of(
@@ -104,8 +105,14 @@ def accustomed(
     return replace(familiarity, limit=max(familiarity.limit, farthest))
 
 
-def _record_of(checkpoint: Checkpoint, folder: Path) -> CheckpointRecord:
-    """What the old record says, as seen from the new place: its test split was not learnt from."""
+def _record_of(checkpoint: Checkpoint, folder: Path, own: OwnUnits) -> CheckpointRecord:
+    """What the old record says, as its test split was not learnt from, and the user's units, which were."""
     old = checkpoint.record or CheckpointRecord(checkpoint.max_tokens, window_tokens=checkpoint.window_tokens)
     base = os.path.relpath((checkpoint.folder / old.base).resolve(), folder.resolve())
-    return replace(old, files=recorded_files(folder), base=Path(base).as_posix(), context=checkpoint.context.name)
+    return replace(
+        old,
+        files=recorded_files(folder),
+        base=Path(base).as_posix(),
+        context=checkpoint.context.name,
+        adapted_to=sorted({*old.adapted_to, *text_digests(own.sentences)}),
+    )

@@ -1,9 +1,10 @@
 """What stands in more than one set."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from sitrep.data.own_labels import text_hash
 from sitrep.data.split import Split
 from sitrep.errors import UserError
 from sitrep.normalization import comparable
@@ -53,15 +54,24 @@ def find_duplicates(by_text: Mapping[str, list[Placed]], threshold: float | None
     )
 
 
-def seen_units(split: Split, sentences: Sequence[LabelledSentence]) -> int:
-    """Number of units whose text stands in training or validation too; texts of under six words are not looked at."""
-    seen = {_long_text(sentence) for part in (split.train, split.validation) for sentence in part} - {None}
-    return sum(_long_text(sentence) in seen for sentence in sentences)
+def seen_units(
+    known: Iterable[LabelledSentence], sentences: Sequence[LabelledSentence], digests: Iterable[str] = ()
+) -> int:
+    """Number of units whose text stands elsewhere too; texts of under six words are not looked at.
+
+    Args:
+        known: Units that a model was trained or chosen on, or anything of it was fitted on.
+        sentences: To be counted.
+        digests: Of further texts, as :func:`text_digests` gives them.
+    """
+    seen = {*text_digests(known), *digests}
+    return sum(not seen.isdisjoint(text_digests([sentence])) for sentence in sentences)
 
 
-def _long_text(sentence: LabelledSentence) -> str | None:
-    text = comparable(sentence.text)
-    return text if _is_long(text) else None
+def text_digests(sentences: Iterable[LabelledSentence]) -> list[str]:
+    """By which texts of six words and more are known again without being kept, sorted."""
+    texts = {comparable(sentence.text) for sentence in sentences}
+    return sorted(text_hash(text) for text in texts if _is_long(text))
 
 
 def _is_long(text: str) -> bool:

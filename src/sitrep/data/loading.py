@@ -53,6 +53,11 @@ class LoadedData:
         """Number of units that are passed over."""
         return len(self.passed_over)
 
+    @property
+    def known_to_the_model(self) -> tuple[LabelledSentence, ...]:
+        """Units that a model is trained or chosen on, or something of it fitted on."""
+        return (*self.split.train, *self.split.validation, *self.calibration)
+
 
 def load_data(settings: DataSettings, taxonomy: Taxonomy) -> LoadedData:
     """Read, validate and divide the data of a training run.

@@ -53,7 +53,7 @@ def evaluate(settings: EvaluateSettings) -> Path:
         data = {
             "test": describe_set(sentences, checkpoint.labels),
             "left_out": left_out,
-            "seen_in_training": None if isinstance(trained_on, str) else seen_units(trained_on.split, sentences),
+            "seen_in_training": _seen(checkpoint, trained_on, sentences),
             "sources": [asdict(source) for source in sources],
         }
         predictor = Predictor.from_checkpoint(
@@ -72,6 +72,22 @@ def evaluate(settings: EvaluateSettings) -> Path:
     point_latest(folder, "evaluate")
     print_summary(results, folder, Console(stderr=True))
     return folder
+
+
+def _seen(checkpoint: Checkpoint, trained_on: LoadedData | str, sentences: Sequence[LabelledSentence]) -> int | None:
+    """How many units have a text that the model was trained or chosen on; ``None`` if none is known, but may be.
+
+    What was fitted on the pages of a user says so by its digests; a checkpoint that was adapted before there were any
+    is known by its validation figures, which are not those of the training's validation split.
+    """
+    digests = checkpoint.record.adapted_to if checkpoint.record else []
+    known = () if isinstance(trained_on, str) else trained_on.known_to_the_model
+    seen = seen_units(known, sentences, digests)
+    fit = checkpoint.validation
+    all_known = isinstance(trained_on, LoadedData) and (
+        fit is None or bool(digests) or fit.is_of(trained_on.split.validation)
+    )
+    return seen if seen or all_known else None
 
 
 def _scored_data(

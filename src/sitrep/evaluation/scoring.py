@@ -32,7 +32,7 @@ def evaluate_split(checkpoint: Checkpoint, predictor: Predictor, data: LoadedDat
     about = {
         **{name: describe_set(part, checkpoint.labels) for name, part in sets.items()},
         "left_out": data.left_out,
-        "seen_in_training": seen_units(data.split, data.split.test),
+        "seen_in_training": seen_units(data.known_to_the_model, data.split.test),
         "sources": [asdict(source) for source in data.sources],
     }
     reference = baselines(data.split.train, data.split.test)

@@ -11,9 +11,9 @@ from sitrep.storage.complete import read_json, record_of
 
 RECORD = "sitrep.json"
 MEMBERS = "members"
-RECORD_VERSION = 3
-WITHOUT_MEMBERS = 2
-"""The version before there were ensembles; nothing else has changed since."""
+RECORD_VERSION = 4
+READ_AS_THEY_ARE = (2, 3)
+"""Versions before there were ensembles and texts that it was adapted to; nothing else has changed since."""
 DEFAULT_MAX_TOKENS = 256
 
 
@@ -29,6 +29,7 @@ class CheckpointRecord:
         split: Digest of each split's sentences, by which later runs know that the data is the same.
         context: What a sentence is read with.
         window_tokens: Longest window of a page where ``context`` is ``article``.
+        adapted_to: Digests of the texts of a user's units that it was trained on with or fitted on later.
         version: Of this record's format.
     """
 
@@ -39,6 +40,7 @@ class CheckpointRecord:
     split: dict[str, str] = field(default_factory=dict)
     context: str = Context.none.name
     window_tokens: int = DEFAULT_MAX_TOKENS
+    adapted_to: list[str] = field(default_factory=list)
     version: int = RECORD_VERSION
 
     def __post_init__(self) -> None:
@@ -69,7 +71,7 @@ def read_record(folder: Path) -> tuple[CheckpointRecord | None, str | None]:
     labels = None
     if content.get("version") == 1:
         content, labels = _from_version_1(content, path)
-    if content.get("version") == WITHOUT_MEMBERS:
+    if content.get("version") in READ_AS_THEY_ARE:
         content = content | {"version": RECORD_VERSION}
     return record_of(CheckpointRecord, RECORD_VERSION, content, path), labels
 
