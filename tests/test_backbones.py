@@ -158,6 +158,16 @@ def test_layers_that_there_are_not_or_that_cannot_be_cut_are_refused(mpnet, tmp_
         load(tmp_path / "silent", layers=1)
 
 
+@pytest.mark.parametrize("damage", [lambda whole: whole[: len(whole) // 2], lambda whole: b"garbage", lambda _: b""])
+def test_damaged_weights_of_a_backbone_are_told_in_one_line(mpnet, tmp_path, damage):
+    folder = tmp_path / "damaged"
+    shutil.copytree(mpnet, folder)
+    weights = folder / "model.safetensors"
+    weights.write_bytes(damage(weights.read_bytes()))
+    with pytest.raises(UserError, match=rf"^model\.name={folder}: cannot be loaded: [^\n]+$"):
+        load(folder)
+
+
 @pytest.fixture
 def fetched(mpnet, tmp_path, monkeypatch):
     """The small MPNet where the real one would be after it was fetched, and as if it were the published one."""

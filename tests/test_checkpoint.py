@@ -1,12 +1,17 @@
 import json
 import shutil
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from conftest import PROJECT, TAXONOMY
 
+from sitrep.data.split import Split
 from sitrep.errors import UserError
 from sitrep.inference.predictor import Predictor
 from sitrep.model.checkpoint import open_checkpoint
+from sitrep.settings import Context, TrainSettings
+from sitrep.training.saving import CheckpointWriter
 
 
 @pytest.fixture
@@ -137,3 +142,19 @@ def test_missing_folder_and_folder_without_checkpoint_are_told_apart(tmp_path):
         open_checkpoint(str(tmp_path))
     with pytest.raises(UserError, match="`make train` makes one"):
         open_checkpoint(str(tmp_path / "latest"))
+
+
+def test_record_leads_back_to_the_folder_of_training_though_outputs_is_a_link(tmp_path, monkeypatch):
+    project, disk = tmp_path / "home" / "project", tmp_path / "disk"
+    project.mkdir(parents=True)
+    disk.mkdir()
+    (project / "outputs").symlink_to(disk)
+    monkeypatch.chdir(project)
+    folder, run = Path("outputs/run.partial"), Path("outputs/run")
+    (folder / "checkpoint").mkdir(parents=True)
+    encoder = SimpleNamespace(context=Context.none, window_tokens=256)
+    writer = CheckpointWriter(TrainSettings(), TAXONOMY, Split((), (), ()))
+    writer.write_record(SimpleNamespace(encoder=encoder), folder, run)
+    folder.rename(run)
+    base = json.loads((run / "checkpoint" / "sitrep.json").read_text())["base"]
+    assert (run / "checkpoint" / base).resolve() == project.resolve()

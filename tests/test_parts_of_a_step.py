@@ -94,6 +94,17 @@ def test_only_the_head_s_dropouts_are_replaced(run_directory):
     assert isinstance(model.bert.embeddings.dropout, torch.nn.Dropout)
 
 
+def test_second_trainer_of_a_model_prepares_its_dropouts_too():
+    head = torch.nn.ModuleDict({"dropout": torch.nn.Dropout(0.25)})
+    head.base_model = torch.nn.Identity()
+    HeadDropouts(head, 1).prepare(torch.arange(9), 7)  # as the warm-up by contrast leaves it
+    second = HeadDropouts(head, 1)
+    second.prepare(torch.arange(40), 0)
+    assert second.parts == [head["dropout"]]
+    head.train()
+    assert torch.equal(head["dropout"](torch.ones(40, 8)), head["dropout"](torch.ones(40, 8)))
+
+
 @pytest.mark.slow
 @pytest.mark.thorough
 def test_compiled_training_ends_with_the_same_weights_under_the_same_names(toy_file, tmp_path):

@@ -18,11 +18,13 @@ from sitrep.cli.multirun import RunOutcome, tell_runs
 from sitrep.errors import UsageError, UserError
 from sitrep.report.training_page import read_curves, smoothed, write_training_page
 from sitrep.settings import Tracker
+from sitrep.storage.complete import TIME
 from sitrep.training import tracking
 from sitrep.training.run import train
 from sitrep.training.speed import TrainingSpeed
 from sitrep.training.step_log import StepLog
 from sitrep.training.step_records import STEP_LOG, read_step_log
+from sitrep.training.watching import Watch
 
 STEP = {"step", "epoch", "seconds", "time", "loss", "learning_rate", "gradient_norm", "sentences_per_second"}
 
@@ -242,6 +244,59 @@ def test_server_that_is_lost_is_told_once_and_training_goes_on():
     run.pass_on()
     run.end("FINISHED", {})
     assert shown.getvalue() == ("MLflow at http://mlflow.example was lost, and the run goes on without it: no route\n")
+
+
+class Store:
+    """Stands for MLflow's: the parameters of each run, which may not change."""
+
+    def __init__(self):
+        self.parameters = {}
+
+    def __call__(self, uri):
+        return self
+
+    def get_experiment_by_name(self, name):
+        return SimpleNamespace(experiment_id="0")
+
+    def create_run(self, experiment, run_name, tags):
+        number = str(len(self.parameters))
+        self.parameters[number] = {}
+        return SimpleNamespace(info=SimpleNamespace(run_id=number))
+
+    def update_run(self, run, status):
+        if run not in self.parameters:
+            raise OSError("no such run")
+
+    def log_batch(self, run, params):
+        for name, value in params:
+            if self.parameters[run].setdefault(name, value) != value:
+                raise OSError(f"changing param values is not allowed: {name}")
+
+
+@pytest.fixture
+def store(monkeypatch):
+    kept = Store()
+    mlflow = SimpleNamespace(MlflowClient=kept)
+    entities = SimpleNamespace(Param=lambda name, value: (name, value))
+    errors = SimpleNamespace(MlflowException=OSError)
+    for name, module in {"mlflow": mlflow, "mlflow.entities": entities, "mlflow.exceptions": errors}.items():
+        monkeypatch.setitem(sys.modules, name, module)
+    monkeypatch.setattr(tracking, "is_installed", lambda package: True)
+    return kept
+
+
+def test_settings_are_told_to_mlflow_once_though_the_run_goes_on_with_others(store, toy_file, tmp_path):
+    folder, run = tmp_path / "run.partial", tmp_path / "run"
+    for given in ("resume=false", "resume=true"):
+        settings = train_settings(toy_file, tmp_path / "run", "trainer.track=[mlflow]", given)
+        settings.output_dir = str(tmp_path / TIME)
+        watch = Watch(settings, folder, run, Console(file=io.StringIO()), True, lambda place: None)
+        assert watch._runs[0].id == "0"
+    (told,) = store.parameters.values()
+    assert (told["output_dir"], told["resume"]) == (str(run), "None")
+    (folder / "mlflow.json").write_text(json.dumps({"run_id": "of another store"}), encoding="utf-8")
+    Watch(settings, folder, run, Console(file=io.StringIO()), True, lambda place: None)
+    assert store.parameters["1"]["resume"] == "true"
 
 
 @pytest.mark.slow

@@ -63,6 +63,7 @@ def load_backbone(
     Raises:
         UserError: If it cannot be loaded.
     """
+    from safetensors import SafetensorError
     from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 
     from sitrep.model.classifier import wrap_classifier
@@ -91,7 +92,7 @@ def load_backbone(
                 dtype="float32",
                 ignore_mismatched_sizes=True,  # the classifier of a model fine-tuned for something else is left behind
             )
-        except (OSError, ValueError, ImportError, RuntimeError) as error:
+        except (OSError, ValueError, ImportError, RuntimeError, SafetensorError) as error:
             if cached_only:
                 raise UserError(
                     f"model.name={settings.name}: not downloaded before, and the hub cannot be reached; "

@@ -66,7 +66,8 @@ class CheckpointWriter:
             max_tokens=model.max_tokens,
             files=layout.recorded_files(checkpoint),
             data=as_plain(self.settings.data),
-            base=Path(os.path.relpath(Path.cwd(), run / layout.CHECKPOINT)).as_posix(),
+            # Resolved, as who follows the path does not go back through a link.
+            base=Path(os.path.relpath(Path.cwd().resolve(), (run / layout.CHECKPOINT).resolve())).as_posix(),
             split=self.split.digests(),
             context=trained.encoder.context.name,
             window_tokens=trained.encoder.window_tokens,

@@ -40,7 +40,7 @@ class SentenceDropout(torch.nn.Module):  # type: ignore[misc]
 
 
 class HeadDropouts:
-    """All dropouts of a classifier's head, which become :class:`SentenceDropout`.
+    """All dropouts of a classifier's head, which become :class:`SentenceDropout`, and those that already are.
 
     Args:
         model: A classifier of ``transformers``; its encoder is left as it is.
@@ -52,8 +52,9 @@ class HeadDropouts:
         encoder = model.base_model
         for parent in [module for module in model.modules() if not _within(module, encoder)]:
             for name, child in list(parent.named_children()):
-                if isinstance(child, torch.nn.Dropout) and child.p:
-                    self.parts.append(SentenceDropout(child.p, len(self.parts), seed))
+                share = child.share if isinstance(child, SentenceDropout) else getattr(child, "p", 0.0)
+                if isinstance(child, torch.nn.Dropout | SentenceDropout) and share:
+                    self.parts.append(SentenceDropout(share, len(self.parts), seed))
                     setattr(parent, name, self.parts[-1])
 
     def prepare(self, numbers: torch.Tensor, step: int) -> None:

@@ -103,8 +103,11 @@ class MlflowRun:
         self.uri = settings.trainer.tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or _beside(place)
         try:
             self._client = MlflowClient(self.uri)
-            self.id = known if known and self._goes_on(known) else self._begin(name, parent)
-            self._tell_settings(settings)
+            if known and self._goes_on(known):
+                self.id = known  # MLflow has its settings, and takes no others
+            else:
+                self.id = self._begin(name, parent)
+                self._tell_settings(settings)
         except self._errors as error:
             raise UserError(f"trainer.tracking_uri={self.uri}: {_first_sentence(error)}") from None
 

@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext, suppress
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -51,7 +52,7 @@ class Watch:
         page: Callable[[Path], None],
     ) -> None:
         refuse_missing(settings)
-        self.settings = settings
+        self.settings = replace(settings, output_dir=str(run))
         self.folder = folder
         self.run = run
         self.console = console
