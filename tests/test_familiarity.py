@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from conftest import PROJECT, word_tokenizer, write_jsonl
 
+from sitrep.adaptation.adapted_checkpoint import accustomed
 from sitrep.cli.composition import compose_settings
 from sitrep.data.loading import load_data
 from sitrep.errors import UserError
@@ -19,6 +20,7 @@ from sitrep.labels import shipped_taxonomy
 from sitrep.model.checkpoint import open_checkpoint
 from sitrep.model.encoding import InputEncoder
 from sitrep.model.familiarity import (
+    FALSE_ALARMS,
     FAMILIARITY,
     LEAST_PAGES,
     LEAST_PIECES,
@@ -69,6 +71,41 @@ def test_pages_of_new_words_are_unfamiliar_and_pages_like_those_of_training_are_
     others = [[text_of(rng, 0.4) for _ in range(6)] for _ in range(50)]
     assert sum(far(fitted, alike, context)) <= 8
     assert all(far(fitted, others, context))
+
+
+def own_pages(rng, count, rare, sentences=40):
+    """Pages of a user, whose shares of new words differ, as lists of sentences."""
+    return [[text_of(rng, share) for _ in range(sentences)] for share in rng.beta(rare * 50, (1 - rare) * 50, count)]
+
+
+@pytest.mark.parametrize(("rare", "far_more"), [(0.15, 0.45), (0.3, 0.7)])
+@pytest.mark.parametrize("lines_around", [True, False])
+def test_whole_pages_like_the_labelled_ones_are_familiar_and_pages_of_far_more_new_words_are_not(
+    rare, far_more, lines_around
+):
+    fitted = fit_familiarity(encoder(), training())
+    rng = np.random.default_rng(5)
+    units = []
+    for number, page in enumerate(own_pages(rng, 60, rare)):
+        for place in (7, 22):
+            around = {"before": page[place - 2 : place], "after": page[place + 1 : place + 3]} if lines_around else {}
+            units.append(LabelledSentence(page[place], "none", (), f"{number}-{place}", f"p{number}", place, around))
+    assert not any(far(fitted, [[unit.text] for unit in units]))  # too short to tell
+    found = accustomed(fitted, encoder(), units)
+    fresh = own_pages(rng, 300, rare)
+    assert sum(far(fitted, fresh)) > 200
+    assert sum(far(found, fresh)) <= 300 * 2 * FALSE_ALARMS
+    assert sum(far(found, own_pages(rng, 100, far_more))) >= 95
+
+
+def test_after_labels_of_pages_like_those_of_training_other_pages_are_as_unfamiliar_as_before():
+    fitted = fit_familiarity(encoder(), training())
+    units = [unit for unit in training() if unit.position < 2]
+    found = accustomed(fitted, encoder(), units)
+    others = [[text_of(np.random.default_rng(number), 0.2) for _ in range(6)] for number in range(50)]
+    assert all(far(fitted, others))
+    assert all(far(found, others))
+    assert accustomed(found, encoder(), units) == found  # the same labels twice say nothing more
 
 
 def test_marks_of_a_sentence_are_not_counted_so_that_context_changes_no_figure():

@@ -7,8 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from sitrep.adaptation.candidates import Candidate, Fitted
 from sitrep.adaptation.cross_fitting import FurtherTraining
 from sitrep.adaptation.own_units import OwnUnits
@@ -16,9 +14,11 @@ from sitrep.data.leakage import text_digests
 from sitrep.labels import Task
 from sitrep.model.checkpoint import SPEAKER, Checkpoint, recorded_files, weight_files, write_taxonomy
 from sitrep.model.checkpoint_record import CheckpointRecord
-from sitrep.model.familiarity import FALSE_ALARMS, Familiarity
-from sitrep.model.tokenizer import TextTokenizer
+from sitrep.model.encoding import InputEncoder
+from sitrep.model.familiarity import Familiarity
+from sitrep.model.surroundings import reading_of
 from sitrep.model.validation_fit import ValidationFit, number_articles
+from sitrep.sentences import LabelledSentence
 from sitrep.storage.complete import publish
 from sitrep.training.further_training import put_between
 
@@ -60,8 +60,7 @@ def write_adapted(
     write_taxonomy(folder, checkpoint.taxonomy)
     validation_of(best, fitted, own, training, target_precision).write(folder)
     if checkpoint.familiarity:
-        tokens, _ = training.encoder.tokenize([sentence.text for sentence in own.sentences])
-        accustomed(checkpoint.familiarity, tokens, own.pages, training.encoder.tokenizer).write(folder)
+        accustomed(checkpoint.familiarity, training.encoder, own.sentences).write(folder)
     _record_of(checkpoint, folder, own).write(folder)
 
 
@@ -96,13 +95,15 @@ def validation_of(
     )
 
 
-def accustomed(
-    familiarity: Familiarity, tokens: Sequence[Sequence[int]], pages: Sequence[str], tokenizer: TextTokenizer
-) -> Familiarity:
-    """The same words known, but pages like the labelled ones are no longer unfamiliar: they were measured on."""
-    excess = familiarity.excess(tokens, pages, tokenizer)
-    farthest = float(np.quantile(excess, 1 - FALSE_ALARMS)) if len(excess) else 0.0
-    return replace(familiarity, limit=max(familiarity.limit, farthest))
+def accustomed(familiarity: Familiarity, encoder: InputEncoder, sentences: Sequence[LabelledSentence]) -> Familiarity:
+    """The same words known, but pages like the labelled ones are no longer unfamiliar: they were measured on.
+
+    The lines around a unit, as far as they are known, tell of its page too; units near each other share some.
+    """
+    reading = reading_of(sentences)
+    lines = list(dict.fromkeys(zip(reading.pages, reading.texts, strict=True)))
+    tokens, _ = encoder.tokenize([text for _, text in lines])
+    return familiarity.accustomed_to(tokens, [page for page, _ in lines], encoder.tokenizer)
 
 
 def _record_of(checkpoint: Checkpoint, folder: Path, own: OwnUnits) -> CheckpointRecord:

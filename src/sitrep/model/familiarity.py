@@ -10,7 +10,7 @@ import base64
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -33,6 +33,8 @@ LEAST_PAGES = 20
 """Training pages of that length from which the spread can be told."""
 FALSE_ALARMS = 0.01
 """Share of the training pages themselves, each against the others, that lies beyond the limit."""
+LONG_PIECES = 1000
+"""Length of a long page; the excess of pages of one kind grows with their length, beyond this one hardly."""
 LEAST_LIMIT = 2.0
 """Standard deviations; where training pages are all alike, a word more than usual says nothing."""
 
@@ -87,13 +89,19 @@ class Familiarity:
         Returns:
             Standard deviations, one a sentence, the same for all of an article; 0 for those too short to tell.
         """
+        new, lengths, articles = self._counts(tokens, article_ids, tokenizer)
+        excess = _excess(new, lengths, self.share, self.correlation)
+        return np.asarray(np.where(lengths >= LEAST_PIECES, excess, 0)[articles])
+
+    def _counts(
+        self, tokens: Sequence[Sequence[int]], article_ids: Sequence[str], tokenizer: TextTokenizer
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Unknown pieces of each article, all of them, and the number of the article of each sentence."""
         pieces, owners, articles = _flat(tokens, article_ids, tokenizer)
         beyond = pieces >= len(self._known)
         new = beyond | ~self._known[np.where(beyond, 0, pieces)]
         count = int(articles.max(initial=-1)) + 1
-        lengths = np.bincount(owners, minlength=count)
-        excess = _excess(np.bincount(owners, new, count), lengths, self.share, self.correlation)
-        return np.asarray(np.where(lengths >= LEAST_PIECES, excess, 0)[articles])
+        return np.bincount(owners, new, count), np.bincount(owners, minlength=count), articles
 
     def unfamiliar(
         self, tokens: Sequence[Sequence[int]], article_ids: Sequence[str], tokenizer: TextTokenizer
@@ -101,6 +109,37 @@ class Familiarity:
         """Whether the :meth:`excess` of each sentence's article lies above the limit."""
         far: list[bool] = (self.excess(tokens, article_ids, tokenizer) > self.limit).tolist()
         return far
+
+    def accustomed_to(
+        self, tokens: Sequence[Sequence[int]], article_ids: Sequence[str], tokenizer: TextTokenizer
+    ) -> "Familiarity":
+        """The same words known, and a limit that whole pages like these keep within.
+
+        The sentences may be a few of each page, which alone would be too short to tell, or far less in excess than
+        the whole page: the excess grows with the length. So they are pooled, and tell what share of unknown pieces
+        pages of their kind hold, and how far it differs between pages; the limit is the excess of a long page that has
+        a larger share than all but :data:`FALSE_ALARMS` of them (by a beta distribution).
+
+        Args:
+            tokens: Of sentences of these pages, each once, as in :meth:`excess`.
+            article_ids: Of each sentence.
+            tokenizer: Of the model.
+        """
+        from scipy.stats import beta
+
+        new, lengths, _ = self._counts(tokens, article_ids, tokenizer)
+        new, lengths = new[lengths > 0], lengths[lengths > 0]
+        if lengths.sum() < LEAST_PIECES or not 0 < new.sum() < lengths.sum():
+            return self
+        share = float(new.sum() / lengths.sum())
+        told = max(lengths) > 1 and len(lengths) > 1  # else nothing comes together
+        together = max(self.correlation, _correlation(new, lengths, share) if told else 0.0)
+        spread = (1 + (LONG_PIECES - 1) * together) / LONG_PIECES  # variance, where that of one piece is 1
+        pieces = 1 / spread - 1  # as many independent ones would spread as far
+        farthest = beta.ppf(1 - FALSE_ALARMS, share * pieces, (1 - share) * pieces)
+        length = np.array([LONG_PIECES])
+        limit = float(_excess(farthest * length, length, self.share, self.correlation)[0])
+        return replace(self, limit=max(self.limit, limit))
 
     def write(self, folder: Path) -> None:
         """Write the file into a checkpoint folder."""
