@@ -21,6 +21,7 @@ from sitrep.settings.description import as_plain, from_plain
 from sitrep.storage import sealed
 from sitrep.training import run as training
 from sitrep.training import run_folder
+from sitrep.training.repetition import repeated_settings
 from sitrep.training.run import train
 from sitrep.training.run_identity import plain_settings, refuse_changes
 
@@ -245,6 +246,28 @@ def test_repeated_run_has_the_same_weights_and_says_so(settings, whole, tmp_path
     assert compared["macro_f1"][0] == compared["macro_f1"][1]
     assert "weights: the same to the bit" in capsys.readouterr().err
     assert names(run) == sorted([*names(whole), "repeat.json"])
+
+
+@pytest.mark.parametrize(
+    ("before", "given", "told"),
+    [
+        ([], ["trainer.track=[mlflow]", "trainer.tracking_uri=sqlite:///a.db"], (["mlflow"], "sqlite:///a.db")),
+        (["trainer.track=[mlflow]", "trainer.tracking_uri=sqlite:///a.db"], [], (["mlflow"], "sqlite:///a.db")),
+        (
+            ["trainer.track=[mlflow]", "trainer.tracking_uri=sqlite:///a.db"],
+            ["trainer.track=[tensorboard]"],
+            (["tensorboard"], None),
+        ),
+    ],
+)
+def test_repetition_tells_the_trackers_that_are_named_else_those_of_the_run(settings, tmp_path, before, given, told):
+    run = tmp_path / "first"
+    run.mkdir()
+    (run / "config.yaml").write_text(yaml.safe_dump(plain_settings(settings(*before))), encoding="utf-8")
+    (run / "metrics.json").write_text("{}", encoding="utf-8")
+    again = repeated_settings(compose_settings("train", TrainSettings, [f"repeat={run}", *given]))
+    assert ([tracker.name for tracker in again.trainer.track], again.trainer.tracking_uri) == told
+    assert again.trainer.epochs == 2
 
 
 @pytest.mark.slow

@@ -22,7 +22,7 @@ CIRCUMSTANCES = ("sitrep", "python", "system", "processor", "cores", "gpu", "dev
 
 
 def repeated_settings(settings: TrainSettings) -> TrainSettings:
-    """The settings of the run that ``repeat`` names, with the present ``output_dir``.
+    """The settings of the run that ``repeat`` names, with the present ``output_dir`` and the trackers that are named.
 
     Raises:
         UsageError: If other settings are given beside it.
@@ -41,7 +41,9 @@ def repeated_settings(settings: TrainSettings) -> TrainSettings:
         raise UserError(f"{run / layout.CONFIG}: cannot be read as settings of a run: {error}") from None
     except UsageError as error:
         raise UserError(f"{run / layout.CONFIG}: {error}; it was made by another version of sitrep") from None
-    trainer = replace(before.trainer, save_minutes=settings.trainer.save_minutes)
+    now = settings.trainer
+    told = now if now.track else before.trainer
+    trainer = replace(before.trainer, save_minutes=now.save_minutes, track=told.track, tracking_uri=told.tracking_uri)
     output, resume = settings.output_dir, settings.resume
     return replace(before, trainer=trainer, output_dir=output, resume=resume, repeat=str(run))
 
