@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 from conftest import rows, train_settings, write_jsonl
@@ -40,6 +41,25 @@ def test_pages_that_temperature_and_thresholds_were_fitted_on_count_as_known():
     split = Split((), (), (unit(LONG, "b"),))
     data = LoadedData(split, (), (), (unit(LONG, "foreign"),))
     assert seen_units(data.known_to_the_model, split.test) == 1
+
+
+def test_pages_to_calibrate_on_that_are_pages_of_another_set_are_refused():
+    page, other = unit(LONG, "a"), unit("Nobody was killed in the second raid", "b")
+    split = Split((page,), (), ())
+    refuse_leaks(split, (other,))
+    with pytest.raises(UserError, match=r"first as a \(train\) and c \(calibration\): what is fitted on them would"):
+        refuse_leaks(split, (replace(page, id="c", article_id="c"),))
+    with pytest.raises(
+        UserError, match=r"1 articles of data\.calibration_files stand in other sets, the first, 'a', in tr"
+    ):
+        refuse_leaks(split, (replace(other, article_id="a"),))
+
+
+def test_training_refuses_to_calibrate_on_its_own_pages(toy_file, tmp_path):
+    settings = train_settings(toy_file, tmp_path / "run", f"data.calibration_files=[{toy_file}]")
+    with pytest.raises(UserError, match=r"texts stand in more than one set, .*what is fitted on them would measure"):
+        train(settings)
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.slow

@@ -53,6 +53,19 @@ def distinct_rows(articles):
     return content
 
 
+def test_pages_to_calibrate_on_are_compared_with_the_sets(check, tmp_path):
+    content = distinct_rows(12)
+    own = write_jsonl(tmp_path / "own.jsonl", content)
+    foreign = [row | {"id": f"f{row['id']}", "article_id": f"f{row['article_id']}"} for row in content[:3]]
+    foreign[1]["text"] += " more"
+    foreign[2] |= {"article_id": "a0", "text": "of a page that is learnt from"}
+    given = write_jsonl(tmp_path / "foreign.jsonl", foreign)
+    result, _ = check(f"data={own}", f"data.calibration_files=[{given}]")
+    found = kinds(result)
+    assert found["duplicates_across_sets"] == found["near_duplicates_across_sets"] == found["articles_across_sets"] == 1
+    assert sum(result["units"].values()) == 120
+
+
 def test_clean_data_have_no_findings_but_hints(check, tmp_path):
     result, folder = check(f"data={write_jsonl(tmp_path / 'clean.jsonl', distinct_rows(12))}")
     assert result["passed"]

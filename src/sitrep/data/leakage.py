@@ -14,6 +14,8 @@ from sitrep.sentences import LabelledSentence
 Sets = Mapping[str, Sequence[LabelledSentence]]
 Placed = tuple[str, LabelledSentence]
 """A unit with the set that it stands in."""
+CALIBRATION = "calibration"
+"""Name of the pages that probabilities are fitted on, beside those of the three sets."""
 
 
 @dataclass(frozen=True)
@@ -79,19 +81,40 @@ def _is_long(text: str) -> bool:
     return text.count(" ") >= SHORT_WORDS - 1
 
 
-def refuse_leaks(split: Split) -> None:
-    """Stop a training run whose test or validation set holds texts of another set.
+def refuse_leaks(split: Split, calibration: Sequence[LabelledSentence] = ()) -> None:
+    """Stop a training run whose test or validation set holds texts of another set, or whose calibration pages do.
+
+    Args:
+        split: The three sets.
+        calibration: Pages that probabilities are fitted on; they share no article with the sets either.
 
     Raises:
-        UserError: With the first such text and their number.
+        UserError: With the first such text or article and their number.
     """
-    groups = [group for group in find_duplicates(group_by_text(split.parts()), None).exact if across_sets(group)]
+    remedy = "remove them (scripts/check_data.py lists them), or train all the same with data.allow_leakage=true"
+    sets = split.parts() | {CALIBRATION: calibration}
+    groups = [group for group in find_duplicates(group_by_text(sets), None).exact if across_sets(group)]
     if groups:
         places = " and ".join(f"{sentence.id} ({name})" for name, sentence in groups[0][:2])
+        measured = "what is fitted on them" if all(_with_calibration(group) for group in groups) else "the test"
         raise UserError(
-            f"{len(groups)} texts stand in more than one set, the first as {places}: the test would measure memory; "
-            "remove them (scripts/check_data.py lists them), or train all the same with data.allow_leakage=true"
+            f"{len(groups)} texts stand in more than one set, the first as {places}: {measured} would measure memory; "
+            f"{remedy}"
         )
+    own = {sentence.article_id for sentence in calibration}
+    shared = [
+        (article, name) for name, articles in split.article_ids().items() for article in articles if article in own
+    ]
+    if shared:
+        article, name = shared[0]
+        raise UserError(
+            f"{len(shared)} articles of data.calibration_files stand in other sets, the first, {article!r}, in {name}: "
+            f"what is fitted on them would measure memory; {remedy}"
+        )
+
+
+def _with_calibration(group: Sequence[Placed]) -> bool:
+    return any(name == CALIBRATION for name, _ in group)
 
 
 def across_sets(group: Sequence[Placed]) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from sitrep.data.leakage import find_duplicates, group_by_text
+from sitrep.data.leakage import CALIBRATION, find_duplicates, group_by_text
 from sitrep.data.loading import LoadedData, columns_of, divide, named_sources
 from sitrep.data.split import describe_set
 from sitrep.errors import UserError
@@ -95,13 +95,14 @@ def examine(
     about = {name: describe_set(part, labels) for name, part in sets.items()}
     balance = {name: described["labels"] for name, described in about.items()}
     findings = _problem_findings(problems)
-    by_text = group_by_text(sets)
+    compared = sets | ({CALIBRATION: data.calibration} if data.calibration else {})
+    by_text = group_by_text(compared)
     duplicates = find_duplicates(by_text, settings.near_duplicate_threshold)
     findings += duplicate_findings(duplicates)
     watch.lap("duplicates")
-    findings += [*shared_findings(sets), *conflicts(by_text), *balance_findings(balance)]
+    findings += [*shared_findings(compared), *conflicts(by_text), *balance_findings(balance)]
     watch.lap("labels")
-    findings += [*refusals(data.split, taxonomy, settings.data, {finding.kind for finding in findings})]
+    findings += [*refusals(data, taxonomy, settings.data, {finding.kind for finding in findings})]
     findings += [*shortened_ids(sentences), *text_findings(sentences)]
     watch.lap("texts")
     leaks = leak_score(data.split, duplicates, taxonomy)

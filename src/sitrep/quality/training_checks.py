@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 
 from sitrep.data.leakage import refuse_leaks
-from sitrep.data.loading import held_out_sets
-from sitrep.data.split import Split, split_faults
+from sitrep.data.loading import LoadedData, held_out_sets
+from sitrep.data.split import split_faults
 from sitrep.errors import UserError
 from sitrep.labels import Taxonomy
 from sitrep.normalization import SHORTENED_NUMBER
@@ -14,21 +14,21 @@ from sitrep.sentences import LabelledSentence
 from sitrep.settings import DataSettings
 
 
-def refusals(split: Split, taxonomy: Taxonomy, settings: DataSettings, said: Collection[str]) -> Iterator[Finding]:
+def refusals(data: LoadedData, taxonomy: Taxonomy, settings: DataSettings, said: Collection[str]) -> Iterator[Finding]:
     """Find all for which training would refuse the data.
 
     Args:
-        split: The sets as training would use them.
+        data: The sets as training would use them.
         taxonomy: Each set must hold all of its labels.
         settings: That name the data.
         said: Kinds of findings that other checks made already; they are not repeated.
     """
-    for fault in split_faults(split, taxonomy.labels, held_out_sets(settings)):
+    for fault in split_faults(data.split, taxonomy.labels, held_out_sets(settings)):
         if fault.kind not in said:
             yield Finding(fault.kind, Severity.error, fault.message, 1)
-    if "duplicates_across_sets" not in said:
+    if not {"duplicates_across_sets", "articles_across_sets"} & set(said):
         try:
-            refuse_leaks(split)
+            refuse_leaks(data.split, data.calibration)
         except UserError as error:
             yield Finding("duplicates_across_sets", Severity.error, str(error), 1)
 

@@ -42,8 +42,8 @@ def repeated_settings(settings: TrainSettings) -> TrainSettings:
     except UsageError as error:
         raise UserError(f"{run / layout.CONFIG}: {error}; it was made by another version of sitrep") from None
     now = settings.trainer
-    told = {"track": now.track, "tracking_uri": now.tracking_uri} if now.track else {}
-    trainer = replace(before.trainer, save_minutes=now.save_minutes, **told)
+    told = now if now.track else before.trainer
+    trainer = replace(before.trainer, save_minutes=now.save_minutes, track=told.track, tracking_uri=told.tracking_uri)
     output, resume = settings.output_dir, settings.resume
     return replace(before, trainer=trainer, output_dir=output, resume=resume, repeat=str(run))
 

@@ -134,7 +134,7 @@ class _Job:
         teachers = Teachers.open(trainer.teacher, self.taxonomy, settings.task, trainer.precision)
         self.data: LoadedData = load_data(settings.data, self.taxonomy)
         if not settings.data.allow_leakage:
-            refuse_leaks(self.data.split)
+            refuse_leaks(self.data.split, self.data.calibration)
         _announce(self.data, settings, console)
         self.unlabelled: tuple[LabelledSentence, ...] = ()
         if trainer.teacher:
