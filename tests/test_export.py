@@ -231,7 +231,7 @@ def test_opset_that_the_runtime_does_not_know_is_named(copy):
 
 def test_runtime_that_is_missing_or_too_old_is_told(fp32, monkeypatch):
     monkeypatch.setattr(onnx_engine, "version_of", lambda package: None)
-    with pytest.raises(UserError, match=r"onnxruntime is not installed; pip install 'sitrep\[onnx\]'"):
+    with pytest.raises(UserError, match=r"onnxruntime is not installed; pip install '.\[onnx\]' in the checkout"):
         label(fp32)
     monkeypatch.setattr(onnx_engine, "version_of", lambda package: "1.9.1")
     with pytest.raises(UserError, match=r"onnxruntime 1\.9\.1 is too old; pip install 'onnxruntime>=1\.22'"):
