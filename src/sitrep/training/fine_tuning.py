@@ -147,9 +147,9 @@ def fine_tune(
     ]
     examples = Examples([*split.train, *unlabelled], encoder, taxonomy, np.concatenate(wanted))
     # What nobody labelled has no part in the contrast of labels.
-    labelled = Examples(split.train, encoder, taxonomy, wanted[0]) if unlabelled else examples
-    fewest = len(labelled) if chosen.contrastive_epochs else len(examples)
-    refuse_idle_processes(fewest, chosen.batch_size, chosen.accumulation_steps)
+    apart = bool(unlabelled and chosen.contrastive_epochs)
+    labelled = Examples(split.train, encoder, taxonomy, wanted[0]) if apart else examples
+    refuse_idle_processes(len(labelled), chosen.batch_size, chosen.accumulation_steps)
     read = wanted_probabilities(split.validation, taxonomy, task, 0.0)
     held_out = Examples(split.validation, encoder, taxonomy, read)
     held_out.rows.sort(key=lambda row: len(row.ids))  # batches of like length: little is padded
