@@ -153,8 +153,8 @@ class Sure:
 
     taxonomy, task = TAXONOMY, Task.single_label
 
-    def predict_proba(self, texts, articles=None):
-        return np.array([[float(text), *[(1 - float(text)) / 4] * 4] for text in texts])
+    def probabilities_of_units(self, units):
+        return np.array([[float(unit.text), *[(1 - float(unit.text)) / 4] * 4] for unit in units])
 
     def choose(self, probabilities):
         return [TAXONOMY.labels[0]] * len(probabilities), []
@@ -176,7 +176,7 @@ def test_foreign_pages_on_which_the_model_errs_more_raise_the_thresholds():
     alone = fit_on_validation(Sure(), own, 0.9)
     both = fit_on_validation(Sure(), own, 0.9, foreign)
     share = [
-        np.mean(apply_temperature(Sure().predict_proba([u.text for u in own]), fit.temperature or 1.0)[:, 0] >= least)
+        np.mean(apply_temperature(Sure().probabilities_of_units(own), fit.temperature or 1.0)[:, 0] >= least)
         for fit in (alone, both)
         if (least := fit.acceptance_thresholds[label]) is not None
     ]
