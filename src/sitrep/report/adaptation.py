@@ -53,7 +53,7 @@ class Adaptation:
             return "accepts nothing unread"
         if len(set(known.values())) == 1:
             return f"accepts labels from a confidence of {figure(next(iter(least.values())))} on"
-        return f"accepts from a confidence on of: {', '.join(f'{label} {figure(least[label])}' for label in least)}"
+        return f"accepts labels from these confidences on: {', '.join(f'{label} {figure(least[label])}' for label in least)}"
 
     @property
     def verdict(self) -> str:
