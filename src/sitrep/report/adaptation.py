@@ -53,7 +53,8 @@ class Adaptation:
             return "accepts nothing unread"
         if len(set(known.values())) == 1:
             return f"accepts labels from a confidence of {figure(next(iter(least.values())))} on"
-        return f"accepts labels from these confidences on: {', '.join(f'{label} {figure(least[label])}' for label in least)}"
+        told = ", ".join(f"{label} {figure(value)}" for label, value in least.items())
+        return f"accepts labels from these confidences on: {told}"
 
     @property
     def verdict(self) -> str:
